@@ -1,0 +1,91 @@
+// Package actions holds what warden can do to a host, one file or folder a
+// kind. Actions are the only place where warden changes the world.
+//
+// An action names exactly one host at a time, declares an end state, reads
+// back what it did and can undo it. It never repeats, never retries and never
+// decides: the engine does that.
+package actions
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// ErrHostUnknown is returned, wrapped, when the backend knows no such host.
+var ErrHostUnknown = errors.New("the backend knows no such host")
+
+// ErrBackend is returned, wrapped, when the backend could not be reached or
+// gave an answer that makes no sense. Nothing may be concluded from it.
+var ErrBackend = errors.New("the backend gave no usable answer")
+
+// Action changes one host of one pool and can put it back. Implementations are
+// safe for concurrent use and hold no state that a restart would lose.
+type Action interface {
+	// Plan says what Apply would do to the host, in the backend's own words.
+	// It reads the backend but changes nothing.
+	Plan(ctx context.Context, pool remedy.PoolName, host remedy.HostName) (remedy.Plan, error)
+	// Observe reads the state of every host of the pool that the backend
+	// knows, in as few requests as the backend allows. A host that is missing
+	// from the map is unknown to the backend.
+	Observe(ctx context.Context, pool remedy.PoolName) (map[remedy.HostName]remedy.Observation, error)
+	// Apply and Undo are in Effector: see there.
+	Effector
+}
+
+// Effector is the half of an Action that changes the world.
+type Effector interface {
+	// Apply carries out the plan once. An error means the effect may or may
+	// not have happened: only a following Observe says which. The report
+	// is meaningful even when the error is not nil.
+	Apply(ctx context.Context, job Job) (Report, error)
+	// Undo restores job.Prior, the state Apply found. It touches only what
+	// Apply touched. Errors mean the same as Apply's.
+	Undo(ctx context.Context, job Job) (Report, error)
+}
+
+// Job is one execution's order to an action.
+type Job struct {
+	Case  remedy.CaseID
+	Token remedy.Token // fences the execution and serves as its idempotency key
+	Pool  remedy.PoolName
+	Host  remedy.HostName
+	// Prior is the state to restore, as a Report gave it; empty for Apply.
+	Prior string
+}
+
+// Report is what an execution did.
+type Report struct {
+	// Prior is the backend's administrative state before the effect: what an
+	// undo restores. Empty when it could not be read, in which case nothing
+	// was changed.
+	Prior string `json:"prior,omitempty"`
+	// Output is what the backend answered, capped at 4 KiB and redacted.
+	Output string `json:"output,omitempty"`
+}
+
+// Spec describes an action to the engine.
+type Spec struct {
+	Name remedy.ActionName
+	// Kind is the type as the config spells it, such as "haproxy".
+	Kind string
+	// Timeout is run_within: how long one effect may take.
+	Timeout time.Duration
+	// StartWithin is how long after START was committed the effect may begin.
+	StartWithin time.Duration
+	// TookWithin is how long to wait for the wanted state and for quiet.
+	TookWithin time.Duration
+	// Idempotent says that repeating the effect changes nothing further.
+	Idempotent bool
+	// CanObserve says that Observe tells in service from out. Without it the
+	// action never goes above confirm.
+	CanObserve bool
+	// TakesOut says that the action takes the host out of service, so that it
+	// counts towards floors and out-slots.
+	TakesOut bool
+	// ManualHint is the command to do it by hand, with {{ .Host }} and
+	// {{ .Pool }} to be filled in.
+	ManualHint string
+}

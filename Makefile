@@ -1,0 +1,88 @@
+# warden's build. The README's test command is `make test`; `make ci` is what .ci/run calls.
+# Go and make are enough for build, unit, lint and race; test installs the servers it needs.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+# Debian keeps haproxy in /usr/sbin, which is on root's PATH only.
+export PATH := $(PATH):/usr/sbin:/sbin
+# Tests open unix sockets in their temporary directories, whose paths may have 107 bytes,
+# so the root is short. It isn't /tmp, which an installed package's tmpfiles rules may empty.
+export TMPDIR ?= $(if $(wildcard /var/tmp/.),/var/tmp,/tmp)
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME  ?= 30s
+BENCHTIME ?= 1s
+COUNT     ?= 1
+TEST      := go test -timeout 10m
+GOFILES    = $$(find . \( -path ./.git -o -path ./bin -o -path ./.cache \) -prune -o -name '*.go' -print)
+# Every package with a test that only the failpoints build runs.
+CRASH      = $$(grep -rlE --include='*_test.go' '^//go:build .*failpoints' . | xargs -r -n1 dirname | sort -u)
+
+.PHONY: build unit servers test lint race ci fuzz bench demo clean
+
+## build: the static binary, in bin/warden
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X warden/internal/cli.version=$(VERSION)' -o bin/warden ./cmd/warden
+
+## unit: vet and every test that needs no server (3 minutes at most)
+unit:
+	go vet ./...
+	$(TEST) ./...
+
+## servers: install Prometheus and HAProxy from the distribution, never started as services
+servers:
+	internal/tools/install-servers.sh
+
+## test: all of unit, with real servers, and the crash matrix (15 minutes at most on 2 cores)
+test: servers
+	go vet ./...
+	go vet -tags 'integration failpoints' ./...
+	$(TEST) -tags integration ./...
+	crash="$(CRASH)"; if [[ -n $$crash ]]; then $(TEST) -tags 'integration failpoints' $$crash; fi
+
+# The tools' versions are in their go.mod, so that is what makes them stale.
+bin/golangci-lint bin/staticcheck bin/benchstat &: internal/tools/go.mod internal/tools/go.sum
+	go build -C internal/tools -trimpath -o '$(CURDIR)/bin/' tool
+	touch bin/golangci-lint bin/staticcheck bin/benchstat
+
+## lint: formatting, vet, go fix, go.mod, staticcheck and golangci-lint
+lint: bin/golangci-lint bin/staticcheck
+	unformatted=$$(gofmt -l $(GOFILES)); if [[ -n $$unformatted ]]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go fix -diff ./...
+	go mod tidy -diff
+	bin/staticcheck -tags integration ./...
+	bin/staticcheck -tags 'integration failpoints' ./...
+	bin/golangci-lint run ./...
+
+## race: every test that needs no server, under the race detector, in another order
+race:
+	$(TEST) -race -shuffle=on ./...
+
+## ci: everything that must be green (40 minutes at most on 2 cores)
+ci: test lint race
+
+## fuzz: each fuzz target for FUZZTIME
+fuzz:
+	for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "== $$pkg $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+## bench: every benchmark, COUNT times; compare two outputs with bin/benchstat
+bench: bin/benchstat
+	mkdir -p .cache
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(COUNT) ./... | tee .cache/bench.txt
+	bin/benchstat .cache/bench.txt
+
+## demo: the whole story, offline, in one terminal
+demo:
+	go run ./cmd/warden demo
+
+## clean: remove what the targets above made
+clean:
+	rm -rf bin .cache

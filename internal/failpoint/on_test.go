@@ -1,0 +1,70 @@
+//go:build failpoints
+
+package failpoint
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// child is what the test binary does when it is started again by
+// TestHitKills: it hits "a" the given number of times and exits cleanly.
+const child = "WARDEN_FAILPOINT_TEST_HITS"
+
+func TestMain(m *testing.M) {
+	if hits, err := strconv.Atoi(os.Getenv(child)); err == nil {
+		for range hits {
+			Hit("a")
+			Hit("other")
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestHitKills(t *testing.T) {
+	for _, tt := range []struct {
+		spec   string
+		hits   int
+		killed bool
+	}{
+		{"", 3, false},
+		{"a", 1, true},
+		{"a", 0, false},
+		{"a:3", 2, false},
+		{"a:3", 3, true},
+		{"b", 3, false},
+		{"b, a:2", 2, true},
+	} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "WARDEN_FAILPOINT="+tt.spec, child+"="+strconv.Itoa(tt.hits))
+		err := cmd.Run()
+		killed := false
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			status := exit.Sys().(syscall.WaitStatus)
+			killed = status.Signaled() && status.Signal() == syscall.SIGKILL
+		}
+		if killed != tt.killed || (!killed && err != nil) {
+			t.Errorf("WARDEN_FAILPOINT=%q, %d hits: killed = %v (%v), want %v", tt.spec, tt.hits, killed, err, tt.killed)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for spec, want := range map[string]string{
+		"a:0":  "whole number",
+		"a:x":  "whole number",
+		"a,":   "names no point",
+		":2":   "names no point",
+		"a, a": "twice",
+	} {
+		if _, err := parse(spec); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("parse(%q) = %v, want an error with %q", spec, err, want)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// Version is the newest entry version this build writes and understands. An
+// entry with a higher version stops the process.
+const Version = 1
+
+// MaxGap is how far committed time may step forward in one entry. A larger
+// step, as after an idle night or a clock that jumped, must be accepted first
+// by an entry that holds a ClockAccept alone.
+const MaxGap = time.Hour
+
+// Entry is one record of the raft log: operations that are applied in order at
+// one committed instant. An operation that is refused does not stop the ones
+// behind it.
+type Entry struct {
+	V  int       `json:"v"`
+	At time.Time `json:"at"`
+	// By is who asked: a person, or warden itself.
+	By remedy.Actor `json:"by"`
+	// Node is the node that proposed the entry.
+	Node remedy.NodeID `json:"node,omitempty"`
+	Ops  []Op          `json:"ops"`
+}
+
+// Op is one operation in its envelope. Kinds are append-only words; fields of
+// a body are added, never renamed or removed.
+type Op struct {
+	Kind string          `json:"kind"`
+	Body json.RawMessage `json:"body"`
+}
+
+// Body is an operation's payload: one of the types in ops_*.go.
+type Body interface {
+	kind() string
+	apply(m *machine, x step) Result
+}
+
+// NewEntry makes an entry of the given operations. The instant is cut to
+// milliseconds in UTC, so that every node stores the same.
+func NewEntry(at time.Time, by remedy.Actor, node remedy.NodeID, bodies ...Body) (Entry, error) {
+	e := Entry{V: Version, At: stamp(at), By: by, Node: node, Ops: make([]Op, 0, len(bodies))}
+	for _, b := range bodies {
+		raw, err := json.Marshal(b)
+		if err != nil {
+			return Entry{}, fmt.Errorf("encode %s: %w; this is a bug, please report it", b.kind(), err)
+		}
+		e.Ops = append(e.Ops, Op{Kind: b.kind(), Body: raw})
+	}
+	return e, nil
+}
+
+// Encode is the entry as it stands in the raft log.
+func (e Entry) Encode() ([]byte, error) {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("encode entry: %w; this is a bug, please report it", err)
+	}
+	return b, nil
+}
+
+// DecodeEntry reads an entry and its bodies. It refuses newer versions, kinds
+// it does not know and fields it does not know, because an entry that is only
+// half understood must not be applied.
+func DecodeEntry(data []byte) (Entry, []Body, error) {
+	var e Entry
+	if err := strict(data, &e); err != nil {
+		return Entry{}, nil, fmt.Errorf("ledger entry can't be read: %w", err)
+	}
+	if e.V > Version || e.V < 1 {
+		return Entry{}, nil, fmt.Errorf("ledger entry has version %d and this build knows up to %d: install the version of warden that wrote it", e.V, Version)
+	}
+	bodies := make([]Body, len(e.Ops))
+	for i, op := range e.Ops {
+		b := newBody(op.Kind)
+		if b == nil {
+			return Entry{}, nil, fmt.Errorf("ledger entry holds operation %q, which this build doesn't know: install the version of warden that wrote it", op.Kind)
+		}
+		if err := strict(op.Body, b); err != nil {
+			return Entry{}, nil, fmt.Errorf("ledger operation %s can't be read: %w", op.Kind, err)
+		}
+		bodies[i] = b
+	}
+	return e, bodies, nil
+}
+
+// newBody returns an empty body of the kind, or nil for a kind nobody knows.
+func newBody(kind string) Body {
+	for _, b := range []Body{
+		&ClusterInit{}, &NodeReport{}, &ClockAccept{},
+		&PoolSize{}, &PoolAccept{}, &PoolOut{}, &HostGood{}, &Storm{}, &StormReset{},
+		&FreezeSet{}, &FreezeLift{}, &HoldSet{}, &HoldRelease{}, &RestraintExpire{},
+		&CaseJudge{}, &CaseAnswer{}, &CaseExpire{}, &CaseClose{}, &CasesForget{}, &ManualOpen{}, &ShadowEnd{},
+		&ExecStart{}, &ExecFinish{}, &ExecVerdict{}, &ExecHelped{}, &Resolve{},
+		&NoticeReceipt{}, &NoticeAdd{},
+	} {
+		if b.kind() == kind {
+			return b
+		}
+	}
+	return nil
+}
+
+func strict(data []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
+}
+
+// stamp cuts an instant to what the ledger stores.
+func stamp(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.UnixMilli()).UTC()
+}
+
+// Result answers one operation.
+type Result struct {
+	// OK reports that the operation took effect, or had already.
+	OK bool `json:"ok"`
+	// Code says why not, in one of the Refused* words; empty when OK.
+	Code string `json:"code,omitempty"`
+	// Reason says it for people, ending in what to do.
+	Reason string `json:"reason,omitempty"`
+	// Case is the case the operation was about or opened.
+	Case remedy.CaseID `json:"case,omitempty"`
+}
+
+// The codes of refusals. They are stable: the API and tests rely on them.
+const (
+	RefusedBasis    = "basis"     // the world moved since the decision: decide again
+	RefusedLock     = "lock"      // another execution holds the host
+	RefusedSlot     = "slot"      // no concurrency slot free in the pool
+	RefusedLimit    = "limit"     // the pool's floor or out-slots
+	RefusedFrozen   = "frozen"    // frozen
+	RefusedHeld     = "held"      // the host or pool is held
+	RefusedLevel    = "level"     // the effective level does not allow it
+	RefusedApproval = "approval"  // no fitting approval
+	RefusedStage    = "stage"     // the case is in another stage
+	RefusedExpired  = "expired"   // too late
+	RefusedDecided  = "decided"   // somebody else answered first
+	RefusedPerson   = "person"    // this person may not
+	RefusedNoCase   = "no_case"   // no such case
+	RefusedNothing  = "nothing"   // there is nothing to lift, release or accept
+	RefusedClock    = "clock_gap" // committed time would step further than MaxGap
+	RefusedBad      = "bad"       // the operation makes no sense
+)
+
+// Applied is what Apply returns for one entry.
+type Applied struct {
+	Term    uint64   `json:"term"`
+	Index   uint64   `json:"index"`
+	Results []Result `json:"results"`
+}
+
+// Token is the fencing token of a START that stood alone in this entry.
+func (a Applied) Token() remedy.Token { return remedy.Token{Term: a.Term, Index: a.Index} }
+
+func done(id remedy.CaseID) Result { return Result{OK: true, Case: id} }
+
+func refuse(code, format string, args ...any) Result {
+	return Result{Code: code, Reason: fmt.Sprintf(format, args...)}
+}
+
+// timeLayout is how refusals word an instant.
+const timeLayout = "2006-01-02 15:04:05Z07:00"

@@ -1,0 +1,298 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// Facts is what the ledger knows that a decision about one host and action
+// depends on. It is a copy: it stays as it was when the ledger moves on, and
+// Basis says so to START.
+type Facts struct {
+	Basis     remedy.Basis
+	Effective remedy.Level
+	Freeze    *Freeze
+	Hold      *Hold
+	// Limits and whether any voter reported them.
+	Limits      Limits
+	LimitsKnown bool
+	ClusterHour int // cluster-wide limits; 0 when not configured
+	ClusterDay  int
+	Cooldown    time.Duration
+	// N is the committed pool size; SizeKnown is false, and SizeWhy says why,
+	// while the inventory is stale, empty or shrunk.
+	N         int
+	SizeKnown bool
+	SizeWhy   string
+	// Out counts hosts that are out, executing or of unknown outcome, each
+	// once, the asked host excluded; HostOut is whether that host is one.
+	Out     int
+	HostOut bool
+	Running int
+	Lock    remedy.CaseID
+	// Rates within the hour and day before the asked instant.
+	PoolHour, PoolDay           int
+	ClusterHourly, ClusterDaily int
+	LastOnHost                  time.Time
+	LastInPool                  time.Time
+	Storm                       StormState
+	// TakenOut are the hosts warden took out on the detector's word within
+	// the common-mode window, returned or not.
+	TakenOut []remedy.HostName
+	// ShadowOut are the hosts that shadow executions hold out now.
+	ShadowOut []remedy.HostName
+	Quiet     *Quiet
+	LastTold  time.Time
+	Case      *Case // the open case, or nil
+}
+
+// FactsQuery says what facts are wanted.
+type FactsQuery struct {
+	Pool     remedy.PoolName
+	Host     remedy.HostName
+	Action   remedy.ActionName
+	Detector remedy.DetectorName
+	// Now is the instant that windows are counted back from.
+	Now time.Time
+	// CommonModeWindow is how far back TakenOut looks.
+	CommonModeWindow time.Duration
+	// Shadow asks for the shadow budget: shadow and real entries together.
+	// Without it shadow entries are not seen at all.
+	Shadow bool
+	// ExceptCase leaves out the shadow entries of one case: its own.
+	ExceptCase remedy.CaseID
+}
+
+// Facts answers the query from the present state.
+func (l *Ledger) Facts(q FactsQuery) Facts {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	m, p := l.m, l.m.findPool(q.Pool)
+	f := Facts{
+		Basis:     remedy.Basis{Pool: p.Rev, Global: m.global},
+		Effective: m.effective(q.Action, q.Pool),
+		Cooldown:  m.cooldown(q.Action, q.Pool),
+		N:         p.Size.N,
+		SizeKnown: p.Size.Known && !p.Size.Stale && p.Size.Blocked == "",
+		SizeWhy:   p.Size.why(),
+		Case:      m.openCase(p, q.Host, q.Action),
+	}
+	if m.freeze != nil {
+		f.Freeze = new(*m.freeze)
+	}
+	if h := m.hold(q.Pool, q.Host); h != nil {
+		f.Hold = new(*h)
+	}
+	f.Limits, f.LimitsKnown = m.limits(q.Pool)
+	f.ClusterHour, f.ClusterDay = m.clusterRates()
+	f.Out, f.HostOut = m.outCount(p, q.Host, q.Shadow, q.Now)
+	f.Running, f.Lock = m.running(p, q.Host)
+	m.rates(&f, p, q)
+	for _, s := range p.Storms {
+		if s.Detector == q.Detector {
+			f.Storm = s
+		}
+	}
+	for _, o := range p.Quiets {
+		if o.Host == q.Host && o.Action == q.Action {
+			f.Quiet = new(o)
+		}
+	}
+	for _, t := range p.Told {
+		if t.Host == q.Host && t.Action == q.Action {
+			f.LastTold = t.At
+		}
+	}
+	return f
+}
+
+// rates fills in everything that is counted over STARTs.
+func (m *machine) rates(f *Facts, p *pool, q FactsQuery) {
+	for _, other := range m.pools {
+		for _, s := range other.Starts {
+			if s.Shadow && (!q.Shadow || s.Case == q.ExceptCase) {
+				continue
+			}
+			age := q.Now.Sub(s.At)
+			if age < time.Hour {
+				f.ClusterHourly++
+			}
+			if age < 24*time.Hour {
+				f.ClusterDaily++
+			}
+			if other != p {
+				continue
+			}
+			if age < time.Hour {
+				f.PoolHour++
+			}
+			if age < 24*time.Hour {
+				f.PoolDay++
+			}
+			f.LastInPool = later(f.LastInPool, later(s.At, s.EndedAt))
+			if s.Host == q.Host && s.Action == q.Action {
+				f.LastOnHost = later(f.LastOnHost, s.At)
+			}
+			if s.TakesOut && s.Detector == q.Detector && q.Detector != "" && age < q.CommonModeWindow {
+				f.TakenOut = append(f.TakenOut, s.Host)
+			}
+			if s.shadowOut(q.Now) {
+				f.ShadowOut = append(f.ShadowOut, s.Host)
+			}
+		}
+	}
+	slices.Sort(f.TakenOut)
+	f.TakenOut = slices.Compact(f.TakenOut)
+	slices.Sort(f.ShadowOut)
+	f.ShadowOut = slices.Compact(f.ShadowOut)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// PoolStatus is one pool as the ledger knows it.
+type PoolStatus struct {
+	Name    remedy.PoolName `json:"name"`
+	N       int             `json:"n"`
+	Known   bool            `json:"known"`
+	Stale   bool            `json:"stale,omitempty"`
+	Blocked string          `json:"blocked,omitempty"`
+	Out     []OutFact       `json:"out,omitempty"`
+	Storms  []StormState    `json:"storms,omitempty"`
+	Quiets  []Quiet         `json:"quiets,omitempty"`
+	// ShadowOut are the hosts that shadow executions hold out at the asked
+	// instant.
+	ShadowOut []remedy.HostName `json:"shadow_out,omitempty"`
+	// Open are the pool's open cases.
+	Open []*Case `json:"open,omitempty"`
+	Rev  uint64  `json:"rev"`
+}
+
+// Pool returns one pool's status; an unknown pool has Known false.
+func (l *Ledger) Pool(name remedy.PoolName, now time.Time) PoolStatus {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	p := l.m.findPool(name)
+	s := PoolStatus{
+		Name: p.Name, N: p.Size.N, Known: p.Size.Known, Stale: p.Size.Stale, Blocked: p.Size.Blocked,
+		Out: slices.Clone(p.Out), Storms: slices.Clone(p.Storms), Quiets: slices.Clone(p.Quiets), Rev: p.Rev,
+	}
+	for _, st := range p.Starts {
+		if st.shadowOut(now) {
+			s.ShadowOut = append(s.ShadowOut, st.Host)
+		}
+	}
+	slices.Sort(s.ShadowOut)
+	s.ShadowOut = slices.Compact(s.ShadowOut)
+	for _, id := range p.Open {
+		if c := l.m.find(id); c != nil {
+			s.Open = append(s.Open, c)
+		}
+	}
+	return s
+}
+
+// Case returns a case by id.
+func (l *Ledger) Case(id remedy.CaseID) (*Case, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	c := l.m.find(id)
+	return c, c != nil
+}
+
+// CaseFilter narrows Cases; zero fields match everything.
+type CaseFilter struct {
+	Pool   remedy.PoolName
+	Host   remedy.HostName
+	Action remedy.ActionName
+	Stage  remedy.Stage
+	// Open keeps open cases only.
+	Open bool
+	// Since keeps cases that changed at or after the instant.
+	Since time.Time
+	// Limit bounds the number of cases, the newest being kept; 0 means all.
+	Limit int
+}
+
+// Cases returns the matching cases, newest first.
+func (l *Ledger) Cases(f CaseFilter) []*Case {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var out []*Case
+	for _, c := range slices.Backward(l.m.cases) {
+		if (f.Pool != "" && c.Pool != f.Pool) || (f.Host != "" && c.Host != f.Host) ||
+			(f.Action != "" && c.Action != f.Action) || (f.Stage != "" && c.Stage != f.Stage) ||
+			(f.Open && !c.Open()) || c.ChangedAt.Before(f.Since) {
+			continue
+		}
+		out = append(out, c)
+		if f.Limit > 0 && len(out) == f.Limit {
+			break
+		}
+	}
+	return out
+}
+
+// Status is the ledger as a whole.
+type Status struct {
+	Index     uint64          `json:"index"`
+	Term      uint64          `json:"term"`
+	Time      time.Time       `json:"time,omitzero"`
+	ClusterID string          `json:"cluster_id,omitempty"`
+	Chain     string          `json:"chain,omitempty"`
+	Voters    []remedy.NodeID `json:"voters,omitempty"`
+	Freeze    *Freeze         `json:"freeze,omitempty"`
+	Holds     []Hold          `json:"holds,omitempty"`
+	Reports   []NodeReport    `json:"reports,omitempty"`
+	Cases     int             `json:"cases"`
+	// OldestClosed is when the oldest closed case ended; zero if none.
+	OldestClosed time.Time `json:"oldest_closed,omitzero"`
+}
+
+// Status returns the ledger's overall state.
+func (l *Ledger) Status() Status {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	m := l.m
+	s := Status{
+		Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID, Chain: m.chain,
+		Voters: slices.Clone(m.voters), Holds: slices.Clone(m.holds), Reports: slices.Clone(m.reports), Cases: len(m.cases),
+	}
+	if m.freeze != nil {
+		s.Freeze = new(*m.freeze)
+	}
+	if i := slices.IndexFunc(m.cases, func(c *Case) bool { return !c.Open() }); i >= 0 {
+		s.OldestClosed = m.cases[i].ClosedAt
+	}
+	return s
+}
+
+// Level returns the effective level of an action in a pool.
+func (l *Ledger) Level(action remedy.ActionName, pool remedy.PoolName) remedy.Level {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.m.effective(action, pool)
+}
+
+// Pending returns the notices that no receipt covers yet, oldest first.
+func (l *Ledger) Pending() []Notice {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Clone(l.m.notices)
+}
+
+// Starts returns the pool's remembered STARTs, shadow ones included, by time.
+func (l *Ledger) Starts(pool remedy.PoolName) []Start {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	out := slices.Clone(l.m.findPool(pool).Starts)
+	slices.SortStableFunc(out, func(a, b Start) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Case, b.Case)) })
+	return out
+}

@@ -1,0 +1,248 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// machine is the state itself. It is single-threaded: Ledger holds the lock.
+// All collections are sorted slices, so that nothing ever depends on the order
+// of a map.
+type machine struct {
+	index, term uint64
+	time        time.Time
+	clusterID   string
+	chain       string
+	lastCase    remedy.CaseID
+	lastNotice  uint64
+	global      uint64
+	voters      []remedy.NodeID
+	reports     []NodeReport // by node
+	freeze      *Freeze
+	holds       []Hold  // by pool, host
+	pools       []*pool // by name
+	cases       []*Case // by id
+	notices     []Notice
+	counters    []counter // by key
+}
+
+// pool is one pool's share of the state.
+type pool struct {
+	Name   remedy.PoolName `json:"name"`
+	Rev    uint64          `json:"rev"`
+	Size   sizeState       `json:"size"`
+	Out    []OutFact       `json:"out,omitempty"`    // by host
+	Starts []Start         `json:"starts,omitempty"` // by time
+	Quiets []Quiet         `json:"quiets,omitempty"` // by host, action
+	Storms []StormState    `json:"storms,omitempty"` // by detector
+	Told   []told          `json:"told,omitempty"`   // by host, action
+	Open   []remedy.CaseID `json:"open,omitempty"`   // ascending
+}
+
+// sizeState is what the ledger knows of a pool's inventory.
+type sizeState struct {
+	Known bool `json:"known,omitempty"`
+	N     int  `json:"n"`
+	Stale bool `json:"stale,omitempty"`
+	// Blocked says why the pool is blocked: its inventory shrank. From is the
+	// size it must come back to, within the allowance.
+	Blocked string   `json:"blocked,omitempty"`
+	From    int      `json:"from,omitempty"`
+	Sizes   []sizeAt `json:"sizes,omitempty"`
+}
+
+type sizeAt struct {
+	At time.Time `json:"at"`
+	N  int       `json:"n"`
+}
+
+// told remembers the last complaint about a host and action.
+type told struct {
+	Host   remedy.HostName   `json:"host"`
+	Action remedy.ActionName `json:"action"`
+	At     time.Time         `json:"at"`
+}
+
+// step is the context one operation is applied in.
+type step struct {
+	index, term uint64
+	at          time.Time
+	by          remedy.Actor
+	node        remedy.NodeID
+	alone       bool // the entry holds this operation only
+}
+
+func newMachine() *machine { return &machine{} }
+
+// pool returns the pool's record, made on first use.
+func (m *machine) pool(name remedy.PoolName) *pool {
+	i, ok := slices.BinarySearchFunc(m.pools, name, func(p *pool, n remedy.PoolName) int { return cmp.Compare(p.Name, n) })
+	if ok {
+		return m.pools[i]
+	}
+	p := &pool{Name: name}
+	m.pools = slices.Insert(m.pools, i, p)
+	return p
+}
+
+// findPool returns the pool's record, or an empty one that is not kept.
+func (m *machine) findPool(name remedy.PoolName) *pool {
+	i, ok := slices.BinarySearchFunc(m.pools, name, func(p *pool, n remedy.PoolName) int { return cmp.Compare(p.Name, n) })
+	if ok {
+		return m.pools[i]
+	}
+	return &pool{Name: name}
+}
+
+func (m *machine) caseIndex(id remedy.CaseID) (int, bool) {
+	return slices.BinarySearchFunc(m.cases, id, func(c *Case, id remedy.CaseID) int { return cmp.Compare(c.ID, id) })
+}
+
+// find returns the case, or nil.
+func (m *machine) find(id remedy.CaseID) *Case {
+	if i, ok := m.caseIndex(id); ok {
+		return m.cases[i]
+	}
+	return nil
+}
+
+// openCase returns the open case of a host and action, or nil.
+func (m *machine) openCase(p *pool, host remedy.HostName, action remedy.ActionName) *Case {
+	for _, id := range p.Open {
+		if c := m.find(id); c != nil && c.Host == host && c.Action == action {
+			return c
+		}
+	}
+	return nil
+}
+
+// edit returns a copy of the case that may be changed, and puts it in the
+// old one's place. Slices inside are clipped, so that appending copies them.
+func (m *machine) edit(c *Case, x step) *Case {
+	n := *c
+	n.Executions = slices.Clone(c.Executions)
+	n.Events = slices.Clip(c.Events)
+	n.ChangedAt = x.at
+	i, _ := m.caseIndex(c.ID)
+	m.cases[i] = &n
+	return &n
+}
+
+// event adds a line to the case's timeline.
+func (c *Case) event(x step, what string) {
+	if len(c.Events) >= maxEvents {
+		half := maxEvents / 2
+		kept := slices.Clone(c.Events[:half])
+		kept = append(kept, Event{At: x.at, What: "(older lines dropped)"})
+		c.Events = append(kept, c.Events[len(c.Events)-half+2:]...)
+	}
+	c.Events = append(c.Events, Event{At: x.at, What: what, By: x.by.Name})
+}
+
+// open makes a new case and gives it an id.
+func (m *machine) open(p *pool, c Case, x step) *Case {
+	m.lastCase++
+	c.ID = m.lastCase
+	c.OpenedAt, c.ChangedAt = x.at, x.at
+	m.cases = append(m.cases, &c)
+	p.Open = append(p.Open, c.ID)
+	return &c
+}
+
+// close ends the case, which must be an editable copy.
+func (m *machine) close(c *Case, outcome remedy.Outcome, note string, x step) {
+	c.Stage, c.Outcome, c.Note, c.ClosedAt = remedy.StageClosed, outcome, note, x.at
+	p := m.pool(c.Pool)
+	if i, ok := slices.BinarySearch(p.Open, c.ID); ok {
+		p.Open = slices.Delete(p.Open, i, i+1)
+	}
+	what := "closed: " + string(outcome)
+	if note != "" {
+		what += ", " + note
+	}
+	c.event(x, what)
+	m.bump(counterCases, caseLabels(c), "outcome", string(outcome))
+}
+
+// moved records that something an admission depends on has changed.
+func (m *machine) moved(p *pool) { p.Rev++ }
+
+func (m *machine) notify(n Notice, x step) {
+	m.lastNotice++
+	n.Seq, n.At = m.lastNotice, x.at
+	m.notices = append(m.notices, n)
+	if len(m.notices) > maxNotices {
+		m.notices = slices.Delete(m.notices, 0, len(m.notices)-maxNotices)
+	}
+}
+
+// maxNotices bounds what waits to be told; the oldest are dropped first, and
+// the ledger's cases still hold everything they said.
+const maxNotices = 1000
+
+// outCount counts hosts of the pool that are out by anybody's hand, executing,
+// of unknown execution outcome or, with shadow set, held out by a shadow
+// execution at the instant now. The host `except` is left out of the count and
+// reported apart.
+func (m *machine) outCount(p *pool, except remedy.HostName, shadow bool, now time.Time) (n int, exceptOut bool) {
+	hosts := make([]remedy.HostName, 0, len(p.Out)+len(p.Open))
+	for _, o := range p.Out {
+		hosts = append(hosts, o.Host)
+	}
+	for _, id := range p.Open {
+		if c := m.find(id); c != nil && holdsOut(c) {
+			hosts = append(hosts, c.Host)
+		}
+	}
+	if shadow {
+		for _, s := range p.Starts {
+			if s.shadowOut(now) {
+				hosts = append(hosts, s.Host)
+			}
+		}
+	}
+	slices.Sort(hosts)
+	hosts = slices.Compact(hosts)
+	if i, ok := slices.BinarySearch(hosts, except); ok {
+		return len(hosts) - 1, i >= 0
+	}
+	return len(hosts), false
+}
+
+// holdsOut reports whether the case itself keeps an out-slot: its host is out
+// because of it, or may be.
+func holdsOut(c *Case) bool {
+	switch c.Stage {
+	case remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut:
+		a := c.Acted()
+		return a == nil || a.TakesOut
+	case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting, remedy.StageClosed:
+		return false
+	}
+	return false
+}
+
+func (s Start) shadowOut(now time.Time) bool {
+	return s.Shadow && s.TakesOut && !s.EndedSlot && now.Before(s.Until)
+}
+
+// running counts the executions of the pool that hold a concurrency slot, and
+// finds the one that holds the host's lock.
+func (m *machine) running(p *pool, host remedy.HostName) (n int, lock remedy.CaseID) {
+	for _, id := range p.Open {
+		c := m.find(id)
+		if c == nil || c.Stage != remedy.StageExecuting {
+			continue
+		}
+		if !c.UnknownExecution() {
+			n++
+		}
+		if c.Host == host {
+			lock = c.ID
+		}
+	}
+	return n, lock
+}

@@ -1,0 +1,336 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// CaseJudge commits what a round found and decided about one host and action.
+// It opens a case for a bad host that has none, and otherwise updates the open
+// one. The engine sends it only when something changed.
+type CaseJudge struct {
+	Pool     remedy.PoolName     `json:"pool"`
+	Host     remedy.HostName     `json:"host"`
+	Action   remedy.ActionName   `json:"action"`
+	Detector remedy.DetectorName `json:"detector"`
+	Digest   string              `json:"digest"`
+	Finding  remedy.Finding      `json:"finding"`
+	// Decision and Plan are nil when the case was not decided this round:
+	// because the verdict became unknown, or the case is waiting or out.
+	Decision *remedy.Decision `json:"decision,omitempty"`
+	Plan     *remedy.Plan     `json:"plan,omitempty"`
+	// Ask is set when the decision is to ask a person.
+	Ask *Ask `json:"ask,omitempty"`
+	// Count says that this is a new would-have-acted: once a case, and again
+	// after the cooldown.
+	Count bool `json:"count,omitempty"`
+	// Tell says that a complaint is due.
+	Tell bool `json:"tell,omitempty"`
+	// Shadow says that the decision was taken against the shadow budget, so
+	// that counting starts a shadow execution that ends after ShadowOut.
+	Shadow    bool          `json:"shadow,omitempty"`
+	ShadowOut time.Duration `json:"shadow_out,omitempty"`
+	TakesOut  bool          `json:"takes_out,omitempty"`
+}
+
+func (*CaseJudge) kind() string { return "case.judge" }
+
+func (b *CaseJudge) apply(m *machine, x step) Result {
+	p := m.pool(b.Pool)
+	c := m.openCase(p, b.Host, b.Action)
+	if c == nil {
+		if b.Finding.Verdict != remedy.VerdictBad {
+			return refuse(RefusedNoCase, "only a bad host opens a case")
+		}
+		c = m.open(p, Case{
+			Pool: b.Pool, Host: b.Host, Action: b.Action, Detector: b.Detector, Digest: b.Digest,
+			Stage: remedy.StageDetected, Opened: &b.Finding,
+		}, x)
+		c.event(x, "opened")
+	} else {
+		c = m.edit(c, x)
+	}
+	c.judge(b, x)
+	if b.Decision != nil {
+		m.decide(c, p, b, x)
+	}
+	return done(c.ID)
+}
+
+// judge stores the finding.
+func (c *Case) judge(b *CaseJudge, x step) {
+	if c.Latest != nil && c.Latest.Verdict != b.Finding.Verdict {
+		c.event(x, "verdict "+b.Finding.Verdict.String())
+	}
+	c.Latest = &b.Finding
+	switch {
+	case b.Finding.Verdict != remedy.VerdictUnknown:
+		c.UnknownSince = time.Time{}
+	case c.UnknownSince.IsZero():
+		c.UnknownSince = x.at
+	}
+}
+
+// decide stores the decision and what follows from it at once.
+func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
+	switch c.Stage {
+	case remedy.StageDetected, remedy.StageProposed:
+	case remedy.StageWaiting, remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut, remedy.StageClosed:
+		return // not decided while it waits, runs or is over
+	}
+	d := b.Decision
+	if c.Decision == nil || c.Decision.BlockedBy != d.BlockedBy || c.Decision.Level != d.Level {
+		c.event(x, describe(d))
+		if d.BlockedBy != "" {
+			m.bump(counterBlocks, []string{"guardrail", d.BlockedBy, "action", string(c.Action), "pool", string(c.Pool)})
+		}
+	}
+	c.Decision = d
+	if b.Plan != nil {
+		c.Plan, c.PlanHash = b.Plan, b.Plan.Hash()
+	}
+	if !d.Allowed() {
+		c.Stage = remedy.StageDetected
+		return
+	}
+	c.Stage = remedy.StageProposed
+	if b.Count {
+		m.count(c, p, b, x)
+	}
+	switch d.Level {
+	case remedy.LevelMetricOnly:
+		c.Outcome = remedy.OutcomeCounted
+	case remedy.LevelNotify:
+		c.Outcome = remedy.OutcomeTold
+		if b.Tell {
+			p.setTold(c.Host, c.Action, x.at)
+			m.notify(Notice{Kind: NoticeComplaint, Case: c.ID, Pool: c.Pool}, x)
+		}
+	case remedy.LevelConfirm:
+		if b.Ask != nil && b.Ask.PlanHash == c.PlanHash && len(b.Ask.Approvers) > 0 {
+			ask := *b.Ask
+			ask.AskedAt, ask.ExpiresAt = x.at, stamp(ask.ExpiresAt)
+			c.Ask, c.Answer, c.Outcome, c.Stage = &ask, nil, "", remedy.StageWaiting
+			c.event(x, "asked")
+			m.notify(Notice{Kind: NoticeQuestion, Case: c.ID, Pool: c.Pool}, x)
+		}
+	case remedy.LevelAuto:
+		c.Outcome = "" // the START that follows says the rest
+	case remedy.LevelBlocked:
+	}
+}
+
+func describe(d *remedy.Decision) string {
+	switch {
+	case d.BlockedBy != "" && d.Waiting:
+		return "waiting for " + d.BlockedBy
+	case d.BlockedBy != "":
+		return "blocked by " + d.BlockedBy
+	default:
+		return "decided: " + d.Level.String()
+	}
+}
+
+// count counts a would-have-acted or would-have-asked and, below confirm,
+// starts the shadow execution that takes at once.
+func (m *machine) count(c *Case, p *pool, b *CaseJudge, x step) {
+	if b.Decision.WouldAct {
+		m.bump(counterWouldHaveActed, caseLabels(c))
+	} else {
+		m.bump(counterWouldHaveAsked, caseLabels(c))
+	}
+	c.CountedAt, c.CountedLevel = x.at, b.Decision.Effective
+	if b.Shadow && b.Decision.WouldAct && b.Decision.Effective < remedy.LevelConfirm {
+		p.endShadow(c.Host, x.at)
+		p.addStart(Start{
+			Case: c.ID, Host: c.Host, Action: c.Action, Detector: c.Detector, At: x.at, EndedAt: x.at,
+			TakesOut: b.TakesOut, Shadow: true, Until: x.at.Add(b.ShadowOut),
+		}, x.at)
+	}
+}
+
+func (p *pool) setTold(host remedy.HostName, action remedy.ActionName, at time.Time) {
+	p.Told = slices.DeleteFunc(p.Told, func(t told) bool {
+		return (t.Host == host && t.Action == action) || at.Sub(t.At) > startHorizon
+	})
+	p.Told = append(p.Told, told{Host: host, Action: action, At: at})
+}
+
+// CaseAnswer is a person's answer to a question. The first committed answer
+// wins, by whatever way it came.
+type CaseAnswer struct {
+	Case     remedy.CaseID `json:"case"`
+	Approve  bool          `json:"approve"`
+	PlanHash string        `json:"plan_hash,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
+	// QuietFor is the action's cooldown: how long a denied host isn't asked
+	// about again, unless it was good in between.
+	QuietFor time.Duration `json:"quiet_for,omitempty"`
+}
+
+func (*CaseAnswer) kind() string { return "case.answer" }
+
+func (b *CaseAnswer) apply(m *machine, x step) Result {
+	c := m.find(b.Case)
+	switch {
+	case c == nil:
+		return refuse(RefusedNoCase, "there is no case %s", b.Case)
+	case !x.by.Person:
+		return refuse(RefusedPerson, "only a person may answer")
+	case c.Stage != remedy.StageWaiting || c.Ask == nil:
+		if c.Answer != nil {
+			return refuse(RefusedDecided, "%s answered already at %s", c.Answer.By.Name, c.Answer.At.Format(timeLayout))
+		}
+		return refuse(RefusedStage, "%s is %s: there is nothing to answer", c.ID, c.Stage)
+	case !x.at.Before(c.Ask.ExpiresAt):
+		return refuse(RefusedExpired, "the question expired at %s", c.Ask.ExpiresAt.Format(timeLayout))
+	case c.Answer != nil:
+		return refuse(RefusedDecided, "%s answered already at %s", c.Answer.By.Name, c.Answer.At.Format(timeLayout))
+	case b.Approve && !x.by.MayApprove(c.Ask.Approvers):
+		return refuse(RefusedPerson, "%s may not approve %s: ask one of %v", x.by.Name, c.ID, c.Ask.Approvers)
+	case b.Approve && b.PlanHash != c.Ask.PlanHash:
+		return refuse(RefusedApproval, "the plan is %s and not %q: look at it again with `warden show %s`", c.Ask.PlanHash, b.PlanHash, c.ID)
+	}
+	c = m.edit(c, x)
+	c.Answer = &CaseReply{Approve: b.Approve, By: x.by, At: x.at, PlanHash: b.PlanHash, Reason: b.Reason}
+	m.notify(Notice{Kind: NoticeAnswered, Case: c.ID, Pool: c.Pool}, x)
+	if b.Approve {
+		c.event(x, "approved")
+		return done(c.ID)
+	}
+	c.event(x, "denied")
+	m.pool(c.Pool).setQuiet(Quiet{Host: c.Host, Action: c.Action, Until: x.at.Add(b.QuietFor), Why: "denied by " + x.by.Name}, x.at)
+	m.close(c, remedy.OutcomeDenied, b.Reason, x)
+	return done(c.ID)
+}
+
+// CaseExpire closes a case whose question nobody answered in time, or whose
+// approval could not be used before it expired.
+type CaseExpire struct {
+	Case     remedy.CaseID `json:"case"`
+	QuietFor time.Duration `json:"quiet_for,omitempty"`
+}
+
+func (*CaseExpire) kind() string { return "case.expire" }
+
+func (b *CaseExpire) apply(m *machine, x step) Result {
+	c := m.find(b.Case)
+	switch {
+	case c == nil:
+		return refuse(RefusedNoCase, "there is no case %s", b.Case)
+	case c.Stage != remedy.StageWaiting || c.Ask == nil:
+		return refuse(RefusedStage, "%s is not waiting", c.ID)
+	case x.at.Before(c.Ask.ExpiresAt):
+		return refuse(RefusedStage, "%s has not expired", c.ID)
+	}
+	note := "nobody answered"
+	if c.Answer != nil {
+		note = "approved, but it could not start before it expired"
+	}
+	c = m.edit(c, x)
+	m.pool(c.Pool).setQuiet(Quiet{Host: c.Host, Action: c.Action, Until: x.at.Add(b.QuietFor), Why: "the question expired"}, x.at)
+	m.close(c, remedy.OutcomeExpired, note, x)
+	m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool}, x)
+	return done(c.ID)
+}
+
+// CaseClose ends a case that is not executing: the host recovered by itself,
+// came back by another hand, left the inventory, or had no data for too long.
+type CaseClose struct {
+	Case    remedy.CaseID  `json:"case"`
+	Outcome remedy.Outcome `json:"outcome"`
+	Note    string         `json:"note,omitempty"`
+	// Finding is the evidence for the end, such as the good finding.
+	Finding *remedy.Finding `json:"finding,omitempty"`
+}
+
+func (*CaseClose) kind() string { return "case.close" }
+
+func (b *CaseClose) apply(m *machine, x step) Result {
+	c := m.find(b.Case)
+	switch {
+	case c == nil:
+		return refuse(RefusedNoCase, "there is no case %s", b.Case)
+	case !c.Open():
+		return refuse(RefusedStage, "%s is closed already", c.ID)
+	case c.Stage == remedy.StageExecuting:
+		return refuse(RefusedStage, "%s is executing: it ends with its execution", c.ID)
+	case !slices.Contains(remedy.Outcomes(), b.Outcome):
+		return refuse(RefusedBad, "%q is not an outcome", b.Outcome)
+	}
+	wasOut := holdsOut(c)
+	silent := c.Stage == remedy.StageDetected || (c.Stage == remedy.StageProposed && c.CountedLevel < remedy.LevelNotify)
+	c = m.edit(c, x)
+	if b.Finding != nil {
+		c.Latest = b.Finding
+	}
+	m.close(c, b.Outcome, b.Note, x)
+	p := m.pool(c.Pool)
+	if wasOut {
+		m.moved(p)
+	}
+	if b.Outcome == remedy.OutcomeSelfRecovered {
+		p.endShadow(c.Host, x.at)
+	}
+	if !silent {
+		m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool}, x)
+	}
+	return done(c.ID)
+}
+
+// ManualOpen opens a case for a person's `warden run`, or puts the run on the
+// open case of that host and action.
+type ManualOpen struct {
+	Pool         remedy.PoolName   `json:"pool"`
+	Host         remedy.HostName   `json:"host"`
+	Action       remedy.ActionName `json:"action"`
+	Reason       string            `json:"reason"`
+	Acknowledged []string          `json:"acknowledged,omitempty"`
+	Plan         remedy.Plan       `json:"plan"`
+	Decision     remedy.Decision   `json:"decision"`
+}
+
+func (*ManualOpen) kind() string { return "manual.open" }
+
+func (b *ManualOpen) apply(m *machine, x step) Result {
+	if !x.by.Person {
+		return refuse(RefusedPerson, "only a person may run an action by hand")
+	}
+	if !b.Decision.Allowed() {
+		return refuse(RefusedBad, "the decision does not allow it")
+	}
+	p := m.pool(b.Pool)
+	c := m.openCase(p, b.Host, b.Action)
+	if c == nil {
+		c = m.open(p, Case{Pool: b.Pool, Host: b.Host, Action: b.Action}, x)
+	} else {
+		switch c.Stage {
+		case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting:
+			c = m.edit(c, x)
+		case remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut, remedy.StageClosed:
+			return refuse(RefusedStage, "%s has it %s already: see `warden show %s`", c.ID, c.Stage, c.ID)
+		}
+	}
+	c.Stage, c.Manual = remedy.StageProposed, &ManualRun{By: x.by, Reason: b.Reason, Acknowledged: b.Acknowledged}
+	c.Decision, c.Plan, c.PlanHash = &b.Decision, &b.Plan, b.Plan.Hash()
+	c.Ask, c.Answer = nil, nil
+	c.event(x, fmt.Sprintf("asked for by hand: %s", b.Reason))
+	return done(c.ID)
+}
+
+// CasesForget drops closed cases that ended before an instant.
+type CasesForget struct {
+	Before time.Time `json:"before"`
+}
+
+func (*CasesForget) kind() string { return "cases.forget" }
+
+func (b *CasesForget) apply(m *machine, _ step) Result {
+	m.cases = slices.DeleteFunc(slices.Clone(m.cases), func(c *Case) bool {
+		return !c.Open() && c.ClosedAt.Before(b.Before)
+	})
+	return done(0)
+}

@@ -1,0 +1,258 @@
+package ledger
+
+import (
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// Case is all about one (pool, host, action), from the first finding to
+// closure. A Case reachable from a view is never changed: Apply replaces it
+// whole, so readers may keep it without copying.
+type Case struct {
+	ID       remedy.CaseID       `json:"id"`
+	Pool     remedy.PoolName     `json:"pool"`
+	Host     remedy.HostName     `json:"host"`
+	Action   remedy.ActionName   `json:"action"`
+	Detector remedy.DetectorName `json:"detector,omitempty"` // empty for a manual run
+	Digest   string              `json:"digest,omitempty"`
+	Stage    remedy.Stage        `json:"stage"`
+	Outcome  remedy.Outcome      `json:"outcome,omitempty"`
+	// OpenedAt, ChangedAt and ClosedAt are committed times.
+	OpenedAt  time.Time `json:"opened_at"`
+	ChangedAt time.Time `json:"changed_at"`
+	ClosedAt  time.Time `json:"closed_at,omitzero"`
+	// Opened is the finding that opened the case, Latest the newest that was
+	// committed. Both are nil for a manual run.
+	Opened *remedy.Finding `json:"opened,omitempty"`
+	Latest *remedy.Finding `json:"latest,omitempty"`
+	// UnknownSince is when the verdict last became unknown; zero while it is not.
+	UnknownSince time.Time `json:"unknown_since,omitzero"`
+	// Decision is the newest that was committed, with every guardrail's answer.
+	Decision *remedy.Decision `json:"decision,omitempty"`
+	Plan     *remedy.Plan     `json:"plan,omitempty"`
+	PlanHash string           `json:"plan_hash,omitempty"`
+	Ask      *Ask             `json:"ask,omitempty"`
+	Answer   *CaseReply       `json:"answer,omitempty"`
+	// Manual is who ran the action by hand and why; nil for a detector's case.
+	Manual *ManualRun `json:"manual,omitempty"`
+	// Executions are all attempts, the undo included, oldest first.
+	Executions []Execution `json:"executions,omitempty"`
+	// CountedAt is when the case was last counted as would-have-acted, and
+	// CountedLevel the effective level at that time.
+	CountedAt    time.Time    `json:"counted_at,omitzero"`
+	CountedLevel remedy.Level `json:"counted_level,omitempty"`
+	// BadOthers is how many other hosts of the pool were bad when the action
+	// started: what `helped` compares with.
+	BadOthers int `json:"bad_others,omitempty"`
+	// Helped is whether no more of the others were bad after the settle time.
+	Helped remedy.Fact[bool] `json:"helped"`
+	// UndoReason is what the person who undid it said.
+	UndoReason remedy.UndoReason `json:"undo_reason,omitempty"`
+	// Note says in words why the case ended or is stuck.
+	Note string `json:"note,omitempty"`
+	// Events is the case's timeline, oldest first, at most maxEvents long.
+	Events []Event `json:"events,omitempty"`
+}
+
+// Open reports whether the case is not closed.
+func (c *Case) Open() bool { return c.Stage != remedy.StageClosed }
+
+// Execution returns the newest execution of the case, or nil.
+func (c *Case) Execution() *Execution {
+	if len(c.Executions) == 0 {
+		return nil
+	}
+	return &c.Executions[len(c.Executions)-1]
+}
+
+// Acted returns the newest execution that carried out the action, as opposed
+// to undoing it, or nil.
+func (c *Case) Acted() *Execution {
+	for i := len(c.Executions) - 1; i >= 0; i-- {
+		if c.Executions[i].Kind != remedy.KindUndo {
+			return &c.Executions[i]
+		}
+	}
+	return nil
+}
+
+// UnknownExecution reports whether nobody knows if the newest execution's
+// effect happened.
+func (c *Case) UnknownExecution() bool {
+	x := c.Execution()
+	return c.Stage == remedy.StageExecuting && x != nil && x.Outcome == remedy.OutcomeUnknown
+}
+
+// Ask is a question put to people. Approvers and expiry were resolved when it
+// was asked.
+type Ask struct {
+	PlanHash  string    `json:"plan_hash"`
+	Approvers []string  `json:"approvers"`
+	AskedAt   time.Time `json:"asked_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// CaseReply is a person's answer to an Ask.
+type CaseReply struct {
+	Approve  bool         `json:"approve"`
+	By       remedy.Actor `json:"by"`
+	At       time.Time    `json:"at"`
+	PlanHash string       `json:"plan_hash,omitempty"`
+	Reason   string       `json:"reason,omitempty"`
+}
+
+// ManualRun says who ran an action by hand.
+type ManualRun struct {
+	By     remedy.Actor `json:"by"`
+	Reason string       `json:"reason"`
+	// Acknowledged names the guardrails whose question the person answered by
+	// repeating the request.
+	Acknowledged []string `json:"acknowledged,omitempty"`
+}
+
+// Execution is one attempt at a side effect, fenced by its token.
+type Execution struct {
+	Token       remedy.Token         `json:"token"`
+	Attempt     int                  `json:"attempt"`
+	Kind        remedy.ExecutionKind `json:"kind"`
+	By          remedy.Actor         `json:"by"`
+	PlanHash    string               `json:"plan_hash,omitempty"`
+	StartedAt   time.Time            `json:"started_at"`
+	StartWithin time.Duration        `json:"start_within"`
+	RunWithin   time.Duration        `json:"run_within"`
+	TakesOut    bool                 `json:"takes_out,omitempty"`
+	FinishedAt  time.Time            `json:"finished_at,omitzero"`
+	Outcome     remedy.Outcome       `json:"outcome,omitempty"`
+	// Prior is the backend's state before the effect: what an undo restores.
+	Prior  string `json:"prior,omitempty"`
+	Output string `json:"output,omitempty"`
+	Note   string `json:"note,omitempty"`
+	// Took is whether the wanted state is there and traffic is gone.
+	Took remedy.Fact[bool] `json:"took"`
+}
+
+// Event is one line of a case's timeline.
+type Event struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"`
+	By   string    `json:"by,omitempty"`
+}
+
+// maxEvents bounds a case's timeline; the middle of a longer one is dropped,
+// and a line says so.
+const maxEvents = 64
+
+// OutFact is one host that is out of service, by anybody's hand.
+type OutFact struct {
+	Host  remedy.HostName `json:"host"`
+	Admin string          `json:"admin,omitempty"`
+	Since time.Time       `json:"since"`
+}
+
+// Hold is a person's stop on one host, or on a whole pool when Host is empty.
+type Hold struct {
+	Pool   remedy.PoolName `json:"pool"`
+	Host   remedy.HostName `json:"host,omitempty"`
+	By     remedy.Actor    `json:"by"`
+	Reason string          `json:"reason"`
+	Since  time.Time       `json:"since"`
+	Until  time.Time       `json:"until"`
+}
+
+// Freeze is the global stop. A zero Until lasts until somebody unfreezes.
+type Freeze struct {
+	By     remedy.Actor `json:"by"`
+	Reason string       `json:"reason"`
+	Since  time.Time    `json:"since"`
+	Until  time.Time    `json:"until,omitzero"`
+}
+
+// Limits are a pool's limits as one node's config has them, or the strictest
+// of all. Durations are nanoseconds in JSON.
+type Limits struct {
+	MinInService      int           `json:"min_in_service"`
+	MaxOut            int           `json:"max_out_of_service"`
+	MaxOutFraction    float64       `json:"max_out_fraction"`
+	MaxConcurrent     int           `json:"max_concurrent"`
+	PerHour           int           `json:"max_actions_per_hour"`
+	PerDay            int           `json:"max_actions_per_day"`
+	SettleAfterAction time.Duration `json:"settle_after_action"`
+}
+
+// Start is one committed START that was not aborted: what rates, cooldowns and
+// the settle time count.
+type Start struct {
+	Case   remedy.CaseID     `json:"case"`
+	Host   remedy.HostName   `json:"host"`
+	Action remedy.ActionName `json:"action"`
+	At     time.Time         `json:"at"`
+	// EndedAt is when the execution ended; zero while it runs.
+	EndedAt time.Time `json:"ended_at,omitzero"`
+	// Detector is whose finding started it; empty for a manual run.
+	Detector remedy.DetectorName `json:"detector,omitempty"`
+	TakesOut bool                `json:"takes_out,omitempty"`
+	// Shadow marks a shadow execution. Until is when its slot ends at the
+	// latest; EndedSlot that it has ended.
+	Shadow    bool      `json:"shadow,omitempty"`
+	Until     time.Time `json:"until,omitzero"`
+	EndedSlot bool      `json:"ended_slot,omitempty"`
+}
+
+// Quiet remembers that a question about a host was denied or expired, or that
+// an undo gave no reason: it isn't asked again before the host was good or
+// Until passed.
+type Quiet struct {
+	Host   remedy.HostName   `json:"host"`
+	Action remedy.ActionName `json:"action"`
+	Until  time.Time         `json:"until"`
+	Why    string            `json:"why"`
+}
+
+// StormState is the common-mode memory of one detector in one pool.
+type StormState struct {
+	Detector  remedy.DetectorName `json:"detector"`
+	On        bool                `json:"on,omitempty"`
+	StartedAt time.Time           `json:"started_at,omitzero"`
+	EndedAt   time.Time           `json:"ended_at,omitzero"`
+	Latched   bool                `json:"latched,omitempty"`
+	Detail    string              `json:"detail,omitempty"`
+}
+
+// Notice is one thing to tell people. Notices wait in the ledger until a
+// receipt says they were delivered, so that a death in between tells twice
+// rather than never.
+type Notice struct {
+	Seq  uint64          `json:"seq"`
+	At   time.Time       `json:"at"`
+	Kind NoticeKind      `json:"kind"`
+	Case remedy.CaseID   `json:"case,omitempty"`
+	Pool remedy.PoolName `json:"pool,omitempty"`
+	// Page asks for a person's attention now.
+	Page bool `json:"page,omitempty"`
+	// Detail adds words for notices that are not about a case.
+	Detail string `json:"detail,omitempty"`
+}
+
+// NoticeKind says what a notice is about.
+type NoticeKind string
+
+// The kinds of notices.
+const (
+	NoticeComplaint NoticeKind = "complaint" // notify: it would act and is not allowed to
+	NoticeQuestion  NoticeKind = "question"  // confirm: approve or deny
+	NoticeAnswered  NoticeKind = "answered"  // somebody approved or denied
+	NoticeStarted   NoticeKind = "started"   // an execution began
+	NoticeOutcome   NoticeKind = "outcome"   // an execution or a case ended
+	NoticeStorm     NoticeKind = "common_mode"
+	NoticePool      NoticeKind = "pool" // the pool's inventory is blocked, or back
+	NoticeStop      NoticeKind = "stop" // freeze, hold, and their ends
+	NoticeSource    NoticeKind = "source"
+)
+
+// CounterKey names one ledger counter and its labels, joined as in
+// `name{a="b"}` order: see counters.go.
+type CounterKey struct {
+	Name   string
+	Labels string
+}

@@ -1,0 +1,239 @@
+package ledger
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// snapshotFormat is the newest snapshot format this build writes and reads.
+const snapshotFormat = 1
+
+// A snapshot is JSON lines: a header, the records in sorted order, and a
+// trailer with their number and the SHA-256 over everything before it. Every
+// build reads every older format.
+type snapshotHeader struct {
+	Warden    string          `json:"warden"` // always "ledger"
+	Format    int             `json:"format"`
+	Index     uint64          `json:"index"`
+	Term      uint64          `json:"term"`
+	Time      time.Time       `json:"time"`
+	ClusterID string          `json:"cluster_id,omitempty"`
+	Chain     string          `json:"chain,omitempty"`
+	LastCase  uint64          `json:"last_case"`
+	LastNote  uint64          `json:"last_notice"`
+	Global    uint64          `json:"global"`
+	Voters    []remedy.NodeID `json:"voters,omitempty"`
+	Freeze    *Freeze         `json:"freeze,omitempty"`
+}
+
+// record is one line between header and trailer: exactly one field is set.
+type record struct {
+	Report  *NodeReport `json:"report,omitempty"`
+	Hold    *Hold       `json:"hold,omitempty"`
+	Pool    *pool       `json:"pool,omitempty"`
+	Case    *Case       `json:"case,omitempty"`
+	Notice  *Notice     `json:"notice,omitempty"`
+	Counter *counter    `json:"counter,omitempty"`
+	Trailer *trailer    `json:"trailer,omitempty"`
+}
+
+type trailer struct {
+	Records int    `json:"records"`
+	SHA256  string `json:"sha256"`
+}
+
+// ErrSnapshot is returned, wrapped, for a snapshot that can't be used.
+var ErrSnapshot = errors.New("the ledger snapshot can't be read")
+
+// snapshot is a consistent copy that is written while Apply goes on: cases are
+// never changed in place, everything else is copied.
+type snapshot struct{ m machine }
+
+// Snapshot captures the present state. It returns at once; writing it out may
+// run beside Apply.
+func (l *Ledger) Snapshot() (io.WriterTo, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return &snapshot{m: l.m.clone()}, nil
+}
+
+// clone copies everything that Apply changes in place.
+func (m *machine) clone() machine {
+	n := *m
+	n.voters = slices.Clone(m.voters)
+	n.reports = slices.Clone(m.reports)
+	n.holds = slices.Clone(m.holds)
+	n.cases = slices.Clone(m.cases)
+	n.notices = slices.Clone(m.notices)
+	n.counters = slices.Clone(m.counters)
+	n.pools = make([]*pool, len(m.pools))
+	for i, p := range m.pools {
+		q := *p
+		q.Size.Sizes = slices.Clone(p.Size.Sizes)
+		q.Out, q.Starts, q.Quiets = slices.Clone(p.Out), slices.Clone(p.Starts), slices.Clone(p.Quiets)
+		q.Storms, q.Told, q.Open = slices.Clone(p.Storms), slices.Clone(p.Told), slices.Clone(p.Open)
+		n.pools[i] = &q
+	}
+	return n
+}
+
+// lineWriter writes JSON lines and hashes them.
+type lineWriter struct {
+	w       *bufio.Writer
+	sum     hash.Hash
+	n       int64
+	records int
+	err     error
+}
+
+func (l *lineWriter) line(v any) {
+	if l.err != nil {
+		return
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		l.err = err
+		return
+	}
+	b = append(b, '\n')
+	l.sum.Write(b)
+	n, err := l.w.Write(b)
+	l.n += int64(n)
+	l.err = err
+}
+
+func (l *lineWriter) record(r record) {
+	l.records++
+	l.line(r)
+}
+
+// WriteTo writes the snapshot.
+func (s *snapshot) WriteTo(w io.Writer) (int64, error) {
+	m := &s.m
+	l := &lineWriter{w: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
+	l.line(snapshotHeader{
+		Warden: "ledger", Format: snapshotFormat, Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID,
+		Chain: m.chain, LastCase: uint64(m.lastCase), LastNote: m.lastNotice, Global: m.global, Voters: m.voters, Freeze: m.freeze,
+	})
+	for i := range m.reports {
+		l.record(record{Report: &m.reports[i]})
+	}
+	for i := range m.holds {
+		l.record(record{Hold: &m.holds[i]})
+	}
+	for _, p := range m.pools {
+		l.record(record{Pool: p})
+	}
+	for _, c := range m.cases {
+		l.record(record{Case: c})
+	}
+	for i := range m.notices {
+		l.record(record{Notice: &m.notices[i]})
+	}
+	for i := range m.counters {
+		l.record(record{Counter: &m.counters[i]})
+	}
+	l.line(record{Trailer: &trailer{Records: l.records, SHA256: hex.EncodeToString(l.sum.Sum(nil))}})
+	if l.err == nil {
+		l.err = l.w.Flush()
+	}
+	if l.err != nil {
+		return l.n, fmt.Errorf("write ledger snapshot: %w; check the disk", l.err)
+	}
+	return l.n, nil
+}
+
+// Restore replaces the whole state by a snapshot's. On an error the state is
+// as it was before.
+func (l *Ledger) Restore(r io.Reader) error {
+	m, err := readSnapshot(r)
+	if err != nil {
+		return fmt.Errorf("%w: %w; restore another snapshot, or the version of warden that wrote it", ErrSnapshot, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.m = m
+	return nil
+}
+
+func readSnapshot(r io.Reader) (*machine, error) {
+	br, sum := bufio.NewReaderSize(r, 1<<16), sha256.New()
+	head, err := br.ReadBytes('\n')
+	if err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	var h snapshotHeader
+	if err := json.Unmarshal(head, &h); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	if h.Warden != "ledger" || h.Format < 1 || h.Format > snapshotFormat {
+		return nil, fmt.Errorf("format %d of %q is not one this build reads (up to %d)", h.Format, h.Warden, snapshotFormat)
+	}
+	sum.Write(head)
+	m := &machine{
+		index: h.Index, term: h.Term, time: h.Time, clusterID: h.ClusterID, chain: h.Chain, lastCase: remedy.CaseID(h.LastCase),
+		lastNotice: h.LastNote, global: h.Global, voters: h.Voters, freeze: h.Freeze,
+	}
+	for n := 0; ; n++ {
+		line, err := br.ReadBytes('\n')
+		if err != nil {
+			return nil, fmt.Errorf("record %d: %w: the file is cut off", n, err)
+		}
+		var rec record
+		d := json.NewDecoder(bytes.NewReader(line))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&rec); err != nil {
+			return nil, fmt.Errorf("record %d: %w", n, err)
+		}
+		if rec.Trailer != nil {
+			if rec.Trailer.Records != n || rec.Trailer.SHA256 != hex.EncodeToString(sum.Sum(nil)) {
+				return nil, errors.New("the hash doesn't fit: the file is damaged")
+			}
+			return m, nil
+		}
+		sum.Write(line)
+		m.add(rec)
+	}
+}
+
+func (m *machine) add(r record) {
+	switch {
+	case r.Report != nil:
+		m.reports = append(m.reports, *r.Report)
+	case r.Hold != nil:
+		m.holds = append(m.holds, *r.Hold)
+	case r.Pool != nil:
+		m.pools = append(m.pools, r.Pool)
+	case r.Case != nil:
+		m.cases = append(m.cases, r.Case)
+	case r.Notice != nil:
+		m.notices = append(m.notices, *r.Notice)
+	case r.Counter != nil:
+		m.counters = append(m.counters, *r.Counter)
+	}
+}
+
+// Hash is the SHA-256 of the whole state, as a snapshot of it would have:
+// nodes at one index have one hash.
+func (l *Ledger) Hash() (string, error) {
+	s, err := l.Snapshot()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	if _, err := s.WriteTo(sum); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}

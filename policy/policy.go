@@ -119,11 +119,14 @@ type CommonMode struct {
 type Pool struct {
 	N   int
 	Out int
-	// HostOut is whether the proposal's own host is out already.
+	// HostOut is whether the proposal's own host is out already. The floor
+	// says nothing of such a host; max_out still counts it.
 	HostOut bool
 }
 
-// Limits are a pool's committed limits.
+// Limits are a pool's committed limits. A 0 allows none, or is no time at all,
+// except for the cluster's two, where it means that none is configured. A
+// negative limit, or a fraction that is not 0..1, is treated as not read.
 type Limits struct {
 	MinInService      int
 	MaxOut            int

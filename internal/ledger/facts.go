@@ -64,6 +64,10 @@ type FactsQuery struct {
 	Shadow bool
 	// ExceptCase leaves out the shadow entries of one case: its own.
 	ExceptCase remedy.CaseID
+	// Own leaves out the running execution of one case, as if it had not been
+	// started: its lock, slot, out-slot and START. The last gate before an
+	// effect asks this way, so that an execution doesn't block itself.
+	Own remedy.CaseID
 }
 
 // Facts answers the query from the present state.
@@ -88,8 +92,8 @@ func (l *Ledger) Facts(q FactsQuery) Facts {
 	}
 	f.Limits, f.LimitsKnown = m.limits(q.Pool)
 	f.ClusterHour, f.ClusterDay = m.clusterRates()
-	f.Out, f.HostOut = m.outCount(p, q.Host, q.Shadow, q.Now)
-	f.Running, f.Lock = m.running(p, q.Host)
+	f.Out, f.HostOut = m.outCount(p, outQuery{except: q.Host, own: q.Own, shadow: q.Shadow, exceptCase: q.ExceptCase, now: q.Now})
+	f.Running, f.Lock = m.running(p, q.Host, q.Own)
 	m.rates(&f, p, q)
 	for _, s := range p.Storms {
 		if s.Detector == q.Detector {
@@ -114,6 +118,9 @@ func (m *machine) rates(f *Facts, p *pool, q FactsQuery) {
 	for _, other := range m.pools {
 		for _, s := range other.Starts {
 			if s.Shadow && (!q.Shadow || s.Case == q.ExceptCase) {
+				continue
+			}
+			if !s.Shadow && q.Own != 0 && s.Case == q.Own && s.EndedAt.IsZero() {
 				continue
 			}
 			age := q.Now.Sub(s.At)
@@ -295,4 +302,19 @@ func (l *Ledger) Starts(pool remedy.PoolName) []Start {
 	out := slices.Clone(l.m.findPool(pool).Starts)
 	slices.SortStableFunc(out, func(a, b Start) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Case, b.Case)) })
 	return out
+}
+
+// Preview returns a ledger that is as this one would be after the bodies were
+// applied at the instant, without changing this one. The engine decides on a
+// preview of a round's facts, so that facts and decisions share one entry.
+func (l *Ledger) Preview(at time.Time, by remedy.Actor, bodies ...Body) *Ledger {
+	l.mu.RLock()
+	m := l.m.clone()
+	l.mu.RUnlock()
+	x := step{index: m.index + 1, term: m.term, at: later(m.time, stamp(at)), by: by}
+	m.time = x.at
+	for _, b := range bodies {
+		b.apply(&m, x)
+	}
+	return &Ledger{m: &m}
 }

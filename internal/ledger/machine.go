@@ -183,31 +183,38 @@ func (m *machine) notify(n Notice, x step) {
 // the ledger's cases still hold everything they said.
 const maxNotices = 1000
 
+// outQuery says what outCount counts.
+type outQuery struct {
+	except     remedy.HostName // left out of the count and reported apart
+	own        remedy.CaseID   // a case whose running execution is left out
+	shadow     bool            // count what shadow executions hold out, too
+	exceptCase remedy.CaseID   // a case whose shadow executions are left out
+	now        time.Time
+}
+
 // outCount counts hosts of the pool that are out by anybody's hand, executing,
-// of unknown execution outcome or, with shadow set, held out by a shadow
-// execution at the instant now. The host `except` is left out of the count and
-// reported apart.
-func (m *machine) outCount(p *pool, except remedy.HostName, shadow bool, now time.Time) (n int, exceptOut bool) {
+// of unknown execution outcome or held out by a shadow execution, each once.
+func (m *machine) outCount(p *pool, q outQuery) (n int, exceptOut bool) {
 	hosts := make([]remedy.HostName, 0, len(p.Out)+len(p.Open))
 	for _, o := range p.Out {
 		hosts = append(hosts, o.Host)
 	}
 	for _, id := range p.Open {
-		if c := m.find(id); c != nil && holdsOut(c) {
+		if c := m.find(id); c != nil && c.ID != q.own && holdsOut(c) {
 			hosts = append(hosts, c.Host)
 		}
 	}
-	if shadow {
+	if q.shadow {
 		for _, s := range p.Starts {
-			if s.shadowOut(now) {
+			if s.shadowOut(q.now) && s.Case != q.exceptCase {
 				hosts = append(hosts, s.Host)
 			}
 		}
 	}
 	slices.Sort(hosts)
 	hosts = slices.Compact(hosts)
-	if i, ok := slices.BinarySearch(hosts, except); ok {
-		return len(hosts) - 1, i >= 0
+	if _, ok := slices.BinarySearch(hosts, q.except); ok {
+		return len(hosts) - 1, true
 	}
 	return len(hosts), false
 }
@@ -230,11 +237,11 @@ func (s Start) shadowOut(now time.Time) bool {
 }
 
 // running counts the executions of the pool that hold a concurrency slot, and
-// finds the one that holds the host's lock.
-func (m *machine) running(p *pool, host remedy.HostName) (n int, lock remedy.CaseID) {
+// finds the one that holds the host's lock. The case own is left out.
+func (m *machine) running(p *pool, host remedy.HostName, own remedy.CaseID) (n int, lock remedy.CaseID) {
 	for _, id := range p.Open {
 		c := m.find(id)
-		if c == nil || c.Stage != remedy.StageExecuting {
+		if c == nil || c.ID == own || c.Stage != remedy.StageExecuting {
 			continue
 		}
 		if !c.UnknownExecution() {

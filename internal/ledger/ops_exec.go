@@ -89,7 +89,7 @@ func (m *machine) admit(b *ExecStart, c *Case, p *pool, x step) Result {
 	if now := (remedy.Basis{Pool: p.Rev, Global: m.global}); b.Basis != now {
 		return refuse(RefusedBasis, "the world moved since the decision (pool %d, global %d; now %d, %d)", b.Basis.Pool, b.Basis.Global, now.Pool, now.Global)
 	}
-	running, lock := m.running(p, c.Host)
+	running, lock := m.running(p, c.Host, 0)
 	if lock != 0 {
 		return refuse(RefusedLock, "%s is executing on %s: wait for it, or resolve it if it is unknown", lock, c.Host)
 	}
@@ -176,7 +176,7 @@ func (m *machine) admitOut(c *Case, p *pool, l Limits) Result {
 	case !p.Size.Known || p.Size.Stale || p.Size.Blocked != "":
 		return refuse(RefusedLimit, "the size of pool %s isn't known: %s", p.Name, p.Size.why())
 	}
-	out, already := m.outCount(p, c.Host, false, m.time)
+	out, already := m.outCount(p, outQuery{except: c.Host, now: m.time})
 	if already {
 		return done(c.ID)
 	}

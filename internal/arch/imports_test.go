@@ -1,0 +1,140 @@
+package arch_test
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// row says which of warden's own packages a package may import.
+type row struct {
+	pkg string // a directory, or everything one level below it when it ends in /*
+	may []string
+}
+
+// layers is the import table, from the words at the bottom to the commands at
+// the top. A package that isn't in it fails the check: whoever adds one says
+// here, and in an ADR, where it stands. Packages of one level don't import
+// each other; where they need to meet, the engine introduces them.
+func layers() []row {
+	remedy := []string{"internal/remedy"}
+	tools := []string{"internal/clock", "internal/failpoint"}
+	pureCore := []string{"detectors", "policy", "internal/ledger"}
+	edges := []string{"actions", "internal/source", "internal/inventory", "internal/chat", "internal/config"}
+
+	edge := slices.Concat(remedy, tools)
+	engine := slices.Concat(edge, pureCore, edges)
+	shell := slices.Concat(engine, []string{"actions/*", "internal/engine"})
+	cli := slices.Concat(shell, []string{"internal/cluster", "internal/web", "simulate", "simulate/*"})
+
+	return []row{
+		{pkg: "internal/remedy"},
+		{pkg: "internal/clock"},
+		{pkg: "internal/failpoint"},
+
+		{pkg: "detectors", may: remedy},
+		{pkg: "policy", may: remedy},
+		{pkg: "internal/ledger", may: remedy},
+
+		{pkg: "actions", may: edge},
+		{pkg: "actions/*", may: append([]string{"actions"}, edge...)},
+		{pkg: "internal/source", may: edge},
+		{pkg: "internal/inventory", may: edge},
+		{pkg: "internal/chat", may: edge},
+		{pkg: "internal/config", may: edge},
+
+		{pkg: "internal/engine", may: engine},
+
+		{pkg: "internal/cluster", may: shell},
+		{pkg: "internal/web", may: shell},
+		{pkg: "simulate", may: append([]string{"simulate/*"}, shell...)},
+		{pkg: "simulate/*", may: append([]string{"simulate/*"}, shell...)},
+
+		{pkg: "internal/cli", may: cli},
+		{pkg: "cmd/*", may: []string{"internal/cli"}},
+
+		{pkg: "internal/arch"},
+		{pkg: "internal/realtest"},
+	}
+}
+
+// testOnly are packages that no part of the binary may import.
+var testOnly = []string{
+	"testing", "internal/realtest", "internal/arch",
+	"github.com/google/go-cmp", "pgregory.net/rapid", "go.uber.org/goleak", "github.com/rogpeppe/go-internal",
+	"golang.org/x/tools",
+}
+
+// covers says whether a table entry means the directory.
+func covers(entry, dir string) bool {
+	if parent, ok := strings.CutSuffix(entry, "/*"); ok {
+		return path.Dir(dir) == parent
+	}
+	return entry == dir
+}
+
+// importTable checks that imports go one way. Tests may import anything: they
+// stand outside of what they test.
+func importTable(tr *tree) ([]finding, error) {
+	table := layers()
+	var findings []finding
+	unknown := map[string]bool{}
+	for _, f := range tr.files {
+		i := slices.IndexFunc(table, func(r row) bool { return covers(r.pkg, f.dir) })
+		if i < 0 && !unknown[f.dir] {
+			unknown[f.dir] = true
+			findings = append(findings, tr.at(f.ast.Package, "package %s isn't in the import table: add its row to layers and an ADR", f.dir))
+		}
+		if i < 0 || f.test {
+			continue
+		}
+		for _, spec := range f.ast.Imports {
+			imported := strings.Trim(spec.Path.Value, `"`)
+			own, isOwn := strings.CutPrefix(imported, module+"/")
+			switch {
+			case slices.ContainsFunc(testOnly, func(p string) bool { return under(strings.TrimPrefix(imported, module+"/"), p) }):
+				if f.dir != "internal/realtest" {
+					findings = append(findings, tr.at(spec.Pos(), "%s imports %s, which is for tests only", f.dir, imported))
+				}
+			case isOwn && !slices.ContainsFunc(table[i].may, func(e string) bool { return covers(e, own) }):
+				findings = append(findings, tr.at(spec.Pos(), "%s may not import %s: see layers", f.dir, own))
+			}
+		}
+	}
+	return findings, nil
+}
+
+// home says where alone a library may be imported, so that it can be replaced
+// by editing one package.
+type home struct {
+	library string
+	dirs    []string
+}
+
+var homes = []home{
+	{"github.com/hashicorp", []string{"internal/cluster"}},
+	{"github.com/prometheus/client_golang/api", []string{"internal/source"}},
+	{"github.com/prometheus/common", []string{"internal/source"}},
+	{"github.com/pelletier/go-toml", []string{"internal/config"}},
+	{"github.com/goccy/go-yaml", []string{"internal/inventory"}},
+	{"github.com/danielgtaylor/huma", []string{"internal/web"}},
+	{"github.com/spf13", []string{"internal/cli"}},
+	{"github.com/coreos/go-systemd", []string{"internal/cli"}},
+	{"github.com/slack-go", []string{"internal/chat"}},
+}
+
+// confined checks that libraries stay in the package that wraps them.
+func confined(tr *tree) ([]finding, error) {
+	var findings []finding
+	for _, f := range tr.code() {
+		for _, spec := range f.ast.Imports {
+			imported := strings.Trim(spec.Path.Value, `"`)
+			for _, h := range homes {
+				if under(imported, h.library) && !slices.Contains(h.dirs, f.dir) {
+					findings = append(findings, tr.at(spec.Pos(), "%s is for %s only", imported, strings.Join(h.dirs, ", ")))
+				}
+			}
+		}
+	}
+	return findings, nil
+}

@@ -1,0 +1,137 @@
+package ledger
+
+import (
+	"slices"
+
+	"warden/internal/remedy"
+)
+
+// admit is the one gate: it refuses a START that any committed fact forbids.
+func (m *machine) admit(b *ExecStart, c *Case, p *pool, x step) Result {
+	if !x.alone {
+		return refuse(RefusedBad, "START must stand alone in its entry: its index is the token")
+	}
+	if now := (remedy.Basis{Pool: p.Rev, Global: m.global}); b.Basis != now {
+		return refuse(RefusedBasis, "the world moved since the decision (pool %d, global %d; now %d, %d)", b.Basis.Pool, b.Basis.Global, now.Pool, now.Global)
+	}
+	running, lock := m.running(p, c.Host, 0)
+	if lock != 0 {
+		return refuse(RefusedLock, "%s is executing on %s: wait for it, or resolve it if it is unknown", lock, c.Host)
+	}
+	limits, known := m.limits(p.Name)
+	if !known {
+		return refuse(RefusedLimit, "no node has reported limits for pool %s", p.Name)
+	}
+	if running >= limits.MaxConcurrent {
+		return refuse(RefusedSlot, "%d of %d executions are running in pool %s: wait", running, limits.MaxConcurrent, p.Name)
+	}
+	if b.Kind == remedy.KindUndo {
+		if c.Stage != remedy.StageOut && c.Stage != remedy.StageVerifying {
+			return refuse(RefusedStage, "%s is %s: only a host that is out because of it can be put back", c.ID, c.Stage)
+		}
+		if !x.by.Person {
+			return refuse(RefusedPerson, "only a person may put a host back")
+		}
+		return done(c.ID)
+	}
+	if r := m.admitForward(b, c, x); !r.OK {
+		return r
+	}
+	if b.TakesOut {
+		return m.admitOut(c, p, limits)
+	}
+	return done(c.ID)
+}
+
+// admitForward checks what binds an action but not an undo.
+func (m *machine) admitForward(b *ExecStart, c *Case, x step) Result {
+	if m.freeze != nil {
+		return refuse(RefusedFrozen, "frozen by %s: %s", m.freeze.By.Name, m.freeze.Reason)
+	}
+	if b.PlanHash == "" || b.PlanHash != c.PlanHash {
+		return refuse(RefusedApproval, "the plan changed: decide again")
+	}
+	switch b.Kind {
+	case remedy.KindManual:
+		if c.Manual == nil || c.Stage != remedy.StageProposed {
+			return refuse(RefusedStage, "%s was not asked for by hand", c.ID)
+		}
+		if h := m.hold(c.Pool, c.Host); h != nil && !slices.Contains(c.Manual.Acknowledged, "hold") {
+			return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, h.Reason)
+		}
+		return done(c.ID)
+	case remedy.KindAct:
+		if h := m.hold(c.Pool, c.Host); h != nil {
+			return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, h.Reason)
+		}
+		return m.admitLevel(c, x)
+	case remedy.KindUndo:
+	}
+	return refuse(RefusedBad, "%q is not a kind of execution that acts", b.Kind)
+}
+
+// admitLevel checks the rung: auto acts by itself, confirm needs a fitting
+// approval that has not expired.
+func (m *machine) admitLevel(c *Case, x step) Result {
+	level := m.effective(c.Action, c.Pool)
+	switch {
+	case c.Stage == remedy.StageWaiting && level >= remedy.LevelConfirm:
+		switch {
+		case c.Answer == nil || !c.Answer.Approve || c.Answer.PlanHash != c.PlanHash || c.Ask == nil || c.Ask.PlanHash != c.PlanHash:
+			return refuse(RefusedApproval, "%s has no approval for plan %s", c.ID, c.PlanHash)
+		case !x.at.Before(c.Ask.ExpiresAt):
+			return refuse(RefusedExpired, "the approval of %s expired at %s", c.ID, c.Ask.ExpiresAt.Format(timeLayout))
+		}
+		return done(c.ID)
+	case c.Stage == remedy.StageProposed && level == remedy.LevelAuto && c.Manual == nil:
+		if c.Decision == nil || c.Decision.Level != remedy.LevelAuto {
+			return refuse(RefusedLevel, "%s was not decided at auto", c.ID)
+		}
+		return done(c.ID)
+	case c.Stage == remedy.StageProposed || c.Stage == remedy.StageWaiting:
+		return refuse(RefusedLevel, "%s is at %s in pool %s", c.Action, level, c.Pool)
+	}
+	return refuse(RefusedStage, "%s is %s", c.ID, c.Stage)
+}
+
+// admitOut counts the out-slot: the same arithmetic as policy's pool_floor and
+// max_out, on committed facts.
+func (m *machine) admitOut(c *Case, p *pool, l Limits) Result {
+	switch {
+	case !p.Size.Known || p.Size.Stale || p.Size.Blocked != "":
+		return refuse(RefusedLimit, "the size of pool %s isn't known: %s", p.Name, p.Size.why())
+	}
+	out, already := m.outCount(p, outQuery{except: c.Host, now: m.time})
+	n := p.Size.N
+	allowed := min(l.MaxOut, fractionOf(l.MaxOutFraction, n))
+	switch {
+	case out+1 > allowed:
+		return refuse(RefusedLimit, "%d hosts of pool %s are out and %d may be", out, p.Name, allowed)
+	case !already && n-out-1 < l.MinInService:
+		return refuse(RefusedLimit, "%d of %d hosts would stay in service and the floor is %d", n-out-1, n, l.MinInService)
+	}
+	return done(c.ID)
+}
+
+// fractionOf rounds a share of n down; the epsilon keeps 0.1 × 10 at 1. What is
+// not a share above 0 leaves nothing.
+func fractionOf(fraction float64, n int) int {
+	switch {
+	case n <= 0 || !(fraction > 0):
+		return 0
+	case fraction >= 1:
+		return n
+	}
+	return int(fraction*float64(n) + 1e-9)
+}
+
+func (s sizeState) why() string {
+	switch {
+	case !s.Known:
+		return "its inventory has not been read yet"
+	case s.Stale:
+		return "its inventory is stale"
+	default:
+		return s.Blocked
+	}
+}

@@ -1,0 +1,115 @@
+package ledger
+
+import (
+	"fmt"
+
+	"warden/internal/remedy"
+)
+
+// ExecVerdict commits whether an execution took: the wanted state is there and
+// traffic is gone.
+type ExecVerdict struct {
+	Case remedy.CaseID `json:"case"`
+	Took bool          `json:"took"`
+	// Returned says that the wanted state is gone again: another hand took it.
+	Returned bool   `json:"returned,omitempty"`
+	Note     string `json:"note,omitempty"`
+}
+
+func (*ExecVerdict) kind() string { return "exec.verdict" }
+
+func (b *ExecVerdict) apply(m *machine, x step) Result {
+	c := m.find(b.Case)
+	switch {
+	case c == nil:
+		return refuse(RefusedNoCase, "there is no case %s", b.Case)
+	case c.Stage != remedy.StageVerifying:
+		return refuse(RefusedStage, "%s is %s and not verifying", c.ID, c.Stage)
+	}
+	c = m.edit(c, x)
+	p := m.pool(c.Pool)
+	a := c.Acted()
+	a.Took = remedy.Known(b.Took)
+	page := !b.Took
+	switch {
+	case b.Returned:
+		m.close(c, remedy.OutcomeReturned, b.Note, x)
+	case !a.TakesOut && b.Took:
+		m.close(c, remedy.OutcomeDone, b.Note, x)
+	case !a.TakesOut:
+		m.close(c, remedy.OutcomeUnverified, b.Note, x)
+	case b.Took:
+		c.Stage, c.Outcome, c.Note = remedy.StageOut, remedy.OutcomeDone, b.Note
+		c.event(x, "verified: took"+suffix(b.Note))
+	default:
+		c.Stage, c.Outcome, c.Note = remedy.StageOut, remedy.OutcomeUnverified, b.Note
+		c.event(x, "not verified"+suffix(b.Note))
+	}
+	m.moved(p)
+	m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool, Page: page, Detail: b.Note}, x)
+	return done(c.ID)
+}
+
+// ExecHelped commits whether the action helped: after the settle time no more
+// of the others are bad than before.
+type ExecHelped struct {
+	Case   remedy.CaseID `json:"case"`
+	Helped bool          `json:"helped"`
+	Note   string        `json:"note,omitempty"`
+}
+
+func (*ExecHelped) kind() string { return "exec.helped" }
+
+func (b *ExecHelped) apply(m *machine, x step) Result {
+	c := m.find(b.Case)
+	if c == nil {
+		return refuse(RefusedNoCase, "there is no case %s", b.Case)
+	}
+	c = m.edit(c, x)
+	c.Helped = remedy.Known(b.Helped)
+	if !b.Helped {
+		c.event(x, "did not help"+suffix(b.Note))
+		m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool, Detail: b.Note}, x)
+	}
+	return done(c.ID)
+}
+
+// Resolve is a person saying where a host of unknown execution outcome is.
+type Resolve struct {
+	Case remedy.CaseID `json:"case"`
+	// Out says that the host is out of service because of the case; otherwise
+	// it is in service and the case is over.
+	Out    bool   `json:"out"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func (*Resolve) kind() string { return "resolve" }
+
+func (b *Resolve) apply(m *machine, x step) Result {
+	c := m.find(b.Case)
+	switch {
+	case c == nil:
+		return refuse(RefusedNoCase, "there is no case %s", b.Case)
+	case !x.by.Person:
+		return refuse(RefusedPerson, "only a person may resolve")
+	case !c.UnknownExecution():
+		return refuse(RefusedStage, "%s is %s and its outcome is not unknown: there is nothing to resolve", c.ID, c.Stage)
+	}
+	c = m.edit(c, x)
+	p := m.pool(c.Pool)
+	note := fmt.Sprintf("resolved by %s", x.by.Name) + suffix(b.Reason)
+	c.Execution().Note = note
+	if b.Out {
+		c.Stage, c.Outcome, c.Note = remedy.StageOut, remedy.OutcomeDone, note
+		c.event(x, "resolved as out")
+	} else {
+		m.close(c, remedy.OutcomeFailed, note, x)
+		if c.Execution().Kind == remedy.KindUndo {
+			c.Outcome = remedy.OutcomeUndone
+		}
+	}
+	m.moved(p)
+	m.global++
+	m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool, Detail: note}, x)
+	return done(c.ID)
+}

@@ -1,0 +1,361 @@
+package detectors
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// Judge implements Detector. Its cost grows with the points of the answers.
+func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Results) remedy.Judgement {
+	r := &canaryRound{
+		Canary: c, pool: pool, results: results,
+		ask:     c.ask(at),
+		atMilli: at.UnixMilli(),
+		step:    c.spec.Interval.Milliseconds(),
+	}
+	r.at = time.UnixMilli(r.atMilli).UTC()
+	j := remedy.Judgement{Detector: c.spec.Name, Pool: pool.Name, At: r.at}
+
+	failed := r.failure()
+	target := r.judgeTarget()
+	j.SourceAge = target.age
+	switch {
+	case failed != "":
+		j.SourceFresh = remedy.Unknown[bool](failed)
+		j.Findings = r.allUnknown(remedy.ReasonSourceFailed)
+	case !target.freshAt(c.steps - 1):
+		j.SourceFresh = remedy.Known(false)
+		j.Findings = r.allUnknown(remedy.ReasonSourceStale)
+	case c.selector == "":
+		j.SourceFresh = remedy.Known(true)
+		j.Findings = r.allUnknown(remedy.ReasonNoFreshness)
+	default:
+		j.SourceFresh = remedy.Known(true)
+		r.target = target
+		j.Findings, j.Unmatched = r.judgeHosts()
+	}
+	return j
+}
+
+// canaryRound is the judging of one pool at one instant.
+type canaryRound struct {
+	*Canary
+	pool    remedy.PoolView
+	results remedy.Results
+	ask     canaryAsk
+	at      time.Time
+	atMilli int64
+	step    int64 // milliseconds
+	target  targetState
+}
+
+// failure says in words why a question has no answer; empty when all have one.
+func (r *canaryRound) failure() string {
+	for _, q := range r.ask.all() {
+		switch res, ok := r.results[q]; {
+		case !ok:
+			return fmt.Sprintf("source %s was not asked %q in this round; it will be asked again in the next", q.Source, q.Expr)
+		case res.Failed != "":
+			return res.Failed
+		}
+	}
+	return ""
+}
+
+// allUnknown gives every host but those that are out the same reason.
+func (r *canaryRound) allUnknown(reason string) []remedy.Finding {
+	out := make([]remedy.Finding, r.pool.N())
+	for i := range out {
+		out[i] = r.blank(i)
+		if out[i].Verdict != remedy.VerdictOut {
+			out[i].Reason = reason
+		}
+	}
+	return out
+}
+
+// blank is a host's finding before anything was read: out or unknown.
+func (r *canaryRound) blank(host int) remedy.Finding {
+	f := remedy.Finding{
+		Detector: r.spec.Name, Pool: r.pool.Name, Host: r.pool.Hosts[host].Name, At: r.at,
+		Unit: canaryUnit, BadBelow: r.spec.BadBelow, ClearAbove: r.spec.ClearAbove,
+		Window: r.spec.Window, For: r.spec.For,
+	}
+	if r.pool.Hosts[host].State == remedy.ServiceOut {
+		f.Verdict = remedy.VerdictOut
+		f.Value = remedy.Unknown[float64]("not judged: the host is out of service")
+	} else {
+		f.Value = remedy.Unknown[float64]("nothing trustworthy was measured")
+	}
+	return f
+}
+
+// targetState is what is known of the source's canary_target.
+type targetState struct {
+	set   bool
+	fresh []bool // at each judged step
+	age   remedy.Fact[time.Duration]
+}
+
+// freshAt reports whether the target lets the source be believed at a step. A
+// source without a target is believed.
+func (t targetState) freshAt(step int) bool { return !t.set || t.fresh[step] }
+
+// throughout reports whether there is a target and it was fresh at every step.
+func (t targetState) throughout() bool {
+	for _, f := range t.fresh {
+		if !f {
+			return false
+		}
+	}
+	return t.set
+}
+
+// judgeTarget dates the newest of the target's series at each step.
+func (r *canaryRound) judgeTarget() targetState {
+	if r.spec.CanaryTarget == "" {
+		return targetState{age: remedy.Unknown[time.Duration]("no canary_target is configured for the source; set one")}
+	}
+	t := targetState{set: true, fresh: make([]bool, r.steps)}
+	res, ok := r.results[r.ask.target]
+	if !ok || res.Failed != "" {
+		t.age = remedy.Unknown[time.Duration]("canary_target could not be read; see why the source failed")
+		return t
+	}
+	newest, last := newColumn(r.steps), newColumn(r.steps)
+	for _, s := range res.Series {
+		last.fill(s.Points, r.atMilli, r.step)
+		for k := range last.v {
+			if v, ok := last.at(k); ok && isFinite(v) && (!newest.has[k] || v > newest.v[k]) {
+				newest.v[k], newest.has[k] = v, true
+			}
+		}
+	}
+	var newestMilli int64
+	found := false
+	for k := range r.steps {
+		milli, why := r.stampAt(newest, k, r.steps)
+		t.fresh[k] = why == ""
+		if milli != 0 && (!found || milli > newestMilli) {
+			newestMilli, found = milli, true
+		}
+	}
+	if found {
+		t.age = remedy.Known(time.Duration(r.atMilli-newestMilli) * time.Millisecond)
+	} else {
+		t.age = remedy.Unknown[time.Duration]("canary_target has no samples; check that the selector names a series that exists")
+	}
+	return t
+}
+
+// stampAt reads step k of a column of n stamps that ends at the judged instant:
+// the stamp in Unix milliseconds, 0 if none, and a reason when it isn't fresh.
+func (r *canaryRound) stampAt(col *column, k, n int) (milli int64, why string) {
+	v, ok := col.at(k)
+	if !ok || !(math.Abs(v) < 1e12) { // seconds; NaN and absurd times are none
+		return 0, remedy.ReasonNoSeries
+	}
+	milli = int64(math.Round(v * 1000))
+	stepMilli := r.atMilli - int64(n-1-k)*r.step
+	switch {
+	case milli > stepMilli+r.step:
+		return milli, remedy.ReasonFuture
+	case stepMilli-milli > r.spec.MaxStaleness.Milliseconds():
+		return milli, remedy.ReasonStale
+	}
+	return milli, ""
+}
+
+// hostJudge judges hosts one after the other, with columns that are reused.
+type hostJudge struct {
+	*canaryRound
+	value, points, stamps role
+	expect                *role // nil when the expectation is one number
+	expected              float64
+	fresh                 []bool // at each stamp
+}
+
+// hostFacts is what the stopped-host rule needs of a host.
+type hostFacts struct {
+	freshThroughout bool // at every judged step
+	freshNow        bool // at the judged instant
+	duplicate       bool
+	expectKnown     bool // something is expected at every judged step
+	newestMilli     int64
+}
+
+// judgeHosts judges every host by its own series, then those that have none by
+// the stopped-host rule.
+func (r *canaryRound) judgeHosts() ([]remedy.Finding, int) {
+	idx := newHostIndex(r.pool, r.spec.HostLabel, r.spec.HostRegex)
+	unmatched := 0
+	answer := func(q remedy.Query, steps int) role {
+		o := role{series: r.results[q].Series, col: newColumn(steps)}
+		var n int
+		o.rows, n = idx.rows(o.series)
+		unmatched = max(unmatched, n)
+		return o
+	}
+	j := &hostJudge{
+		canaryRound: r,
+		value:       answer(r.ask.value, r.steps),
+		points:      answer(r.ask.points, r.steps),
+		stamps:      answer(r.ask.stamps, r.stampSteps()),
+		fresh:       make([]bool, r.stampSteps()),
+		expected:    r.spec.ExpectPerMinute * r.spec.Window.Minutes(),
+	}
+	if r.spec.ExpectQuery != "" {
+		j.expect = new(answer(r.ask.expect, r.steps))
+	}
+	for _, h := range idx.ambiguous {
+		j.stamps.rows[h] = rowAmbiguous // two hosts of one name
+	}
+	findings := make([]remedy.Finding, r.pool.N())
+	facts := make([]hostFacts, r.pool.N())
+	for i := range findings {
+		findings[i] = r.blank(i)
+		if findings[i].Verdict != remedy.VerdictOut {
+			facts[i] = j.judge(i, &findings[i])
+		}
+	}
+	if r.target.set {
+		newStopped(r, idx, facts).apply(findings)
+	}
+	return findings, unmatched
+}
+
+// stampSteps is the number of stamps asked for.
+func (r *canaryRound) stampSteps() int { return r.steps + r.windowSteps - 1 }
+
+// judge fills in the finding of a host from its own series.
+func (j *hostJudge) judge(host int, f *remedy.Finding) hostFacts {
+	alone := j.stamps.load(host, j.atMilli, j.step)
+	alone = j.value.load(host, j.atMilli, j.step) && alone
+	alone = j.points.load(host, j.atMilli, j.step) && alone
+	if j.expect != nil {
+		alone = j.expect.load(host, j.atMilli, j.step) && alone
+	}
+	if !alone {
+		f.Reason = remedy.ReasonDuplicate
+		return hostFacts{duplicate: true}
+	}
+	facts := hostFacts{freshThroughout: true, expectKnown: true}
+	n := len(j.fresh)
+	covered := 0 // fresh stamps in the window that ends at the step at hand
+	last := j.steps - 1
+	badFrom := j.steps // first step of the unbroken run of bad ones
+	for i := range n {
+		milli, why := j.stampAt(j.stamps.col, i, n)
+		j.fresh[i] = why == ""
+		if milli != 0 && why != remedy.ReasonFuture {
+			facts.newestMilli = max(facts.newestMilli, milli)
+		}
+		if j.fresh[i] {
+			covered++
+		}
+		if i >= j.windowSteps && j.fresh[i-j.windowSteps] {
+			covered--
+		}
+		k := i - (j.windowSteps - 1)
+		if k < 0 {
+			continue
+		}
+		facts.freshThroughout = facts.freshThroughout && why == ""
+		state := j.judgeStep(k, why, float64(covered)/float64(j.windowSteps))
+		facts.expectKnown = facts.expectKnown && state.expectKnown
+		switch {
+		case !state.bad:
+			badFrom = j.steps
+		case badFrom == j.steps:
+			badFrom = k
+		}
+		if k == last {
+			facts.freshNow = why == ""
+			j.conclude(f, state, badFrom, facts.newestMilli)
+		}
+	}
+	return facts
+}
+
+// conclude turns the last step, and how long it has been bad, into a verdict.
+func (j *hostJudge) conclude(f *remedy.Finding, last stepState, badFrom int, newestMilli int64) {
+	if newestMilli != 0 {
+		f.Newest = time.UnixMilli(newestMilli).UTC()
+	}
+	if n, ok := j.points.col.at(j.steps - 1); ok && n >= 0 && n < math.MaxInt32 {
+		f.Points = int(n)
+	}
+	if last.measured {
+		f.Value = remedy.Known(last.ratio)
+	}
+	switch {
+	case last.bad && badFrom == 0:
+		f.Verdict = remedy.VerdictBad
+	case last.bad:
+		f.Reason = remedy.ReasonPending
+	case last.good:
+		f.Verdict = remedy.VerdictGood
+	default:
+		f.Reason = last.reason
+		if f.Reason == remedy.ReasonNoSeries && newestMilli != 0 && j.atMilli-newestMilli > j.spec.MaxStaleness.Milliseconds() {
+			f.Reason = remedy.ReasonStale // it was there; now only its age is known
+		}
+	}
+	if last.bad {
+		f.BadNow = true
+		f.BadSince = j.at.Add(-time.Duration(j.steps-1-badFrom) * j.spec.Interval)
+	}
+}
+
+// stepState is the judgement of one host at one step.
+type stepState struct {
+	bad, good   bool
+	reason      string // why neither
+	measured    bool   // ratio can be trusted
+	ratio       float64
+	expectKnown bool
+}
+
+// judgeStep judges step k. covered is the share of the window's steps at which
+// the host was fresh. What the host received in the rest of the window is
+// missing, and missing is never 0: to be bad it must have received too little
+// for the covered share alone, and to be good enough for the whole window.
+func (j *hostJudge) judgeStep(k int, staleWhy string, covered float64) stepState {
+	expected, state := j.expected, stepState{expectKnown: true}
+	if j.expect != nil {
+		perMinute, ok := j.expect.col.at(k)
+		expected = perMinute * j.spec.Window.Minutes()
+		state.expectKnown = ok && isFinite(expected) && expected > 0
+	}
+	received, hasValue := j.value.col.at(k)
+	points, hasPoints := j.points.col.at(k)
+	ratio := received / expected
+	switch {
+	case !j.target.freshAt(k):
+		state.reason = remedy.ReasonSourceStale
+	case staleWhy != "":
+		state.reason = staleWhy
+	case !hasPoints || !(points >= float64(j.spec.MinPoints)) || math.IsInf(points, 0):
+		state.reason = remedy.ReasonFewPoints
+	case !hasValue:
+		state.reason = remedy.ReasonNoSeries
+	case !isFinite(received) || received < 0:
+		state.reason = remedy.ReasonNotANumber
+	case !state.expectKnown:
+		state.reason = remedy.ReasonNoExpectation
+	case !isFinite(ratio):
+		state.reason = remedy.ReasonNotANumber
+	case ratio >= j.spec.ClearAbove:
+		state.good, state.measured, state.ratio = true, true, ratio
+	case ratio >= j.spec.BadBelow:
+		state.reason, state.measured, state.ratio = remedy.ReasonBetween, true, ratio
+	case ratio >= j.spec.BadBelow*covered:
+		state.reason = remedy.ReasonFewPoints // too little, but for a part of the window only
+	default:
+		state.bad, state.measured, state.ratio = true, true, ratio
+	}
+	return state
+}

@@ -1,0 +1,115 @@
+package detectors
+
+import (
+	"warden/internal/remedy"
+)
+
+// peerSlack is the share of the others, as a divisor, that may fail to be fresh
+// without making a host that stopped look like a pipe that broke: a tenth.
+const peerSlack = 10
+
+// stopped is the stopped-host rule, the one place where missing counts as 0: a
+// host that was seen, has sent nothing since, while the source's canary_target
+// and the other hosts in service stayed fresh.
+type stopped struct {
+	*canaryRound
+	facts  []hostFacts
+	recent []tally // raw samples within the quiet time
+	seen   []tally // raw samples within SeenWithin
+	// ended, peers and notFresh count over the whole pool: hosts that may have
+	// stopped, hosts in service, and those of them that were not fresh throughout.
+	ended, peers, notFresh int
+}
+
+func newStopped(r *canaryRound, idx *hostIndex, facts []hostFacts) *stopped {
+	s := &stopped{
+		canaryRound: r, facts: facts,
+		recent: idx.tallies(r.results[r.ask.recent].Series, r.atMilli),
+		seen:   idx.tallies(r.results[r.ask.seen].Series, r.atMilli),
+	}
+	for i := range r.pool.Hosts {
+		if s.hasEnded(i) {
+			s.ended++
+		}
+		if s.isPeer(i) {
+			s.peers++
+			if !facts[i].freshThroughout {
+				s.notFresh++
+			}
+		}
+	}
+	return s
+}
+
+// isPeer reports whether a host is known to be in service, for all and for the
+// shadow budget.
+func (s *stopped) isPeer(host int) bool {
+	h := s.pool.Hosts[host]
+	return h.State == remedy.ServiceIn && !h.ShadowOut
+}
+
+// hasEnded reports whether a host counts towards max_ended: it was seen and is
+// not fresh now. One that went stale a moment ago counts, since it may be about
+// to be found stopped as well: hosts that stop together are not sampled at the
+// same moment. So does one whose service state is unknown, for it may well have
+// been in service.
+func (s *stopped) hasEnded(host int) bool {
+	h, f := s.pool.Hosts[host], s.facts[host]
+	return h.State != remedy.ServiceOut && !h.ShadowOut && !f.freshNow && (s.seen[host].any || f.newestMilli != 0)
+}
+
+// apply concludes on every host that has sent nothing within the quiet time.
+func (s *stopped) apply(findings []remedy.Finding) {
+	for i := range findings {
+		f := &findings[i]
+		if f.Verdict != remedy.VerdictUnknown || !s.isQuiet(i) {
+			continue
+		}
+		if reason := s.whyNot(i); reason != "" {
+			f.Reason = reason
+			continue
+		}
+		f.Verdict, f.Reason = remedy.VerdictBad, ""
+		f.Value = remedy.Known(0.0)
+		f.Stopped, f.BadNow = true, true
+		f.BadSince = s.at.Add(-s.spec.For)
+	}
+}
+
+// isQuiet reports whether a host has sent nothing within the quiet time, by
+// both the count and the date of its newest sample.
+func (s *stopped) isQuiet(host int) bool {
+	f := s.facts[host]
+	return !f.duplicate && !s.recent[host].any &&
+		(f.newestMilli == 0 || s.atMilli-f.newestMilli >= s.quiet.Milliseconds())
+}
+
+// whyNot is the reason a quiet host is unknown; empty when it has stopped.
+func (s *stopped) whyNot(host int) string {
+	seen, f := s.seen[host], s.facts[host]
+	ended, peers, notFresh := s.ended, s.peers, s.notFresh
+	if !s.hasEnded(host) {
+		ended++ // a shadow execution holds it out: it counts for itself alone
+	}
+	if s.isPeer(host) {
+		peers--
+		if !f.freshThroughout {
+			notFresh--
+		}
+	}
+	switch {
+	case !seen.any:
+		return remedy.ReasonNeverSeen
+	case !(seen.sum >= float64(s.spec.MinPoints)) || !isFinite(seen.sum):
+		return remedy.ReasonFewPoints
+	case !s.target.throughout():
+		return remedy.ReasonSourceStale
+	case ended > s.spec.MaxEnded:
+		return remedy.ReasonManyStopped
+	case notFresh > max(1, peers/peerSlack) || notFresh == peers:
+		return remedy.ReasonPeersNotFresh // with no other that is fresh there is nothing to tell by
+	case !f.expectKnown:
+		return remedy.ReasonNoExpectation
+	}
+	return ""
+}

@@ -41,7 +41,7 @@ func TestHitKills(t *testing.T) {
 		{"b", 3, false},
 		{"b, a:2", 2, true},
 	} {
-		cmd := exec.Command(os.Args[0])
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), "WARDEN_FAILPOINT="+tt.spec, child+"="+strconv.Itoa(tt.hits))
 		err := cmd.Run()
 		killed := false

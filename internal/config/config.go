@@ -1,0 +1,238 @@
+package config
+
+import (
+	"path"
+
+	"warden/internal/remedy"
+)
+
+// The words a `type` key can have, by what it is the type of.
+const (
+	TypePrometheus = "prometheus" // of a source
+	TypeStatic     = "static"     // of an inventory
+	TypeFile       = "file"       // of an inventory
+	TypeCanary     = "canary"     // of a detector
+	TypeHAProxy    = "haproxy"    // of an action
+)
+
+// The states a haproxy action can want a server in.
+const (
+	StateDrain = "drain"
+	StateMaint = "maint"
+	StateReady = "ready"
+)
+
+// Config is one checked configuration file with every default filled in. It is
+// made by Parse, read by everybody and changed by nobody.
+//
+// The struct tags are the schema: `toml` names a key, `required` and `oneof`
+// hold it to something, and `for` says which `type` of its table it belongs to.
+type Config struct {
+	Version    int                              `toml:"config_version" required:"true"`
+	Cluster    Cluster                          `toml:"cluster"`
+	Log        Log                              `toml:"log"`
+	Sources    map[remedy.SourceName]Source     `toml:"sources"`
+	Pools      map[remedy.PoolName]Pool         `toml:"pools"`
+	Detectors  map[remedy.DetectorName]Detector `toml:"detectors"`
+	Actions    map[remedy.ActionName]Action     `toml:"actions"`
+	Policy     Policy                           `toml:"policy"`
+	Guardrails Guardrails                       `toml:"guardrails"`
+	Ledger     Ledger                           `toml:"ledger"`
+
+	// file is where the config was read from; index and given say where each
+	// key stands in it and which were there at all.
+	file  string
+	index *index
+	given map[string]bool
+}
+
+// Cluster is the [cluster] table.
+type Cluster struct {
+	// Name tells this warden from others in metrics and messages.
+	Name string `toml:"name"`
+}
+
+// Log is the [log] table. The flags --log.level and --log.format win over it.
+type Log struct {
+	Level  string `toml:"level" oneof:"debug info warn error"`
+	Format string `toml:"format" oneof:"json console auto"`
+}
+
+// Source is one [sources.NAME] table: a place to ask for series.
+type Source struct {
+	Type string `toml:"type" required:"true" oneof:"prometheus"`
+	// URL is http or https, without user, password, query or fragment.
+	URL string `toml:"url" required:"true"`
+	// TokenFile refers to a bearer token; Username and PasswordFile to basic
+	// authentication. At most one of the two ways is set.
+	TokenFile    SecretRef `toml:"token_file"`
+	Username     string    `toml:"username"`
+	PasswordFile SecretRef `toml:"password_file"`
+	// Timeout bounds one query.
+	Timeout Duration `toml:"timeout"`
+	// CanaryTarget is a series that is always fresh while the pipe works; when
+	// it is not, nothing on the source is believed. Empty when not set.
+	CanaryTarget string `toml:"canary_target"`
+	// MaxStaleness is the default for the detectors on this source; 0 when not
+	// set. See Config.MaxStaleness.
+	MaxStaleness Duration `toml:"max_staleness"`
+	// MaxSeries and MaxBytes cap one answer.
+	MaxSeries int   `toml:"max_series"`
+	MaxBytes  int64 `toml:"max_bytes"`
+}
+
+// Pool is one [pools.NAME] table: interchangeable hosts behind one load
+// balancer, and how few of them there may be.
+type Pool struct {
+	Description string    `toml:"description"`
+	Inventory   Inventory `toml:"inventory" required:"true"`
+	// MinInService is the floor: nobody takes the pool below it.
+	MinInService int `toml:"min_in_service" required:"true"`
+	// MaxOutOfService and MaxOutFraction (0..1, rounded down) limit how many
+	// are out at once, by anybody's hand; the smaller holds.
+	MaxOutOfService int     `toml:"max_out_of_service" required:"true"`
+	MaxOutFraction  float64 `toml:"max_out_fraction"`
+	// MaxConcurrent is how many executions run at once.
+	MaxConcurrent     int      `toml:"max_concurrent"`
+	MaxActionsPerHour int      `toml:"max_actions_per_hour"`
+	MaxActionsPerDay  int      `toml:"max_actions_per_day"`
+	SettleAfterAction Duration `toml:"settle_after_action"`
+	// Protected names hosts that nobody may act on: names, or shell patterns.
+	Protected []string `toml:"protected"`
+	// AssumeInService takes every host that nothing is known of for in
+	// service. Nothing in such a pool goes above confirm.
+	AssumeInService bool `toml:"assume_in_service"`
+}
+
+// ProtectedBy returns the first pattern of the protected list that names the
+// host, or "" when none does.
+func (p Pool) ProtectedBy(host remedy.HostName) string {
+	for _, pattern := range p.Protected {
+		if ok, err := path.Match(pattern, string(host)); ok && err == nil {
+			return pattern
+		}
+	}
+	return ""
+}
+
+// Inventory says where a pool's list of hosts comes from.
+type Inventory struct {
+	Type string `toml:"type" required:"true" oneof:"static file"`
+	// Hosts is the whole list.
+	Hosts []remedy.HostName `toml:"hosts" required:"true" for:"static"`
+	// Path is an absolute path to JSON, YAML or Prometheus file_sd; Refresh
+	// how often it is read.
+	Path    string   `toml:"path" required:"true" for:"file"`
+	Refresh Duration `toml:"refresh" for:"file"`
+	// HostRegex maps what the file calls a host to the host's name.
+	HostRegex HostRegex `toml:"host_regex" for:"file"`
+}
+
+// Detector is one [detectors.NAME] table: when is a host bad, and what to
+// propose then.
+type Detector struct {
+	Description string            `toml:"description"`
+	Type        string            `toml:"type" required:"true" oneof:"canary"`
+	Source      remedy.SourceName `toml:"source" required:"true"`
+	Pools       []remedy.PoolName `toml:"pools" required:"true"`
+	Propose     remedy.ActionName `toml:"propose" required:"true"`
+	// Query is a selector of counters, one series a host, or an expression
+	// that counts what each host received within Window.
+	Query string `toml:"query" required:"true"`
+	// Exactly one of the two says what each host should have received.
+	ExpectPerMinute float64 `toml:"expect_per_minute"`
+	ExpectQuery     string  `toml:"expect_query"`
+	// FreshQuery is the selector whose samples give an expression its age.
+	FreshQuery string `toml:"fresh_query"`
+	// HostLabel and HostRegex map a series to a host's name.
+	HostLabel string    `toml:"host_label"`
+	HostRegex HostRegex `toml:"host_regex"`
+	// Interval is the time between judged instants, Window what each covers,
+	// For how long a host must be bad at every one of them.
+	Interval Duration `toml:"interval"`
+	Window   Duration `toml:"window"`
+	For      Duration `toml:"for"`
+	// SeenWithin is how far back a stopped host must have been seen.
+	SeenWithin Duration `toml:"seen_within"`
+	// BadBelow and ClearAbove are fractions of what was expected.
+	BadBelow   float64 `toml:"bad_below"`
+	ClearAbove float64 `toml:"clear_above"`
+	// MinPoints is how many raw samples a window needs to be judged.
+	MinPoints int `toml:"min_points"`
+	// MaxEnded is how many hosts may have stopped at once and be believed.
+	MaxEnded int `toml:"max_ended"`
+	// MaxStaleness is 0 when not set. See Config.MaxStaleness.
+	MaxStaleness Duration `toml:"max_staleness"`
+	// MinCoverage is the share of hosts in service that must be judged.
+	MinCoverage float64 `toml:"min_coverage"`
+	// MaxBadFraction is the share of the pool above which it is not a host
+	// problem; CommonModeWindow and StormCooldown say how long that is minded.
+	MaxBadFraction   float64  `toml:"max_bad_fraction"`
+	CommonModeWindow Duration `toml:"common_mode_window"`
+	StormCooldown    Duration `toml:"storm_cooldown"`
+}
+
+// Action is one [actions.NAME] table: what warden can do to a host, and what
+// it is trusted to do by itself.
+type Action struct {
+	Description string `toml:"description"`
+	// Policy is LevelBlocked when not set: then [policy] default holds. See
+	// Config.Level.
+	Policy remedy.Level `toml:"policy"`
+	Type   string       `toml:"type" required:"true" oneof:"haproxy"`
+	// Address is the runtime API: an absolute path, "unix:" and one, or
+	// "tcp://host:port".
+	Address string `toml:"address" required:"true"`
+	// Backend is the HAProxy backend; PoolBackend overrides it for a pool.
+	// See Config.Backend.
+	Backend string `toml:"backend"`
+	// State is the state the action wants its server in.
+	State string `toml:"state" oneof:"drain maint ready"`
+	// HostRegex maps a server's name in the backend to the host's name.
+	HostRegex HostRegex `toml:"host_regex"`
+	// Timeout is how long one effect may run, StartWithin how long after its
+	// START it may begin, TookWithin how long to wait until it took.
+	Timeout     Duration `toml:"timeout"`
+	StartWithin Duration `toml:"start_within"`
+	TookWithin  Duration `toml:"took_within"`
+	// Approvers are unix users, and groups written "@group".
+	Approvers    []string `toml:"approvers"`
+	ExpiresAfter Duration `toml:"expires_after"`
+	// CooldownPerHost is the least time between two starts of this action on
+	// one host.
+	CooldownPerHost     Duration `toml:"cooldown_per_host"`
+	ComplainAtMostEvery Duration `toml:"complain_at_most_every"`
+	// ManualHint is the command to do it by hand, with {{ .Host }} and
+	// {{ .Pool }}.
+	ManualHint  string                           `toml:"manual_hint"`
+	PoolPolicy  map[remedy.PoolName]remedy.Level `toml:"pool_policy"`
+	PoolBackend map[remedy.PoolName]string       `toml:"pool_backend"`
+}
+
+// Policy is the [policy] table.
+type Policy struct {
+	// Default is the level of an action that sets no policy.
+	Default remedy.Level `toml:"default"`
+}
+
+// Guardrails is the [guardrails] table: limits over all pools together.
+type Guardrails struct {
+	// MaxActionsPerHour and MaxActionsPerDay are 0 when not set: no limit
+	// besides each pool's own.
+	MaxActionsPerHour int `toml:"max_actions_per_hour"`
+	MaxActionsPerDay  int `toml:"max_actions_per_day"`
+	// FreezeFile stops warden while it exists; empty when not set.
+	FreezeFile string `toml:"freeze_file"`
+	// ShadowOut is when the out-slot of a shadow execution ends at the latest.
+	ShadowOut Duration `toml:"shadow_out"`
+	// UnknownClose is when a case whose host stays unknown closes as no_data.
+	UnknownClose Duration `toml:"unknown_close"`
+	// MaxClockOffset is how wrong a clock may be before nothing is done.
+	MaxClockOffset Duration `toml:"max_clock_offset"`
+}
+
+// Ledger is the [ledger] table.
+type Ledger struct {
+	// KeepClosed is how long a closed case is kept.
+	KeepClosed Duration `toml:"keep_closed"`
+}

@@ -1,0 +1,160 @@
+package config
+
+import (
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// The default of every key that has one. Where the reason is not in the
+// comment, the value is warden's design as docs/config.md gives it.
+const (
+	// DefaultClusterName is the name of a warden that was not given one.
+	DefaultClusterName = "warden"
+	// DefaultLogLevel logs what an operator wants to read afterwards.
+	DefaultLogLevel = "info"
+	// DefaultLogFormat is console on a terminal and JSON anywhere else.
+	DefaultLogFormat = "auto"
+
+	// DefaultSourceTimeout is well under the default interval, so that a slow
+	// source costs one round and not two.
+	DefaultSourceTimeout = Duration(5 * time.Second)
+	// DefaultMaxSeries is five times the largest fleet warden is measured at.
+	DefaultMaxSeries = 500_000
+	// DefaultMaxBytes holds the answer for such a fleet: 256 MiB.
+	DefaultMaxBytes = 256 << 20
+
+	// DefaultRefresh is how often an inventory file is read.
+	DefaultRefresh = Duration(time.Minute)
+
+	// DefaultMaxOutFraction is no limit besides max_out_of_service.
+	DefaultMaxOutFraction = 1.0
+	// DefaultMaxConcurrent is one host at a time.
+	DefaultMaxConcurrent = 1
+	// DefaultMaxActionsPerHour is per pool.
+	DefaultMaxActionsPerHour = 4
+	// DefaultMaxActionsPerDay is per pool.
+	DefaultMaxActionsPerDay = 12
+	// DefaultSettleAfterAction is one default `for`: time to see the effect.
+	DefaultSettleAfterAction = Duration(5 * time.Minute)
+
+	// DefaultHostLabel is the label Prometheus gives to every scraped series.
+	DefaultHostLabel = "instance"
+	// DefaultInterval is the time between two judged instants.
+	DefaultInterval = Duration(30 * time.Second)
+	// DefaultWindow is what one judged instant covers.
+	DefaultWindow = Duration(10 * time.Minute)
+	// DefaultFor is how long a host must be bad without a break.
+	DefaultFor = Duration(5 * time.Minute)
+	// DefaultSeenWithin is how far back a stopped host must have been seen.
+	DefaultSeenWithin = Duration(time.Hour)
+	// DefaultBadBelow is half of what was expected.
+	DefaultBadBelow = 0.50
+	// DefaultClearAbove leaves a wide band in which nothing is concluded.
+	DefaultClearAbove = 0.90
+	// DefaultMinPoints is a third of a ten-minute window scraped every 30 s,
+	// and most of one scraped every minute.
+	DefaultMinPoints = 8
+	// DefaultMaxEnded is one stopped host: two at once are a broken pipe.
+	DefaultMaxEnded = 1
+	// DefaultMinCoverage is the share of hosts in service to be judged.
+	DefaultMinCoverage = 0.90
+	// DefaultMaxBadFraction is the share above which it is no host problem.
+	DefaultMaxBadFraction = 0.20
+	// DefaultCommonModeWindow is how long a taken-out host counts as bad.
+	DefaultCommonModeWindow = Duration(time.Hour)
+	// DefaultStormCooldown is how long hands stay off after common mode ended.
+	DefaultStormCooldown = Duration(10 * time.Minute)
+	// StalenessIntervals times the interval is the default of max_staleness.
+	StalenessIntervals = 3
+
+	// DefaultState takes a host out gently: running requests finish.
+	DefaultState = StateDrain
+	// DefaultTimeout is run_within: how long one effect may take.
+	DefaultTimeout = Duration(time.Minute)
+	// DefaultStartWithin is how long after START an effect may begin.
+	DefaultStartWithin = Duration(30 * time.Second)
+	// DefaultTookWithin is how long to wait for quiet after the effect.
+	DefaultTookWithin = Duration(3 * time.Minute)
+	// DefaultExpiresAfter is how long a question waits for its answer.
+	DefaultExpiresAfter = Duration(20 * time.Minute)
+	// DefaultCooldownPerHost keeps a host that came back from being taken out
+	// again the same night.
+	DefaultCooldownPerHost = Duration(6 * time.Hour)
+	// DefaultComplainAtMostEvery is per host and action.
+	DefaultComplainAtMostEvery = Duration(6 * time.Hour)
+
+	// DefaultPolicy is the lowest rung: trust is given, never assumed.
+	DefaultPolicy = remedy.LevelMetricOnly
+
+	// DefaultShadowOut bounds a shadow execution's out-slot.
+	DefaultShadowOut = Duration(4 * time.Hour)
+	// DefaultUnknownClose closes a case without data, as no_data.
+	DefaultUnknownClose = Duration(24 * time.Hour)
+	// DefaultMaxClockOffset is how wrong a clock may be.
+	DefaultMaxClockOffset = Duration(2 * time.Second)
+
+	// DefaultKeepClosed is a year and a month: last year's incident is there
+	// when this year's review comes.
+	DefaultKeepClosed = 400 * day
+)
+
+// defaulted is implemented by the tables that have defaults. The decoder calls
+// it before it reads the table, whether or not the table is there.
+type defaulted interface{ setDefaults() }
+
+func (c *Cluster) setDefaults() { c.Name = DefaultClusterName }
+
+func (l *Log) setDefaults() { l.Level, l.Format = DefaultLogLevel, DefaultLogFormat }
+
+func (s *Source) setDefaults() {
+	s.Timeout = DefaultSourceTimeout
+	s.MaxSeries = DefaultMaxSeries
+	s.MaxBytes = DefaultMaxBytes
+}
+
+func (p *Pool) setDefaults() {
+	p.MaxOutFraction = DefaultMaxOutFraction
+	p.MaxConcurrent = DefaultMaxConcurrent
+	p.MaxActionsPerHour = DefaultMaxActionsPerHour
+	p.MaxActionsPerDay = DefaultMaxActionsPerDay
+	p.SettleAfterAction = DefaultSettleAfterAction
+}
+
+func (i *Inventory) setDefaults() { i.Refresh = DefaultRefresh }
+
+func (d *Detector) setDefaults() {
+	d.HostLabel = DefaultHostLabel
+	d.Interval = DefaultInterval
+	d.Window = DefaultWindow
+	d.For = DefaultFor
+	d.SeenWithin = DefaultSeenWithin
+	d.BadBelow = DefaultBadBelow
+	d.ClearAbove = DefaultClearAbove
+	d.MinPoints = DefaultMinPoints
+	d.MaxEnded = DefaultMaxEnded
+	d.MinCoverage = DefaultMinCoverage
+	d.MaxBadFraction = DefaultMaxBadFraction
+	d.CommonModeWindow = DefaultCommonModeWindow
+	d.StormCooldown = DefaultStormCooldown
+}
+
+func (a *Action) setDefaults() {
+	a.State = DefaultState
+	a.Timeout = DefaultTimeout
+	a.StartWithin = DefaultStartWithin
+	a.TookWithin = DefaultTookWithin
+	a.ExpiresAfter = DefaultExpiresAfter
+	a.CooldownPerHost = DefaultCooldownPerHost
+	a.ComplainAtMostEvery = DefaultComplainAtMostEvery
+}
+
+func (p *Policy) setDefaults() { p.Default = DefaultPolicy }
+
+func (g *Guardrails) setDefaults() {
+	g.ShadowOut = DefaultShadowOut
+	g.UnknownClose = DefaultUnknownClose
+	g.MaxClockOffset = DefaultMaxClockOffset
+}
+
+func (l *Ledger) setDefaults() { l.KeepClosed = DefaultKeepClosed }

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// CheckFiles checks what Parse can't see: that the secrets can be read and
+// nobody else can read them, that inventory files are there, that the freeze
+// file can be looked for, that sockets exist. Run it as the user that warden
+// runs as; env is usually os.LookupEnv. A secret that can't be read is an
+// error; what may still appear before it is needed is a warning.
+func CheckFiles(c *Config, env Env) Report {
+	d := &decoder{file: c.file, index: c.index, faulty: map[string]bool{}}
+	if d.index == nil { // made by hand, not by Parse
+		d.index = newIndex(nil)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
+		s, at := c.Sources[name], []string{"sources", string(name)}
+		for key, ref := range map[string]SecretRef{"token_file": s.TokenFile, "password_file": s.PasswordFile} {
+			if _, err := readSecret(ref, env, join(at, key)...); err != nil {
+				d.badValue(join(at, key), "%v", err)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+		if inv := c.Pools[name].Inventory; inv.Type == TypeFile {
+			d.readable([]string{"pools", string(name), "inventory", "path"}, inv.Path)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Actions)) {
+		file := socketPath(c.Actions[name].Address)
+		if file == "" {
+			continue
+		}
+		p := []string{"actions", string(name), "address"}
+		if info, err := os.Stat(file); err != nil {
+			d.warning(p, "address: %s: %v: is HAProxy running, with `stats socket %s level admin`?", file, reason(err), file)
+		} else if info.Mode()&fs.ModeSocket == 0 {
+			d.badValue(p, "address: %s is not a socket", file)
+		}
+	}
+	d.freezeFile(c.Guardrails.FreezeFile)
+	d.problems.Sort()
+	return d.problems
+}
+
+func (d *decoder) warning(path []string, format string, args ...any) {
+	d.problem(SeverityWarning, d.index.value(path), path, format, args...)
+}
+
+// readable warns about a file that can't be opened now.
+func (d *decoder) readable(path []string, file string) {
+	f, err := os.Open(file)
+	if err != nil {
+		d.warning(path, "%s: %s: %v: the pool is blocked until it can be read", last(path), file, reason(err))
+		return
+	}
+	_ = f.Close() // nothing was written
+}
+
+// freezeFile checks that looking for the file gives a clear answer: anything
+// but "no such file" counts as frozen.
+func (d *decoder) freezeFile(file string) {
+	if file == "" {
+		return
+	}
+	path := []string{"guardrails", "freeze_file"}
+	switch _, err := os.Lstat(file); {
+	case err == nil:
+		d.warning(path, "freeze_file: %s exists: warden is frozen while it does", file)
+	case !errors.Is(err, fs.ErrNotExist):
+		d.badValue(path, "freeze_file: %s: %v: warden counts that as frozen; let its user look into %s", file, reason(err), filepath.Dir(file))
+	default:
+		if _, err := os.Stat(filepath.Dir(file)); err != nil {
+			d.warning(path, "freeze_file: the directory %s does not exist, so nobody can create the file in a hurry: create it", filepath.Dir(file))
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// position is a place in the file, counted from 1; columns count bytes.
+type position struct{ line, col int }
+
+// place is where a key stands and where its value does. For a table both are
+// its header.
+type place struct {
+	key, value position
+	// explicit is false for a table that is only implied by the header of one
+	// inside it.
+	explicit bool
+}
+
+// duplicate is a key or table that is defined a second time.
+type duplicate struct {
+	path  []string
+	at    position
+	first position
+}
+
+// index maps the path of every key and table of a document to its place.
+// go-toml's decoder drops positions, so this walks its parser once more.
+type index struct {
+	places     map[string]place
+	duplicates []duplicate
+	lines      []int // offset of each line's first byte
+	data       []byte
+}
+
+// pathKey joins a path into a map key. NUL can't be typed by accident.
+func pathKey(path []string) string { return strings.Join(path, "\x00") }
+
+// element is the path element of an array's i-th entry.
+func element(i int) string { return "[" + strconv.Itoa(i) + "]" }
+
+// newIndex walks the document. It stops quietly at the first error of syntax:
+// what came before has its places, and the decoder reports the error.
+func newIndex(data []byte) *index {
+	ix := &index{places: map[string]place{}, lines: []int{0}, data: data}
+	for i, c := range data {
+		if c == '\n' {
+			ix.lines = append(ix.lines, i+1)
+		}
+	}
+	var (
+		p     unstable.Parser
+		table []string
+	)
+	p.Reset(data)
+	for p.NextExpression() {
+		switch n := p.Expression(); n.Kind {
+		case unstable.Table, unstable.ArrayTable:
+			path, start, _ := keyOf(n)
+			// The bracket stands before the first part of the key, after at
+			// most some blanks.
+			for start > 0 && data[start] != '[' {
+				start--
+			}
+			if n.Kind == unstable.ArrayTable && start > 0 && data[start-1] == '[' {
+				start--
+			}
+			at := ix.at(start)
+			ix.add(path, place{key: at, value: at, explicit: true}, n.Kind == unstable.Table)
+			table = path
+		case unstable.KeyValue:
+			ix.keyValue(table, n)
+		default: // comments are not kept; every other kind is inside these
+		}
+	}
+	return ix
+}
+
+// keyOf returns a node's dotted key and the offsets where it begins and ends.
+func keyOf(n *unstable.Node) (path []string, start, end int) {
+	start = -1
+	for it := n.Key(); it.Next(); {
+		k := it.Node()
+		path = append(path, string(k.Data))
+		if start < 0 {
+			start = int(k.Raw.Offset)
+		}
+		end = int(k.Raw.Offset + k.Raw.Length)
+	}
+	return path, max(start, 0), end
+}
+
+// keyValue records one assignment and everything inside its value.
+func (ix *index) keyValue(table []string, n *unstable.Node) {
+	key, start, end := keyOf(n)
+	path := append(append([]string{}, table...), key...)
+	ix.add(path, place{key: ix.at(start), value: ix.at(ix.valueAfter(end)), explicit: true}, true)
+	ix.inside(path, n.Value())
+}
+
+func (ix *index) inside(path []string, value *unstable.Node) {
+	switch value.Kind {
+	case unstable.InlineTable:
+		for it := value.Children(); it.Next(); {
+			ix.keyValue(path, it.Node())
+		}
+	case unstable.Array:
+		i := 0
+		for it := value.Children(); it.Next(); i++ {
+			child := it.Node()
+			childPath := append(append([]string{}, path...), element(i))
+			if child.Raw.Length > 0 {
+				at := ix.at(int(child.Raw.Offset))
+				ix.add(childPath, place{key: at, value: at, explicit: true}, false)
+			}
+			ix.inside(childPath, child)
+		}
+	default: // a scalar has nothing inside
+	}
+}
+
+// add records a place, the tables implied by the path with it, and a
+// duplicate when the same path was explicitly there before.
+func (ix *index) add(path []string, p place, unique bool) {
+	for i := 1; i < len(path); i++ {
+		if _, ok := ix.places[pathKey(path[:i])]; !ok {
+			ix.places[pathKey(path[:i])] = place{key: p.key, value: p.key}
+		}
+	}
+	k := pathKey(path)
+	if before, ok := ix.places[k]; ok && before.explicit {
+		if unique {
+			ix.duplicates = append(ix.duplicates, duplicate{path: path, at: p.key, first: before.key})
+		}
+		return
+	}
+	ix.places[k] = p
+}
+
+// valueAfter finds where a value begins, given where its key ends.
+func (ix *index) valueAfter(end int) int {
+	i := end
+	for i < len(ix.data) && (ix.data[i] == ' ' || ix.data[i] == '\t' || ix.data[i] == '=') {
+		i++
+	}
+	return i
+}
+
+// at turns an offset into a position.
+func (ix *index) at(offset int) position {
+	lo, hi := 0, len(ix.lines)
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; ix.lines[mid] <= offset {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return position{line: lo + 1, col: offset - ix.lines[lo] + 1}
+}
+
+// key returns where the key at path stands, or else the nearest table around
+// it; value returns where its value does. A document without any such table
+// is pointed at by its first line.
+func (ix *index) key(path []string) position   { return ix.find(path).key }
+func (ix *index) value(path []string) position { return ix.find(path).value }
+
+func (ix *index) find(path []string) place {
+	for n := len(path); n > 0; n-- {
+		if p, ok := ix.places[pathKey(path[:n])]; ok {
+			return p
+		}
+	}
+	return place{key: position{1, 1}, value: position{1, 1}}
+}

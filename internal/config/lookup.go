@@ -1,0 +1,55 @@
+package config
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"warden/internal/remedy"
+)
+
+// Level is the level this file gives to the action in the pool: pool_policy,
+// else the action's policy, else the default of [policy]. It is LevelBlocked
+// for an action or pool the file does not have.
+func (c *Config) Level(action remedy.ActionName, pool remedy.PoolName) remedy.Level {
+	a, known := c.Actions[action]
+	if _, ok := c.Pools[pool]; !ok || !known {
+		return remedy.LevelBlocked
+	}
+	return cmp.Or(a.PoolPolicy[pool], a.Policy, c.Policy.Default)
+}
+
+// Backend is the HAProxy backend that the action uses for the pool, or "".
+func (c *Config) Backend(action remedy.ActionName, pool remedy.PoolName) string {
+	a := c.Actions[action]
+	return cmp.Or(a.PoolBackend[pool], a.Backend)
+}
+
+// MaxStaleness is how old the newest sample may be for the detector: its own
+// max_staleness, else its source's, else StalenessIntervals intervals.
+func (c *Config) MaxStaleness(detector remedy.DetectorName) Duration {
+	d := c.Detectors[detector]
+	return cmp.Or(d.MaxStaleness, c.Sources[d.Source].MaxStaleness, StalenessIntervals*d.Interval)
+}
+
+// DetectorsOf lists the detectors that judge the pool, sorted.
+func (c *Config) DetectorsOf(pool remedy.PoolName) []remedy.DetectorName {
+	var names []remedy.DetectorName
+	for _, name := range slices.Sorted(maps.Keys(c.Detectors)) {
+		if slices.Contains(c.Detectors[name].Pools, pool) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// ActionsOf lists the actions that some detector proposes for the pool,
+// sorted and each once: their Observe says who is in service.
+func (c *Config) ActionsOf(pool remedy.PoolName) []remedy.ActionName {
+	var names []remedy.ActionName
+	for _, d := range c.DetectorsOf(pool) {
+		names = append(names, c.Detectors[d].Propose)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

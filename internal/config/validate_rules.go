@@ -1,0 +1,277 @@
+package config
+
+import (
+	"maps"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"text/template"
+	"text/template/parse"
+
+	"warden/internal/remedy"
+)
+
+// detector checks one [detectors.NAME] table.
+func (v *validator) detector(name remedy.DetectorName, d Detector) {
+	at := func(keys ...string) []string { return append([]string{"detectors", string(name)}, keys...) }
+	c := v.config
+	v.reference(at("source"), "source", string(d.Source), namesOf(c.Sources))
+	seen := map[remedy.PoolName]bool{}
+	for i, pool := range d.Pools {
+		item := at("pools", element(i))
+		if v.reference(item, "pool", string(pool), namesOf(c.Pools)) && seen[pool] {
+			v.fail(item, "pool %s is listed twice", quote(string(pool)))
+		}
+		seen[pool] = true
+	}
+	if v.reference(at("propose"), "action", string(d.Propose), namesOf(c.Actions)) && c.Actions[d.Propose].State == StateReady {
+		v.fail(at("propose"), "propose = %s: its state = %q puts hosts back, which warden never does by itself; leave it to `warden run`",
+			quote(string(d.Propose)), StateReady)
+	}
+	v.expectation(at, d)
+	v.selectors(name, at, d)
+	v.timing(name, at, d)
+	v.judgement(at, d)
+}
+
+// selectors checks the keys that must or should be plain selectors.
+func (v *validator) selectors(name remedy.DetectorName, at func(...string) []string, d Detector) {
+	if v.opt.IsSelector == nil || d.Query == "" {
+		return
+	}
+	plain := v.opt.IsSelector(d.Query)
+	switch {
+	case plain && d.FreshQuery != "":
+		v.fail(at("fresh_query"), "fresh_query: query is a plain selector and tells its own age: leave fresh_query out")
+	case !plain && d.FreshQuery == "":
+		v.warn(at("query"), "detectors.%s: query is an expression, and nothing tells how old its data is: every host will be unknown; add fresh_query with the selector behind it", name)
+	case d.FreshQuery != "" && !v.opt.IsSelector(d.FreshQuery):
+		v.fail(at("fresh_query"), "fresh_query %s", mustSelect)
+	}
+	if plain && d.MinPoints == 1 {
+		v.fail(at("min_points"), "min_points = 1: the increase of a counter needs two samples: use 2 or more")
+	}
+}
+
+// mustSelect says what a selector is to somebody who wrote something else.
+const mustSelect = `must be a plain selector, such as 'up{job="web"}': no function, range, offset or @`
+
+// expectation checks that exactly one key says what a host should receive.
+func (v *validator) expectation(at func(...string) []string, d Detector) {
+	number, query := at("expect_per_minute"), at("expect_query")
+	hasNumber, hasQuery := v.given[pathKey(number)], v.given[pathKey(query)]
+	switch {
+	case d.Type != TypeCanary:
+	case hasNumber && hasQuery:
+		v.fail(query, "expect_per_minute and expect_query exclude each other: keep one")
+	case hasNumber && d.ExpectPerMinute <= 0:
+		v.fail(number, "expect_per_minute = %v: use a number above 0", d.ExpectPerMinute)
+	case !hasNumber && !hasQuery:
+		v.fail(number, "a canary detector needs expect_per_minute or expect_query in %s", header(at()))
+	}
+}
+
+// maxSteps is how many steps Prometheus answers in one query.
+const maxSteps = 11_000
+
+// timing checks the detector's durations against each other.
+func (v *validator) timing(name remedy.DetectorName, at func(...string) []string, d Detector) {
+	interval, window, span, seen := at("interval"), at("window"), at("for"), at("seen_within")
+	v.between(interval, d.Interval, second, 60*60*second)
+	v.between(window, d.Window, second, day)
+	v.between(span, d.For, second, day)
+	v.between(seen, d.SeenWithin, second, 7*day)
+	if v.ok(interval, window) && d.Window < d.Interval {
+		v.fail(window, "window = %q is shorter than interval = %q: data between two windows would be lost", d.Window, d.Interval)
+	}
+	if v.ok(interval, span) && d.For < d.Interval {
+		v.fail(span, "for = %q is shorter than interval = %q: one look would be enough to call a host bad", d.For, d.Interval)
+	}
+	if p := at("max_staleness"); v.given[pathKey(p)] {
+		v.between(p, d.MaxStaleness, second, day)
+	}
+	if stale := v.config.MaxStaleness(name); v.ok(span, seen, interval, at("max_staleness")) && d.SeenWithin <= max(d.For, 2*stale) {
+		p := seen
+		if !v.given[pathKey(p)] {
+			p = span
+		}
+		v.fail(p, "seen_within = %q must be longer than for = %q and twice max_staleness = %q: a stopped host would be forgotten before it is bad", d.SeenWithin, d.For, stale)
+	}
+	if v.ok(interval, window, span) && (d.Window+d.For)/d.Interval > maxSteps {
+		v.fail(interval, "interval = %q is too short for window = %q and for = %q: together they may hold %d intervals, the most that Prometheus answers at once",
+			d.Interval, d.Window, d.For, maxSteps)
+	}
+	v.between(at("common_mode_window"), d.CommonModeWindow, 60*second, 7*day)
+	v.between(at("storm_cooldown"), d.StormCooldown, 0, 7*day)
+}
+
+// judgement checks the thresholds and the counts.
+func (v *validator) judgement(at func(...string) []string, d Detector) {
+	low, high := at("bad_below"), at("clear_above")
+	if d.BadBelow <= 0 || d.BadBelow > 1 {
+		v.fail(low, "bad_below = %v: use a fraction of what is expected, above 0 and at most 1", d.BadBelow)
+	}
+	if d.ClearAbove <= 0 || d.ClearAbove > 1 {
+		v.fail(high, "clear_above = %v: use a fraction of what is expected, above 0 and at most 1", d.ClearAbove)
+	}
+	if v.ok(low, high) && d.BadBelow >= d.ClearAbove {
+		p := low
+		if !v.given[pathKey(p)] {
+			p = high
+		}
+		v.fail(p, "bad_below = %v is not below clear_above = %v: leave a band between them", d.BadBelow, d.ClearAbove)
+	}
+	v.atLeast(at("min_points"), int64(d.MinPoints), 1)
+	v.atLeast(at("max_ended"), int64(d.MaxEnded), 0)
+	if d.MinCoverage <= 0 || d.MinCoverage > 1 {
+		v.fail(at("min_coverage"), "min_coverage = %v: use a fraction above 0 and at most 1", d.MinCoverage)
+	}
+	v.fraction(at("max_bad_fraction"), d.MaxBadFraction)
+}
+
+// action checks one [actions.NAME] table.
+func (v *validator) action(name remedy.ActionName, a Action) {
+	at := func(keys ...string) []string { return append([]string{"actions", string(name)}, keys...) }
+	v.address(at("address"), a.Address)
+	v.between(at("timeout"), a.Timeout, second, 60*60*second)
+	v.between(at("start_within"), a.StartWithin, second, 60*60*second)
+	v.between(at("took_within"), a.TookWithin, second, day)
+	v.between(at("expires_after"), a.ExpiresAfter, 60*second, day)
+	v.between(at("cooldown_per_host"), a.CooldownPerHost, second, 30*day)
+	v.between(at("complain_at_most_every"), a.ComplainAtMostEvery, 60*second, 30*day)
+	if v.ok(at("timeout"), at("cooldown_per_host")) && a.CooldownPerHost < a.Timeout {
+		v.fail(at("cooldown_per_host"), "cooldown_per_host = %q is shorter than timeout = %q: a host could be acted on while the action still runs", a.CooldownPerHost, a.Timeout)
+	}
+	v.hint(at("manual_hint"), a.ManualHint)
+	v.backends(name, a)
+	for i, who := range a.Approvers {
+		if !approver.MatchString(who) {
+			v.fail(at("approvers", element(i)), "approvers: %s is neither a unix user (\"fran\") nor a unix group (\"@ops\")", quote(who))
+		}
+	}
+	v.trust(name, a)
+}
+
+// trust checks the action's place on the ladder, pool by pool.
+func (v *validator) trust(name remedy.ActionName, a Action) {
+	at := func(keys ...string) []string { return append([]string{"actions", string(name)}, keys...) }
+	c := v.config
+	for _, pool := range slices.Sorted(maps.Keys(a.PoolPolicy)) {
+		v.reference(at("pool_policy", string(pool)), "pool", string(pool), namesOf(c.Pools))
+	}
+	source := at("policy")
+	if !v.given[pathKey(source)] {
+		source = []string{"policy", "default"}
+	}
+	levels := map[remedy.Level][]string{} // level to the key that sets it
+	if l := a.Policy; l != remedy.LevelBlocked {
+		levels[l] = source
+	} else if v.ok(at("policy")) {
+		levels[c.Policy.Default] = source
+	}
+	for _, pool := range slices.Sorted(maps.Keys(a.PoolPolicy)) {
+		if _, ok := levels[a.PoolPolicy[pool]]; !ok {
+			levels[a.PoolPolicy[pool]] = at("pool_policy", string(pool))
+		}
+	}
+	for _, pool := range slices.Sorted(maps.Keys(c.Pools)) {
+		if c.Pools[pool].AssumeInService && c.Level(name, pool) == remedy.LevelAuto && slices.Contains(c.ActionsOf(pool), name) {
+			v.warn([]string{"pools", string(pool), "assume_in_service"},
+				"pools.%s: assume_in_service keeps actions.%s at confirm, though it is set to auto: who is in service must be known for that", pool, name)
+		}
+	}
+	if len(a.Approvers) > 0 || !v.ok(at("approvers")) {
+		return
+	}
+	if where, ok := levels[remedy.LevelConfirm]; ok {
+		v.fail(where, "actions.%s is at confirm and nobody may say yes: add approvers = [\"user\", \"@group\"] to %s", name, header(at()))
+		return
+	}
+	if where, ok := levels[remedy.LevelAuto]; ok {
+		v.warn(where, "actions.%s is at auto without approvers: where a guardrail lowers it to confirm nobody may say yes, and the question expires; add approvers to %s", name, header(at()))
+	}
+}
+
+// backends checks that every pool the action is proposed for has a backend.
+func (v *validator) backends(name remedy.ActionName, a Action) {
+	at := func(keys ...string) []string { return append([]string{"actions", string(name)}, keys...) }
+	if a.Type != TypeHAProxy {
+		return
+	}
+	if a.Backend != "" && !validHost(a.Backend) {
+		v.fail(at("backend"), "backend = %s is not the name of a HAProxy backend", quote(a.Backend))
+	}
+	for _, pool := range slices.Sorted(maps.Keys(a.PoolBackend)) {
+		p := at("pool_backend", string(pool))
+		v.reference(p, "pool", string(pool), namesOf(v.config.Pools))
+		if b := a.PoolBackend[pool]; !validHost(b) {
+			v.fail(p, "%s = %s is not the name of a HAProxy backend", pool, quote(b))
+		}
+	}
+	if a.Backend != "" || !v.ok(at("backend"), at("pool_backend")) {
+		return
+	}
+	if len(a.PoolBackend) == 0 {
+		v.fail(at("backend"), "backend is required in %s, or one for each pool in %s", header(at()), header(at("pool_backend")))
+		return
+	}
+	for _, pool := range slices.Sorted(maps.Keys(v.config.Pools)) {
+		if _, ok := a.PoolBackend[pool]; !ok && slices.Contains(v.config.ActionsOf(pool), name) {
+			v.fail(at("pool_backend"), "pool %q has no backend: add it to %s, or backend to %s", pool, header(at("pool_backend")), header(at()))
+		}
+	}
+}
+
+// address checks where the runtime API is. Messages don't repeat what isn't
+// one, for it may hold a password.
+func (v *validator) address(p []string, address string) {
+	if !v.ok(p) || socketPath(address) != "" {
+		return
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "tcp" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Hostname() == "" || !validPort(u.Port()) {
+		v.fail(p, "address is neither a socket, such as unix:/run/haproxy/admin.sock, nor tcp://127.0.0.1:9999")
+		return
+	}
+	if !loopback(u.Hostname()) {
+		v.warn(p, "HAProxy's runtime API has no password: whoever reaches %s can do all of it; prefer its unix socket", u.Host)
+	}
+}
+
+// socketPath is the absolute path in "/path", "unix:/path" and "unix:///path",
+// or "" for anything else.
+func socketPath(address string) string {
+	if path.IsAbs(address) {
+		return address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "unix" || u.Host != "" || u.User != nil || !path.IsAbs(u.Path) {
+		return ""
+	}
+	return u.Path
+}
+
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}
+
+// hint holds the template to text, {{ .Host }} and {{ .Pool }}, so that it
+// can't fail when it is needed.
+func (v *validator) hint(p []string, text string) {
+	t, err := template.New("manual_hint").Parse(text)
+	if err != nil || len(t.Templates()) > 1 || t.Tree != nil && slices.ContainsFunc(t.Root.Nodes, func(n parse.Node) bool {
+		switch n.Type() {
+		case parse.NodeText, parse.NodeComment:
+			return false
+		case parse.NodeAction:
+			s := n.String()
+			return s != "{{.Host}}" && s != "{{.Pool}}"
+		default:
+			return true
+		}
+	}) {
+		v.fail(p, "manual_hint does not render: it is text with {{ .Host }} and {{ .Pool }} in it, and nothing else in braces")
+	}
+}

@@ -1,0 +1,30 @@
+// Package chat tells people what warden wants, asks and did. Messages are
+// views over ledger records: what a message says can always be said again.
+package chat
+
+import (
+	"context"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// Announcer delivers messages to people. An error means that it may not have
+// been delivered and is to be tried again. Implementations are safe for
+// concurrent use.
+type Announcer interface {
+	Announce(ctx context.Context, m Message) error
+}
+
+// Message is one notice with the records it is about.
+type Message struct {
+	Notice ledger.Notice
+	// Case is the case the notice is about as it is now; nil when the notice
+	// is not about one. It must not be changed.
+	Case *ledger.Case
+	// Level is the effective level of the case's action in its pool.
+	Level remedy.Level
+	// Again says that the same notice may have been delivered before: warden
+	// died between the delivery and its receipt.
+	Again bool
+}

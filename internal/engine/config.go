@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"time"
+
+	"warden/actions"
+	"warden/detectors"
+	"warden/internal/inventory"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/internal/source"
+)
+
+// Config is everything the engine needs of a checked config file. It is made
+// once and never changed: a reload makes a new one and hands it to
+// Engine.Reconfigure.
+type Config struct {
+	// Hash fingerprints the file.
+	Hash      string
+	Pools     map[remedy.PoolName]Pool
+	Detectors []detectors.Detector
+	Actions   map[remedy.ActionName]Action
+	Sources   map[remedy.SourceName]Source
+	// ClusterPerHour and ClusterPerDay are the cluster-wide rates; 0 when not
+	// configured.
+	ClusterPerHour, ClusterPerDay int
+	// FreezeFile reports whether the freeze file is there; only "no such file"
+	// is a false without an error. Nil when none is configured.
+	FreezeFile func() (bool, error)
+	// ShadowOut is how long a shadow execution holds its host out at most.
+	ShadowOut time.Duration
+	// UnknownClose is how long a verdict may stay unknown before its open case
+	// closes as no_data.
+	UnknownClose time.Duration
+	// KeepClosed is how long closed cases are kept.
+	KeepClosed time.Duration
+	// MaxClockOffset is how far clocks may be apart.
+	MaxClockOffset time.Duration
+}
+
+// Pool is one pool of a Config.
+type Pool struct {
+	Limits    ledger.Limits
+	Inventory inventory.Inventory
+	// Static says that the inventory is a list in the config, so that editing
+	// it is a person's acceptance of the new size.
+	Static bool
+	// Refresh is how often a file is read again; every round when 0.
+	Refresh time.Duration
+	// ProtectedBy returns the pattern of the protected list that names the
+	// host, or "".
+	ProtectedBy func(remedy.HostName) string
+	// AssumeInService takes a host that no load balancer knows for in service.
+	AssumeInService bool
+}
+
+// Source is one source of a Config.
+type Source struct {
+	source.Source
+	// MaxStaleness is what its canary_target is held against, for showing.
+	MaxStaleness time.Duration
+}
+
+// Action is one action of a Config.
+type Action struct {
+	actions.Action
+	Spec actions.Spec
+	// Levels are the file's levels by pool.
+	Levels map[remedy.PoolName]remedy.Level
+	// Approvers may approve; unix users, and groups as "@group".
+	Approvers    []string
+	ExpiresAfter time.Duration
+	Cooldown     time.Duration
+	// ComplainEvery is the shortest time between two complaints about one host.
+	ComplainEvery time.Duration
+}
+
+// Report is what the node tells the ledger of the config.
+func (c *Config) Report(node remedy.NodeID) *ledger.NodeReport {
+	r := &ledger.NodeReport{
+		Node: node, MaxVersion: ledger.Version, ConfigHash: c.Hash,
+		ClusterPerHour: c.ClusterPerHour, ClusterPerDay: c.ClusterPerDay,
+	}
+	for _, name := range sorted(c.Pools) {
+		r.Pools = append(r.Pools, ledger.PoolReport{Pool: name, Limits: c.Pools[name].Limits})
+	}
+	for _, name := range sorted(c.Actions) {
+		a := c.Actions[name]
+		for _, pool := range sorted(a.Levels) {
+			l := ledger.LevelReport{Action: name, Pool: pool, Level: a.Levels[pool], Cooldown: a.Cooldown}
+			for _, d := range c.detectorsOf(pool) {
+				if s := d.Spec(); s.Proposes == name {
+					l.Detectors = append(l.Detectors, s.Name)
+				}
+			}
+			r.Levels = append(r.Levels, l)
+		}
+	}
+	return r
+}
+
+// detectorsOf lists the detectors that judge a pool, in the config's order.
+func (c *Config) detectorsOf(pool remedy.PoolName) []detectors.Detector {
+	var out []detectors.Detector
+	for _, d := range c.Detectors {
+		for _, p := range d.Spec().Pools {
+			if p == pool {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// detector finds a detector by name.
+func (c *Config) detector(name remedy.DetectorName) (detectors.Detector, bool) {
+	for _, d := range c.Detectors {
+		if d.Spec().Name == name {
+			return d, true
+		}
+	}
+	return nil, false
+}
+
+// observers lists the actions whose backend says who is in service in a pool:
+// those that have a level there and can observe.
+func (c *Config) observers(pool remedy.PoolName) []remedy.ActionName {
+	var out []remedy.ActionName
+	for _, name := range sorted(c.Actions) {
+		a := c.Actions[name]
+		if _, ok := a.Levels[pool]; ok && a.Spec.CanObserve {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// interval is the shortest interval of any detector; 30 s without detectors.
+func (c *Config) interval() time.Duration {
+	shortest := 30 * time.Second
+	for i, d := range c.Detectors {
+		if iv := d.Spec().Interval; i == 0 || iv < shortest {
+			shortest = iv
+		}
+	}
+	return shortest
+}
+
+// level is this node's own file's level; metric-only for what it doesn't name.
+func (c *Config) level(action remedy.ActionName, pool remedy.PoolName) remedy.Level {
+	if a, ok := c.Actions[action]; ok {
+		if l, ok := a.Levels[pool]; ok {
+			return l
+		}
+	}
+	return remedy.LevelMetricOnly
+}

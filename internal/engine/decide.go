@@ -1,0 +1,278 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/policy"
+)
+
+// decide decides every bad host's case afresh, against the preview: the ledger
+// as the round's facts will leave it. It returns what changed.
+func (e *Engine) decide(ctx context.Context, r *round, preview *ledger.Ledger) []ledger.Body {
+	var bodies []ledger.Body
+	for _, name := range sorted(r.pools) {
+		p := r.pools[name]
+		open := preview.Pool(name, r.now).Open
+		room := maxOpenCases - len(open)
+		for i := range p.judgements {
+			j := &p.judgements[i]
+			cases := casesOf(open, j.detector.Spec().Proposes)
+			for k := range j.Findings {
+				f := &j.Findings[k]
+				c := cases[f.Host]
+				if !worthDeciding(f, c, j.Detector) || (c == nil && room <= 0) {
+					continue
+				}
+				b := e.decideHost(ctx, r, j, f, c, preview)
+				if b == nil {
+					continue
+				}
+				if c == nil {
+					room--
+				}
+				bodies = append(bodies, b)
+				if b.Count && b.Shadow {
+					// What this case takes of the shadow budget, the next one sees.
+					preview = preview.Preview(r.now, remedy.Warden(), b)
+				}
+			}
+		}
+	}
+	return bodies
+}
+
+// casesOf finds the open cases of one action by host.
+func casesOf(open []*ledger.Case, action remedy.ActionName) map[remedy.HostName]*ledger.Case {
+	out := make(map[remedy.HostName]*ledger.Case, len(open))
+	for _, c := range open {
+		if c.Action == action {
+			out[c.Host] = c
+		}
+	}
+	return out
+}
+
+// worthDeciding reports whether a finding can change anything: a bad host
+// without a case opens one, and a case that is decided afresh each round
+// belongs to the detector that opened it.
+func worthDeciding(f *remedy.Finding, c *ledger.Case, d remedy.DetectorName) bool {
+	switch f.Verdict {
+	case remedy.VerdictGood, remedy.VerdictOut:
+		return false // propose closed the case
+	case remedy.VerdictUnknown:
+		return c != nil && c.Detector == d && decidable(c) && c.Latest != nil && c.Latest.Verdict != remedy.VerdictUnknown
+	case remedy.VerdictBad:
+		return c == nil || (c.Detector == d && decidable(c))
+	}
+	return false
+}
+
+// decideHost returns what is to be committed about one host, or nil when
+// nothing changed.
+func (e *Engine) decideHost(ctx context.Context, r *round, j *judgement, f *remedy.Finding, c *ledger.Case, l *ledger.Ledger) *ledger.CaseJudge {
+	spec := j.detector.Spec()
+	judged := &ledger.CaseJudge{
+		Pool: j.Pool, Host: f.Host, Action: spec.Proposes, Detector: spec.Name, Digest: spec.Digest, Finding: *f,
+	}
+	if f.Verdict == remedy.VerdictUnknown {
+		return judged // remembered, so that unknown_close can count from here
+	}
+	q := ledger.FactsQuery{
+		Pool: j.Pool, Host: f.Host, Action: spec.Proposes, Detector: spec.Name,
+		Now: r.now, CommonModeWindow: spec.CommonModeWindow,
+	}
+	if c == nil {
+		if quiet := l.Facts(q).Quiet; quiet != nil && r.now.Before(quiet.Until) {
+			return nil // denied, expired or undone: not asked again yet
+		}
+	}
+	if !e.decideCase(ctx, r, j, c, l, q, judged) {
+		return nil
+	}
+	return judged
+}
+
+// decidable reports whether the case is one that is decided afresh every round.
+func decidable(c *ledger.Case) bool {
+	return (c.Stage == remedy.StageDetected || c.Stage == remedy.StageProposed) && c.Manual == nil
+}
+
+// decideCase fills in the decision on a bad host. It reports whether anything
+// is worth committing.
+func (e *Engine) decideCase(ctx context.Context, r *round, j *judgement, c *ledger.Case, l *ledger.Ledger, q ledger.FactsQuery, b *ledger.CaseJudge) bool {
+	action := r.cfg.Actions[q.Action]
+	effective := min(l.Level(q.Action, q.Pool), r.cfg.level(q.Action, q.Pool))
+	q.Shadow = effective < remedy.LevelConfirm
+	counted := c != nil && !c.CountedAt.IsZero()
+	recount := !counted || r.now.Sub(c.CountedAt) >= action.Cooldown
+	if q.Shadow && counted && !recount {
+		if c.CountedLevel == effective && c.Decision != nil && c.Decision.Level == effective {
+			return false // counted, and nothing changes until the cooldown has passed
+		}
+		q.ExceptCase = c.ID // its own shadow START is not in its way
+	}
+	w := e.world(r.cfg, j, l.Facts(q), q, r.now)
+	d := policy.Decide(policy.Proposal{
+		Kind: remedy.KindAct, Pool: q.Pool, Host: q.Host, Action: q.Action, Detector: q.Detector, TakesOut: action.Spec.TakesOut,
+	}, w)
+	b.Decision, b.Shadow, b.ShadowOut, b.TakesOut = &d, q.Shadow, r.cfg.ShadowOut, action.Spec.TakesOut
+	if d.Allowed() {
+		b.Count = recount && (d.WouldAct || d.WouldAsk)
+		told := l.Facts(q).LastTold
+		b.Tell = d.Level == remedy.LevelNotify && (told.IsZero() || r.now.Sub(told) >= action.ComplainEvery)
+		b.Plan = e.plan(ctx, action, q.Pool, q.Host)
+		if d.Level == remedy.LevelConfirm && b.Plan != nil {
+			b.Ask = &ledger.Ask{PlanHash: b.Plan.Hash(), Approvers: action.Approvers, ExpiresAt: r.now.Add(action.ExpiresAfter)}
+		}
+	}
+	return c == nil || (d.Allowed() && c.Stage == remedy.StageDetected) || b.Count || b.Tell || b.Ask != nil || !sameDecision(c.Decision, &d) ||
+		c.Latest == nil || c.Latest.Verdict != b.Finding.Verdict
+}
+
+// sameDecision compares what matters: effects and levels, not words, for those
+// name ages that move every second.
+func sameDecision(a, b *remedy.Decision) bool {
+	if a == nil || a.Level != b.Level || a.Effective != b.Effective || a.BlockedBy != b.BlockedBy || len(a.Answers) != len(b.Answers) {
+		return false
+	}
+	for i := range a.Answers {
+		if a.Answers[i].Effect != b.Answers[i].Effect {
+			return false
+		}
+	}
+	return true
+}
+
+// plan asks the backend what the action would change; nil when it can't say,
+// in which case nobody is asked and nothing is started.
+func (e *Engine) plan(ctx context.Context, a Action, pool remedy.PoolName, host remedy.HostName) *remedy.Plan {
+	bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
+	defer cancel()
+	plan, err := a.Plan(bounded, pool, host)
+	if err != nil {
+		e.Logger.Warn("no plan can be made", zap.String("pool", string(pool)), zap.String("host", string(host)), zap.Error(err))
+		return nil
+	}
+	return &plan
+}
+
+// world gathers what a decision depends on. The judgement may be nil, for a
+// person's request in a pool that no detector judges.
+func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.FactsQuery, now time.Time) policy.World {
+	pool := cfg.Pools[q.Pool]
+	w := policy.World{
+		Now:        now,
+		Effective:  remedy.Known(min(f.Effective, cfg.level(q.Action, q.Pool))),
+		Freeze:     remedy.Known(stopOfFreeze(f.Freeze)),
+		FreezeFile: e.freezeFile(cfg),
+		Hold:       remedy.Known(stopOfHold(f.Hold)),
+		Lock:       remedy.Known(policy.Lock{Case: f.Lock}),
+		Running:    remedy.Known(f.Running),
+		Rate: remedy.Known(policy.Rate{
+			PoolHour: f.PoolHour, PoolDay: f.PoolDay, ClusterHour: f.ClusterHourly, ClusterDay: f.ClusterDaily,
+		}),
+		LastOnHost: remedy.Known(f.LastOnHost),
+		LastInPool: remedy.Known(f.LastInPool),
+		WarmedUp:   remedy.Known(e.warm.Load() || (f.Case != nil && f.Case.Ask != nil)),
+		// The ledger's committed out-set is what the load balancer said; an
+		// assumed pool has nobody to say it.
+		InServiceKnown: inServiceKnown(cfg, q.Pool, j),
+		Clock: remedy.Known(policy.Clock{
+			Step: time.Duration(e.step.Load()), Max: cfg.MaxClockOffset, Answered: 1, Voters: max(1, len(e.Ledger.Status().Voters)),
+		}),
+	}
+	if pool.ProtectedBy != nil {
+		w.Protected = remedy.Known(pool.ProtectedBy(q.Host))
+	}
+	if f.SizeKnown {
+		w.Pool = remedy.Known(policy.Pool{N: f.N, Out: f.Out, HostOut: f.HostOut})
+	} else {
+		w.Pool = remedy.Unknown[policy.Pool](f.SizeWhy)
+	}
+	if f.LimitsKnown {
+		w.Limits = remedy.Known(policy.Limits{
+			MinInService: f.Limits.MinInService, MaxOut: f.Limits.MaxOut, MaxOutFraction: f.Limits.MaxOutFraction,
+			MaxConcurrent: f.Limits.MaxConcurrent, PerHour: f.Limits.PerHour, PerDay: f.Limits.PerDay,
+			ClusterPerHour: f.ClusterHour, ClusterPerDay: f.ClusterDay,
+			CooldownPerHost: max(f.Cooldown, cfg.Actions[q.Action].Cooldown), SettleAfterAction: f.Limits.SettleAfterAction,
+		})
+	}
+	e.evidence(&w, cfg, j, f, q)
+	return w
+}
+
+// inServiceKnown is whether the load balancer says who is in service. It is
+// unknown while a backend can't be asked.
+func inServiceKnown(cfg *Config, pool remedy.PoolName, j *judgement) remedy.Fact[bool] {
+	switch {
+	case cfg.Pools[pool].AssumeInService || len(cfg.observers(pool)) == 0:
+		return remedy.Known(false)
+	case j != nil && !j.observed:
+		return remedy.Unknown[bool]("the load balancer can't be asked")
+	}
+	return remedy.Known(true)
+}
+
+// evidence fills in what comes from the detector's judgement.
+func (e *Engine) evidence(w *policy.World, cfg *Config, j *judgement, f ledger.Facts, q ledger.FactsQuery) {
+	if j == nil {
+		if len(cfg.detectorsOf(q.Pool)) == 0 && f.SizeKnown {
+			// Nothing watches this pool, so nothing can say that it is a storm.
+			w.CommonMode = remedy.Known(policy.CommonMode{N: f.N, MaxFraction: 1})
+		}
+		return
+	}
+	spec := j.detector.Spec()
+	s := j.real
+	if q.Shadow {
+		s = j.shadow
+	}
+	if fresh, ok := j.SourceFresh.Get(); ok {
+		age, _ := j.SourceAge.Get()
+		src := policy.Source{Fresh: fresh, Age: age, MaxStaleness: cfg.Sources[spec.Source].MaxStaleness}
+		if !fresh {
+			src.Why = "its canary_target is not fresh"
+		}
+		w.Source = remedy.Known(src)
+	} else {
+		w.Source = remedy.Unknown[policy.Source](j.SourceFresh.Why)
+	}
+	w.Coverage = remedy.Known(policy.Coverage{InService: s.inService, Uncovered: s.uncovered, Min: spec.MinCoverage})
+	if fresh, ok := j.SourceFresh.Get(); ok && fresh && f.SizeKnown {
+		w.CommonMode = remedy.Known(policy.CommonMode{
+			Bad: badUnion(j, f, q.Shadow), N: f.N, MaxFraction: spec.MaxBadFraction,
+			Storm: f.Storm.On, EndedAt: f.Storm.EndedAt, Latched: f.Storm.Latched, Cooldown: spec.StormCooldown,
+		})
+	}
+}
+
+// freezeFile looks for the freeze file now: only "no such file" is a no.
+func (e *Engine) freezeFile(cfg *Config) remedy.Fact[bool] {
+	if cfg.FreezeFile == nil {
+		return remedy.Known(false)
+	}
+	there, err := cfg.FreezeFile()
+	if err != nil {
+		return remedy.Unknown[bool](err.Error())
+	}
+	return remedy.Known(there)
+}
+
+func stopOfFreeze(f *ledger.Freeze) policy.Stop {
+	if f == nil {
+		return policy.Stop{}
+	}
+	return policy.Stop{Active: true, By: f.By.Name, Reason: f.Reason, Until: f.Until}
+}
+
+func stopOfHold(h *ledger.Hold) policy.Stop {
+	if h == nil {
+		return policy.Stop{}
+	}
+	return policy.Stop{Active: true, By: h.By.Name, Reason: h.Reason, Until: h.Until}
+}

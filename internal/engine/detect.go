@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"warden/detectors"
+	"warden/internal/inventory"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/internal/source"
+)
+
+// parallelFetches is how many queries one source answers at a time.
+const parallelFetches = 4
+
+// poolMemory is what a tenure keeps of a pool between rounds: the inventory's
+// last good list and when it was read.
+type poolMemory struct {
+	tracker *inventory.Tracker
+	read    time.Time
+}
+
+// round is what one round saw. It is built by detect and read by the stages
+// behind it.
+type round struct {
+	cfg   *Config
+	now   time.Time
+	pools map[remedy.PoolName]*poolRound
+	// complete says that every detector judged with an answer to each query.
+	complete bool
+	reloaded bool // the config was reloaded since the round before
+}
+
+// poolRound is one pool's share of a round.
+type poolRound struct {
+	name remedy.PoolName
+	// hosts is the inventory's list; size what the ledger is to be told.
+	hosts []inventory.Host
+	size  *ledger.PoolSize
+	// observed is what each action's backend says; a missing action could not
+	// be asked.
+	observed map[remedy.ActionName]map[remedy.HostName]remedy.Observation
+	// states and admin are the combined service states.
+	states map[remedy.HostName]remedy.ServiceState
+	admin  map[remedy.HostName]string
+	// seen says that the backends answered, so that states is worth committing.
+	seen       bool
+	judgements []judgement
+}
+
+// judgement is one detector's word on the pool.
+type judgement struct {
+	detector detectors.Detector
+	remedy.Judgement
+	view   remedy.PoolView
+	byHost map[remedy.HostName]int
+	// observed says that every backend of the pool answered this round.
+	observed bool
+	// real and shadow are what the guardrails count, without and with the
+	// hosts that shadow executions hold out.
+	real, shadow sums
+}
+
+// sums is what the guardrails count over one pool's findings.
+type sums struct {
+	inService, uncovered int
+	badNow               []remedy.HostName // sorted, as the view is
+}
+
+func (j *judgement) finding(h remedy.HostName) (remedy.Finding, bool) {
+	i, ok := j.byHost[h]
+	if !ok {
+		return remedy.Finding{}, false
+	}
+	return j.Findings[i], true
+}
+
+// detect reads inventories and load balancers, fetches each distinct query
+// once and has every detector judge its pools.
+func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
+	r := &round{cfg: cfg, now: e.Clock.Now(), pools: map[remedy.PoolName]*poolRound{}, complete: true, reloaded: e.reloaded.Swap(false)}
+	for _, name := range sorted(cfg.Pools) {
+		p := &poolRound{name: name}
+		e.readInventory(ctx, cfg, p, r)
+		e.observe(ctx, cfg, p)
+		r.pools[name] = p
+	}
+	var queries []remedy.Query
+	type job struct {
+		d    detectors.Detector
+		p    *poolRound
+		view remedy.PoolView
+		at   time.Time
+	}
+	var jobs []job
+	for _, d := range cfg.Detectors {
+		spec := d.Spec()
+		for _, name := range spec.Pools {
+			p, ok := r.pools[name]
+			if !ok {
+				continue
+			}
+			j := job{d: d, p: p, view: e.poolView(p, r), at: judgedAt(r.now, spec.Interval)}
+			queries = append(queries, d.Queries(j.view, j.at)...)
+			jobs = append(jobs, j)
+		}
+	}
+	results := e.fetch(ctx, cfg, queries)
+	for _, j := range jobs {
+		v := judge(j.d, j.view, j.at, results)
+		v.observed = j.p.seen
+		if !v.SourceFresh.IsKnown() {
+			r.complete = false
+		}
+		j.p.judgements = append(j.p.judgements, v)
+	}
+	return r
+}
+
+// judge has one detector judge one pool, and counts.
+func judge(d detectors.Detector, view remedy.PoolView, at time.Time, results remedy.Results) judgement {
+	v := judgement{detector: d, Judgement: d.Judge(view, at, results), view: view}
+	v.byHost = make(map[remedy.HostName]int, len(v.Findings))
+	for i, f := range v.Findings {
+		v.byHost[f.Host] = i
+		v.real.add(view.Hosts[i], f)
+		if !view.Hosts[i].ShadowOut {
+			v.shadow.add(view.Hosts[i], f)
+		}
+	}
+	return v
+}
+
+func (s *sums) add(h remedy.HostView, f remedy.Finding) {
+	if h.State == remedy.ServiceOut {
+		return
+	}
+	if h.State == remedy.ServiceIn {
+		s.inService++
+		if !f.Covered() {
+			s.uncovered++
+		}
+	}
+	if f.BadNow {
+		s.badNow = append(s.badNow, f.Host)
+	}
+}
+
+// judgedAt is the instant a round judges: one step behind the clock, aligned
+// to the interval, so that what is asked for has arrived.
+func judgedAt(now time.Time, interval time.Duration) time.Time {
+	return now.Add(-interval).Truncate(interval)
+}
+
+func (e *Engine) fetch(ctx context.Context, cfg *Config, queries []remedy.Query) remedy.Results {
+	sources := make(map[remedy.SourceName]source.Source, len(cfg.Sources))
+	for name, s := range cfg.Sources {
+		sources[name] = s.Source
+	}
+	return source.FetchAll(ctx, sources, queries, parallelFetches)
+}
+
+// readInventory refreshes the pool's list of hosts when that is due.
+func (e *Engine) readInventory(ctx context.Context, cfg *Config, p *poolRound, r *round) {
+	mem := e.pools[p.name]
+	if mem == nil {
+		mem = &poolMemory{tracker: &inventory.Tracker{}}
+		e.pools[p.name] = mem
+	}
+	pool, now := cfg.Pools[p.name], r.now
+	if mem.read.IsZero() || r.reloaded || now.Sub(mem.read) >= pool.Refresh || now.Before(mem.read) {
+		hosts, err := pool.Inventory.Hosts(ctx)
+		if err != nil {
+			e.Logger.Warn("the inventory can't be read", zap.String("pool", string(p.name)), zap.Error(err))
+		}
+		mem.tracker.Update(hosts, err)
+		mem.read = now
+	}
+	state := mem.tracker.State()
+	p.hosts = state.Hosts
+	known := e.Ledger.Pool(p.name, now)
+	accepted := pool.Static && (r.reloaded || !known.Known)
+	switch {
+	case state.Stale && !known.Stale:
+		p.size = &ledger.PoolSize{Pool: p.name, Stale: true}
+	case !state.Usable():
+	case !known.Known || known.Stale || known.N != len(p.hosts) || (accepted && known.Blocked != ""):
+		p.size = &ledger.PoolSize{Pool: p.name, N: len(p.hosts), Accepted: accepted}
+	}
+}
+
+// observe asks every backend of the pool who is in service.
+func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
+	p.observed = map[remedy.ActionName]map[remedy.HostName]remedy.Observation{}
+	p.states, p.admin = map[remedy.HostName]remedy.ServiceState{}, map[remedy.HostName]string{}
+	names := cfg.observers(p.name)
+	for _, name := range names {
+		a := cfg.Actions[name]
+		bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
+		seen, err := a.Observe(bounded, p.name)
+		cancel()
+		if err != nil {
+			e.Logger.Warn("the backend can't be observed", zap.String("pool", string(p.name)), zap.String("action", string(name)), zap.Error(err))
+			continue
+		}
+		p.observed[name] = seen
+	}
+	p.seen = len(names) > 0 && len(p.observed) == len(names)
+	assume := cfg.Pools[p.name].AssumeInService
+	for _, h := range p.hosts {
+		state := remedy.ServiceUnknown
+		for _, name := range names {
+			o, ok := p.observed[name][h.Name]
+			if !ok {
+				continue
+			}
+			// One backend that says out is enough; in needs no contradiction.
+			if o.State == remedy.ServiceOut || state == remedy.ServiceUnknown {
+				state = o.State
+				p.admin[h.Name] = o.Admin
+			}
+		}
+		if state == remedy.ServiceUnknown && assume {
+			state = remedy.ServiceIn
+		}
+		p.states[h.Name] = state
+	}
+}
+
+// poolView is the pool as a detector sees it. While a backend can't be asked,
+// the committed out-set stands in for it.
+func (e *Engine) poolView(p *poolRound, r *round) remedy.PoolView {
+	status := e.Ledger.Pool(p.name, r.now)
+	view := remedy.PoolView{Name: p.name, Hosts: make([]remedy.HostView, len(p.hosts))}
+	for i, h := range p.hosts {
+		state := p.states[h.Name]
+		if state == remedy.ServiceUnknown && outOf(status.Out, h.Name) {
+			state = remedy.ServiceOut
+		}
+		_, shadow := slices.BinarySearch(status.ShadowOut, h.Name)
+		view.Hosts[i] = remedy.HostView{Name: h.Name, State: state, ShadowOut: shadow}
+	}
+	return view
+}
+
+// outOf reports whether the host is in the out-set, which is sorted by host.
+func outOf(out []ledger.OutFact, h remedy.HostName) bool {
+	_, ok := slices.BinarySearchFunc(out, h, outByHost)
+	return ok
+}
+
+func outByHost(o ledger.OutFact, h remedy.HostName) int { return cmp.Compare(o.Host, h) }

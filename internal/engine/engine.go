@@ -1,0 +1,277 @@
+// Package engine is the flow, run by the leader: it asks the sources, has the
+// detectors judge and the policy decide, carries out what the ledger admits,
+// verifies it and tells people. detect.go, propose.go, decide.go, execute.go,
+// verify.go and record.go are its stages; this file holds their order.
+//
+// The engine holds no truth: everything that matters is committed to the
+// ledger before it is acted on. See DESIGN.md.
+package engine
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/clock"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// Log is the replicated log as the engine needs it.
+type Log interface {
+	// Commit proposes an entry and returns once it is applied on this node. An
+	// error may mean that nobody knows whether it was committed: only the
+	// ledger tells.
+	Commit(ctx context.Context, e ledger.Entry) (ledger.Applied, error)
+	// Verify returns nil once this node certainly led after the call and has
+	// applied everything that was committed before it.
+	Verify(ctx context.Context) error
+}
+
+// Options is what an Engine is made of. All fields are required, Spawn apart.
+type Options struct {
+	Log       Log
+	Ledger    *ledger.Ledger
+	Clock     clock.Clock
+	Announcer chat.Announcer
+	Logger    *zap.Logger
+	Node      remedy.NodeID
+	// Spawn starts an execution. Nil means a goroutine of its own; simulate
+	// runs executions in line, so that a stepped clock sees them end.
+	Spawn func(func())
+}
+
+// Engine runs rounds while this node leads. Its exported methods may be called
+// from any goroutine.
+type Engine struct {
+	Options
+	config atomic.Pointer[Config]
+	view   atomic.Pointer[View]
+	kick   chan struct{}
+	work   sync.WaitGroup // running executions
+	// pools is used by the goroutine that runs rounds, and by no other.
+	pools map[remedy.PoolName]*poolMemory
+
+	// mu serialises what is decided and started, so that each decision sees
+	// what the one before committed. It is not held while sources are asked.
+	mu sync.Mutex
+	// admit is false from SIGTERM on: nothing new starts.
+	admit atomic.Bool
+	// warm is whether one complete round has run in this tenure; step how far
+	// the clocks drifted apart since the round before.
+	warm     atomic.Bool
+	step     atomic.Int64
+	reloaded atomic.Bool // the config was reloaded since the last round
+	tenure
+}
+
+// tenure is what the engine remembers while it leads, and nothing else: all of
+// it can be rebuilt. Guarded by Engine.mu.
+type tenure struct {
+	rounds   int
+	lastRead clock.Reading
+	queue    []func() // executions whose START is committed, to be spawned
+	// running are the executions this process carries out; seen is when this
+	// tenure first noticed each executing case that it doesn't carry out.
+	running map[remedy.CaseID]remedy.Token
+	seen    map[remedy.CaseID]sighting
+	blind   map[remedy.SourceName]bool
+	told    uint64 // the newest notice that was announced
+	again   uint64 // notices up to here may have been told by an earlier tenure
+}
+
+// sighting is when an execution without a runner was first seen.
+type sighting struct {
+	token remedy.Token
+	at    clock.Reading
+	next  time.Duration // wait before the next look
+	due   time.Duration // monotonic time of the next look
+}
+
+// New returns an engine that does nothing until Run or Round.
+func New(o Options, cfg *Config) *Engine {
+	if o.Spawn == nil {
+		o.Spawn = func(f func()) { go f() }
+	}
+	e := &Engine{Options: o, kick: make(chan struct{}, 1)}
+	e.config.Store(cfg)
+	e.admit.Store(true)
+	e.reset()
+	return e
+}
+
+// reset forgets everything of an earlier tenure.
+func (e *Engine) reset() {
+	e.tenure = tenure{
+		lastRead: e.Clock.Read(),
+		running:  map[remedy.CaseID]remedy.Token{},
+		seen:     map[remedy.CaseID]sighting{},
+		blind:    map[remedy.SourceName]bool{},
+	}
+	e.pools = map[remedy.PoolName]*poolMemory{}
+	e.warm.Store(false)
+	e.step.Store(0)
+	e.view.Store(&View{})
+	for _, n := range e.Ledger.Pending() {
+		e.again = max(e.again, n.Seq)
+	}
+}
+
+// verifyEvery is how often what was just done is looked at again, between
+// rounds.
+const verifyEvery = 2 * time.Second
+
+// Run runs rounds until ctx ends, which it does when leadership does. It waits
+// for the executions it started: losing leadership kills no effect.
+func (e *Engine) Run(ctx context.Context) error {
+	e.mu.Lock()
+	e.reset()
+	e.mu.Unlock()
+	defer e.work.Wait()
+	e.Logger.Info("tenure began")
+	for ctx.Err() == nil {
+		e.Round(ctx)
+		e.rest(ctx)
+	}
+	e.Logger.Info("tenure ended", zap.Error(context.Cause(ctx)))
+	return nil
+}
+
+// rest waits for the next aligned instant, looking after what is unfinished
+// meanwhile.
+func (e *Engine) rest(ctx context.Context) {
+	interval := e.Config().interval()
+	now := e.Clock.Now()
+	next := now.Truncate(interval).Add(interval)
+	for ctx.Err() == nil && e.Clock.Now().Before(next) {
+		wait := next.Sub(e.Clock.Now())
+		if e.unfinished() {
+			wait = min(wait, verifyEvery)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.kick:
+			e.attend(ctx)
+		case <-e.Clock.After(wait):
+			if e.unfinished() {
+				e.attend(ctx)
+			}
+		}
+	}
+}
+
+// attend does what can't wait for the next round: starts what was approved,
+// verifies what was done and tells what happened.
+func (e *Engine) attend(ctx context.Context) {
+	e.locked(func() {
+		cfg := e.Config()
+		e.verify(ctx, cfg)
+		e.startReady(ctx, cfg)
+		e.announce(ctx)
+	})
+}
+
+// locked runs f under the lock and then spawns the executions it started:
+// after the lock is free, since an execution may run in line.
+func (e *Engine) locked(f func()) {
+	e.mu.Lock()
+	f()
+	queue := e.queue
+	e.queue = nil
+	e.mu.Unlock()
+	for _, run := range queue {
+		e.Spawn(run)
+	}
+}
+
+// Kick makes the engine look for something to do before the next round.
+func (e *Engine) Kick() {
+	select {
+	case e.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Config returns the config in force.
+func (e *Engine) Config() *Config { return e.config.Load() }
+
+// Reconfigure puts a new config in force and commits its report, so that a
+// lower level or a stricter limit holds from now on.
+func (e *Engine) Reconfigure(ctx context.Context, cfg *Config) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.config.Store(cfg)
+	e.reloaded.Store(true)
+	err := e.report(ctx, cfg)
+	e.Kick()
+	return err
+}
+
+// Drain admits nothing new and waits for the running executions, or for ctx.
+func (e *Engine) Drain(ctx context.Context) error {
+	e.admit.Store(false)
+	idle := make(chan struct{})
+	go func() {
+		e.work.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Round does one round, in the order the flow has: detect, propose, decide,
+// record, execute, verify, tell.
+func (e *Engine) Round(ctx context.Context) {
+	cfg := e.Config()
+	e.readClock()
+	r := e.detect(ctx, cfg)
+	e.locked(func() { e.conclude(ctx, cfg, r) })
+}
+
+// conclude is the second half of a round, from what was seen to what is done.
+func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) {
+	if cfg != e.Config() || ctx.Err() != nil {
+		return // reloaded or deposed meanwhile: the next round sees it afresh
+	}
+	if err := e.report(ctx, cfg); err != nil {
+		e.Logger.Warn("the round is dropped: the config can't be reported", zap.Error(err))
+		return
+	}
+	bodies := e.propose(r)
+	preview := e.Ledger.Preview(r.now, remedy.Warden(), bodies...)
+	bodies = append(bodies, e.decide(ctx, r, preview)...)
+	if err := e.commit(ctx, remedy.Warden(), bodies...); err != nil {
+		e.Logger.Warn("the round was not recorded, and nothing follows from it", zap.Error(err))
+		return
+	}
+	e.publish(r)
+	e.rounds++
+	if r.complete {
+		e.warm.Store(true)
+	}
+	e.verify(ctx, cfg)
+	e.startReady(ctx, cfg)
+	e.announce(ctx)
+}
+
+// readClock compares wall and monotonic time since the round before.
+func (e *Engine) readClock() {
+	now := e.Clock.Read()
+	e.step.Store(int64((now.Wall.Sub(e.lastRead.Wall) - (now.Mono - e.lastRead.Mono)).Abs()))
+	e.lastRead = now
+}
+
+// sorted returns a map's keys in order.
+func sorted[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,326 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// Refusal is why a person's request was not carried out. Nothing was done.
+type Refusal struct {
+	// Code is a stable word: one of the ledger's Refused* words, or one of
+	// the Refused* words of this package.
+	Code string
+	// Reason says it for people, ending in what to do.
+	Reason string
+	// Decision holds every guardrail's answer when a guardrail refused.
+	Decision *remedy.Decision
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Reason }
+
+// The codes of refusals that do not come from the ledger.
+const (
+	RefusedGuardrail = "guardrail" // a guardrail blocks it
+	RefusedAsk       = "ask"       // repeat the request with the guardrails acknowledged
+	RefusedNotFound  = "not_found" // no such host, pool or action
+	RefusedNotYours  = "not_yours" // only an approver may
+	RefusedTransient = "transient" // not now: starting up, stopping, or busy
+	RefusedBackend   = "backend"   // the backend can't be asked
+	RefusedAmbiguous = "ambiguous" // several pools have that host
+)
+
+func refusal(code, format string, args ...any) error {
+	return &Refusal{Code: code, Reason: fmt.Sprintf(format, args...)}
+}
+
+// fromResult turns the ledger's refusal into an error.
+func fromResult(r ledger.Result) error {
+	if r.OK {
+		return nil
+	}
+	return &Refusal{Code: r.Code, Reason: r.Reason}
+}
+
+// ask commits one person's operation and returns the ledger's answer.
+func (e *Engine) ask(ctx context.Context, by remedy.Actor, b ledger.Body) (ledger.Result, error) {
+	applied, err := e.commitEntry(ctx, by, b)
+	if err != nil {
+		return ledger.Result{}, err
+	}
+	e.Kick()
+	return applied.Results[0], fromResult(applied.Results[0])
+}
+
+// mayAct reports whether a person may act on an action's hosts: one of its
+// approvers, or anybody who reaches warden when it has none.
+func (e *Engine) mayAct(by remedy.Actor, action remedy.ActionName) error {
+	a := e.Config().Actions[action]
+	if len(a.Approvers) == 0 || by.MayApprove(a.Approvers) {
+		return nil
+	}
+	return refusal(RefusedNotYours, "%s is not an approver of %s: ask one of %v", by.Name, action, a.Approvers)
+}
+
+// mayLift reports whether a person may lift a restraint: an approver of any
+// action, or anybody when no action has approvers.
+func (e *Engine) mayLift(by remedy.Actor) error {
+	var all []string
+	for _, name := range sorted(e.Config().Actions) {
+		all = append(all, e.Config().Actions[name].Approvers...)
+	}
+	if len(all) == 0 || by.MayApprove(all) {
+		return nil
+	}
+	slices.Sort(all)
+	return refusal(RefusedNotYours, "%s is not an approver of any action: ask one of %v", by.Name, slices.Compact(all))
+}
+
+// Answer commits a person's approval or denial of a case's question.
+func (e *Engine) Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswer) error {
+	if c, ok := e.Ledger.Case(a.Case); ok {
+		a.QuietFor = e.Config().Actions[c.Action].Cooldown
+	}
+	_, err := e.ask(ctx, by, &a)
+	return err
+}
+
+// Freeze stops all acting until it is lifted, or until an instant.
+func (e *Engine) Freeze(ctx context.Context, by remedy.Actor, reason string, until time.Time) error {
+	_, err := e.ask(ctx, by, &ledger.FreezeSet{Reason: reason, Until: until})
+	return err
+}
+
+// Unfreeze lifts the freeze.
+func (e *Engine) Unfreeze(ctx context.Context, by remedy.Actor) error {
+	if err := e.mayLift(by); err != nil {
+		return err
+	}
+	cfg := e.Config()
+	if cfg.FreezeFile != nil {
+		if there, err := cfg.FreezeFile(); err != nil || there {
+			return refusal(ledger.RefusedFrozen, "the freeze file is there, or can't be read: remove it first, or warden freezes again at once")
+		}
+	}
+	_, err := e.ask(ctx, by, &ledger.FreezeLift{})
+	return err
+}
+
+// Target names a pool, or a host of one.
+type Target struct {
+	Pool remedy.PoolName
+	Host remedy.HostName // empty for the whole pool
+}
+
+// Find says which pool or host a word means. A pool's name wins over a host's.
+func (e *Engine) Find(word string, pool remedy.PoolName) (Target, error) {
+	cfg := e.Config()
+	if _, ok := cfg.Pools[remedy.PoolName(word)]; ok && pool == "" {
+		return Target{Pool: remedy.PoolName(word)}, nil
+	}
+	var found []remedy.PoolName
+	v := e.View()
+	for _, name := range sorted(cfg.Pools) {
+		if pool != "" && name != pool {
+			continue
+		}
+		for _, h := range v.Hosts(name) {
+			if h.Host == remedy.HostName(word) {
+				found = append(found, name)
+			}
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return Target{Pool: found[0], Host: remedy.HostName(word)}, nil
+	case len(found) > 1:
+		return Target{}, refusal(RefusedAmbiguous, "%s is in several pools %v: say which with --pool", word, found)
+	case v.At.IsZero():
+		return Target{}, refusal(RefusedTransient, "no round has run yet, so no host is known: try again in a moment")
+	}
+	return Target{}, refusal(RefusedNotFound, "there is no pool or host %q: see `warden hosts`", word)
+}
+
+// Hold keeps warden's hands off a host or pool until an instant.
+func (e *Engine) Hold(ctx context.Context, by remedy.Actor, t Target, reason string, until time.Time) error {
+	_, err := e.ask(ctx, by, &ledger.HoldSet{Pool: t.Pool, Host: t.Host, Reason: reason, Until: until})
+	return err
+}
+
+// Release ends a hold. On a pool it resets a latched common mode as well.
+func (e *Engine) Release(ctx context.Context, by remedy.Actor, t Target) error {
+	if err := e.mayLift(by); err != nil {
+		return err
+	}
+	_, err := e.ask(ctx, by, &ledger.HoldRelease{Pool: t.Pool, Host: t.Host})
+	if t.Host != "" {
+		return err
+	}
+	if _, reset := e.ask(ctx, by, &ledger.StormReset{Pool: t.Pool}); reset == nil {
+		return nil
+	}
+	return err
+}
+
+// AcceptPool accepts a pool's present size.
+func (e *Engine) AcceptPool(ctx context.Context, by remedy.Actor, pool remedy.PoolName) error {
+	if err := e.mayLift(by); err != nil {
+		return err
+	}
+	if _, ok := e.Config().Pools[pool]; !ok {
+		return refusal(RefusedNotFound, "there is no pool %q: see `warden hosts`", pool)
+	}
+	_, err := e.ask(ctx, by, &ledger.PoolAccept{Pool: pool})
+	return err
+}
+
+// Resolve says where a host of unknown execution outcome is.
+func (e *Engine) Resolve(ctx context.Context, by remedy.Actor, b ledger.Resolve) error {
+	c, ok := e.Ledger.Case(b.Case)
+	if !ok {
+		return refusal(ledger.RefusedNoCase, "there is no case %s", b.Case)
+	}
+	if err := e.mayAct(by, c.Action); err != nil {
+		return err
+	}
+	_, err := e.ask(ctx, by, &b)
+	return err
+}
+
+// RunRequest is a person's wish to run an action by hand.
+type RunRequest struct {
+	Action remedy.ActionName
+	Target Target
+	Reason string
+	// Acknowledged names the guardrails whose question the person has seen.
+	Acknowledged []string
+	// PlanHash, when set, must be the plan's: the one the person was shown.
+	PlanHash string
+}
+
+// Preview says what a request would do, and what the guardrails say of it.
+type Preview struct {
+	Plan     remedy.Plan
+	Decision remedy.Decision
+	// Warnings are what the person should know first.
+	Warnings []string
+}
+
+// PreviewRun says what running the action by hand would do. It changes
+// nothing.
+func (e *Engine) PreviewRun(ctx context.Context, q RunRequest) (Preview, error) {
+	cfg := e.Config()
+	a, ok := cfg.Actions[q.Action]
+	if !ok {
+		return Preview{}, refusal(RefusedNotFound, "there is no action %q: the config has %v", q.Action, sorted(cfg.Actions))
+	}
+	if q.Target.Host == "" {
+		return Preview{}, refusal(RefusedNotFound, "name a host: an action is run on one host at a time")
+	}
+	bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
+	defer cancel()
+	plan, err := a.Plan(bounded, q.Target.Pool, q.Target.Host)
+	if err != nil {
+		return Preview{}, refusal(RefusedBackend, "%v", err)
+	}
+	o := startOrder{
+		c:    &ledger.Case{Pool: q.Target.Pool, Host: q.Target.Host, Action: q.Action},
+		kind: remedy.KindManual, acked: q.Acknowledged,
+	}
+	d, _, _ := e.decideNow(cfg, o, 0)
+	return Preview{Plan: plan, Decision: d}, nil
+}
+
+// RunByHand runs an action for a person: under the same guardrails, and recorded like any
+// other. It returns once START is committed; the case tells the rest.
+func (e *Engine) RunByHand(ctx context.Context, by remedy.Actor, q RunRequest) (remedy.CaseID, error) {
+	if err := e.mayAct(by, q.Action); err != nil {
+		return 0, err
+	}
+	p, err := e.PreviewRun(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case len(p.Decision.Asks) > 0 && q.asks(p.Decision):
+		return 0, &Refusal{Code: RefusedAsk, Reason: why(p.Decision) + ": if you have seen it, repeat the request with --acknowledge " + p.Decision.Asks[0], Decision: &p.Decision}
+	case !p.Decision.Allowed():
+		return 0, &Refusal{Code: RefusedGuardrail, Reason: why(p.Decision), Decision: &p.Decision}
+	case q.PlanHash != "" && q.PlanHash != p.Plan.Hash():
+		return 0, refusal(ledger.RefusedApproval, "the plan is %s now and not %s: look at it again with --plan", p.Plan.Hash(), q.PlanHash)
+	}
+	var id remedy.CaseID
+	e.locked(func() {
+		var r ledger.Result
+		r, err = e.ask(ctx, by, &ledger.ManualOpen{
+			Pool: q.Target.Pool, Host: q.Target.Host, Action: q.Action, Reason: q.Reason,
+			Acknowledged: q.Acknowledged, Plan: p.Plan, Decision: p.Decision,
+		})
+		if err != nil {
+			return
+		}
+		id = r.Case
+		c, _ := e.Ledger.Case(id)
+		_, err = e.start(ctx, e.Config(), startOrder{c: c, kind: remedy.KindManual, by: by, acked: q.Acknowledged})
+	})
+	return id, err
+}
+
+// asks reports whether what stands in the way is only what the person was not
+// shown yet.
+func (RunRequest) asks(d remedy.Decision) bool {
+	return !slices.ContainsFunc(d.Answers, func(a remedy.Answer) bool {
+		return a.Effect == remedy.EffectBlock || a.Effect == remedy.EffectWait
+	})
+}
+
+// PreviewUndo says what undoing a case would do. It changes nothing.
+func (e *Engine) PreviewUndo(id remedy.CaseID) (Preview, error) {
+	c, ok := e.Ledger.Case(id)
+	if !ok {
+		return Preview{}, refusal(ledger.RefusedNoCase, "there is no case %s", id)
+	}
+	if c.Stage != remedy.StageOut && c.Stage != remedy.StageVerifying {
+		return Preview{}, refusal(ledger.RefusedStage, "%s is %s: only a host that is out because of it can be put back", id, c.Stage)
+	}
+	cfg := e.Config()
+	p := Preview{}
+	if c.Plan != nil {
+		p.Plan = remedy.Plan{
+			Action: c.Action, Pool: c.Pool, Host: c.Host, Steps: c.Plan.UndoSteps,
+			Summary: fmt.Sprintf("put %s back in %s", c.Host, c.Pool),
+		}
+	}
+	p.Decision, _, _ = e.decideNow(cfg, startOrder{c: c, kind: remedy.KindUndo}, 0)
+	if j := e.newestJudgement(cfg, startOrder{c: c}); j == nil {
+		p.Warnings = append(p.Warnings, "nothing says whether "+string(c.Host)+" is well: look before you put it back")
+	} else if c.Latest != nil && c.Latest.Verdict == remedy.VerdictBad {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s was bad when it was last judged, at %s, and a host that is out isn't judged: undoing may return a bad host to service", c.Host, c.Latest.At.Format(time.RFC3339)))
+	}
+	return p, nil
+}
+
+// Undo has warden put the host of a case back. It returns once START is
+// committed.
+func (e *Engine) Undo(ctx context.Context, by remedy.Actor, id remedy.CaseID, reason remedy.UndoReason) error {
+	c, ok := e.Ledger.Case(id)
+	if !ok {
+		return refusal(ledger.RefusedNoCase, "there is no case %s", id)
+	}
+	if err := e.mayAct(by, c.Action); err != nil {
+		return err
+	}
+	if _, err := e.PreviewUndo(id); err != nil {
+		return err
+	}
+	var err error
+	e.locked(func() {
+		_, err = e.start(ctx, e.Config(), startOrder{c: c, kind: remedy.KindUndo, by: by, reason: reason})
+	})
+	return err
+}

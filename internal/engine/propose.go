@@ -1,0 +1,278 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/policy"
+)
+
+// maxOpenCases bounds a pool's open cases. When more hosts than this are bad
+// at once, common mode has long taken warden's hands off, and further cases
+// would only make the ledger grow.
+const maxOpenCases = 100
+
+// propose turns what a round saw into the facts it commits: sizes, out-sets,
+// storms, restraints that expired and cases that are over. Decisions about
+// the cases that go on follow in decide.
+func (e *Engine) propose(r *round) []ledger.Body {
+	bodies := e.expire(r)
+	for _, name := range sorted(r.pools) {
+		p := r.pools[name]
+		status := e.Ledger.Pool(name, r.now)
+		if p.size != nil {
+			bodies = append(bodies, p.size)
+		}
+		if out := outChanges(p, status); out != nil {
+			bodies = append(bodies, out)
+		}
+		for i := range p.judgements {
+			j := &p.judgements[i]
+			bodies = append(bodies, e.storm(r, p, j)...)
+			bodies = append(bodies, e.recoveries(p, j, status)...)
+		}
+		bodies = append(bodies, e.closings(r, p, status)...)
+	}
+	bodies = append(bodies, e.sourceNotices(r)...)
+	return bodies
+}
+
+// expire ends restraints whose time has come, and forgets old cases.
+func (e *Engine) expire(r *round) []ledger.Body {
+	var bodies []ledger.Body
+	s := e.Ledger.Status()
+	if s.Freeze != nil && !s.Freeze.Until.IsZero() && !r.now.Before(s.Freeze.Until) {
+		bodies = append(bodies, &ledger.RestraintExpire{Freeze: true})
+	}
+	for _, h := range s.Holds {
+		if !r.now.Before(h.Until) {
+			bodies = append(bodies, &ledger.RestraintExpire{Pool: h.Pool, Host: h.Host})
+		}
+	}
+	if r.cfg.FreezeFile != nil && s.Freeze == nil {
+		if there, err := r.cfg.FreezeFile(); err == nil && there {
+			bodies = append(bodies, &ledger.FreezeSet{Reason: "the freeze file is there"})
+		}
+	}
+	if keep := r.cfg.KeepClosed; keep > 0 && !s.OldestClosed.IsZero() && r.now.Sub(s.OldestClosed) > keep {
+		bodies = append(bodies, &ledger.CasesForget{Before: r.now.Add(-keep)})
+	}
+	return bodies
+}
+
+// outChanges is how the observed out-set differs from the committed one. What
+// could not be observed stays as it was.
+func outChanges(p *poolRound, status ledger.PoolStatus) *ledger.PoolOut {
+	if !p.seen {
+		return nil
+	}
+	b := &ledger.PoolOut{Pool: p.name}
+	known := make(map[remedy.HostName]bool, len(p.hosts))
+	for _, h := range p.hosts {
+		known[h.Name] = true
+		switch p.states[h.Name] {
+		case remedy.ServiceOut:
+			i, ok := slices.BinarySearchFunc(status.Out, h.Name, outByHost)
+			if !ok || status.Out[i].Admin != p.admin[h.Name] {
+				b.Set = append(b.Set, ledger.OutFact{Host: h.Name, Admin: p.admin[h.Name]})
+			}
+		case remedy.ServiceIn:
+			if outOf(status.Out, h.Name) {
+				b.Clear = append(b.Clear, h.Name)
+			}
+		case remedy.ServiceUnknown:
+		}
+	}
+	if len(p.hosts) > 0 {
+		for _, o := range status.Out {
+			if !known[o.Host] {
+				b.Clear = append(b.Clear, o.Host)
+			}
+		}
+	}
+	if len(b.Set) == 0 && len(b.Clear) == 0 {
+		return nil
+	}
+	return b
+}
+
+// shadowed reports whether an action is below confirm in a pool, so that its
+// decisions are taken against the shadow budget.
+func (e *Engine) shadowed(cfg *Config, action remedy.ActionName, pool remedy.PoolName) bool {
+	return min(e.Ledger.Level(action, pool), cfg.level(action, pool)) < remedy.LevelConfirm
+}
+
+// commonMode counts the hosts past the threshold now together with those
+// warden took out within the window. It is unknown while the source can't be
+// believed.
+func commonMode(l *ledger.Ledger, j *judgement, now time.Time, shadow bool) (bad int, limit int, known bool) {
+	spec := j.detector.Spec()
+	if fresh, ok := j.SourceFresh.Get(); !ok || !fresh {
+		return 0, 0, false
+	}
+	f := l.Facts(ledger.FactsQuery{
+		Pool: j.Pool, Action: spec.Proposes, Detector: spec.Name, Now: now,
+		CommonModeWindow: spec.CommonModeWindow, Shadow: shadow,
+	})
+	if !f.SizeKnown {
+		return 0, 0, false
+	}
+	return badUnion(j, f, shadow), policy.CommonModeLimit(f.N, spec.MaxBadFraction), true
+}
+
+// badUnion counts the hosts bad now or taken out within the window, each once.
+func badUnion(j *judgement, f ledger.Facts, shadow bool) int {
+	s := j.real
+	if shadow {
+		s = j.shadow
+	}
+	all := slices.Concat(s.badNow, f.TakenOut)
+	slices.Sort(all)
+	return len(slices.Compact(all))
+}
+
+// storm commits that common mode began or ended.
+func (e *Engine) storm(r *round, p *poolRound, j *judgement) []ledger.Body {
+	spec := j.detector.Spec()
+	shadow := e.shadowed(r.cfg, spec.Proposes, p.name)
+	bad, limit, known := commonMode(e.Ledger, j, r.now, shadow)
+	if !known {
+		return nil // a storm neither begins nor ends on what can't be read
+	}
+	on := bad > limit
+	f := e.Ledger.Facts(ledger.FactsQuery{Pool: p.name, Action: spec.Proposes, Detector: spec.Name, Now: r.now})
+	if f.Storm.On == on {
+		return nil
+	}
+	b := &ledger.Storm{Pool: p.name, Detector: spec.Name, On: on, Page: !shadow}
+	if on {
+		b.Detail = fmt.Sprintf("%s: %d of %d hosts are bad at once and %d may be: this is not a host problem, hands off", spec.Name, bad, f.N, limit)
+	}
+	return []ledger.Body{b}
+}
+
+// recoveries notes hosts that are good again: their question may be asked
+// afresh, and their shadow slot ends.
+func (e *Engine) recoveries(p *poolRound, j *judgement, status ledger.PoolStatus) []ledger.Body {
+	var bodies []ledger.Body
+	spec := j.detector.Spec()
+	for _, q := range status.Quiets {
+		if f, ok := j.finding(q.Host); ok && f.Verdict == remedy.VerdictGood && q.Action == spec.Proposes {
+			bodies = append(bodies, &ledger.HostGood{Pool: p.name, Host: q.Host, Action: q.Action})
+		}
+	}
+	for _, h := range status.ShadowOut {
+		if f, ok := j.finding(h); ok && f.Verdict == remedy.VerdictGood {
+			bodies = append(bodies, &ledger.ShadowEnd{Pool: p.name, Host: h})
+		}
+	}
+	return bodies
+}
+
+// closings ends the open cases that are over.
+func (e *Engine) closings(r *round, p *poolRound, status ledger.PoolStatus) []ledger.Body {
+	var bodies []ledger.Body
+	listed := make(map[remedy.HostName]bool, len(p.hosts))
+	for _, h := range p.hosts {
+		listed[h.Name] = true
+	}
+	for _, c := range status.Open {
+		if b := e.closing(r, p, c, listed); b != nil {
+			bodies = append(bodies, b)
+		}
+	}
+	return bodies
+}
+
+func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case, listed map[remedy.HostName]bool) ledger.Body {
+	shut := func(o remedy.Outcome, f *remedy.Finding, note string) ledger.Body {
+		return &ledger.CaseClose{Case: c.ID, Outcome: o, Note: note, Finding: f}
+	}
+	switch c.Stage {
+	case remedy.StageExecuting, remedy.StageVerifying, remedy.StageClosed:
+		return nil // these end with their execution
+	case remedy.StageOut:
+		if len(p.hosts) > 0 && !listed[c.Host] {
+			return shut(remedy.OutcomeGone, nil, "the host left the inventory")
+		}
+		return nil // verify.go watches hosts that are out
+	case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting:
+	}
+	if len(p.hosts) > 0 && !listed[c.Host] {
+		return shut(remedy.OutcomeGone, nil, "the host left the inventory")
+	}
+	if c.Manual != nil {
+		if r.now.Sub(c.ChangedAt) > time.Minute {
+			return shut(remedy.OutcomeCancelled, nil, "asked for by hand and never started")
+		}
+		return nil
+	}
+	if c.Stage == remedy.StageWaiting && c.Ask != nil && !r.now.Before(c.Ask.ExpiresAt) {
+		return &ledger.CaseExpire{Case: c.ID, QuietFor: r.cfg.Actions[c.Action].Cooldown}
+	}
+	j := p.judgement(c.Detector)
+	if j == nil || j.detector.Spec().Proposes != c.Action {
+		return shut(remedy.OutcomeSuperseded, nil, "the config no longer has detector "+string(c.Detector)+" propose it here")
+	}
+	f, ok := j.finding(c.Host)
+	if !ok {
+		return nil
+	}
+	switch f.Verdict {
+	case remedy.VerdictGood:
+		return shut(remedy.OutcomeSelfRecovered, &f, "it recovered by itself")
+	case remedy.VerdictOut:
+		return shut(remedy.OutcomeSuperseded, &f, "another hand took it out of service")
+	case remedy.VerdictUnknown:
+		if !c.UnknownSince.IsZero() && r.now.Sub(c.UnknownSince) >= r.cfg.UnknownClose {
+			return shut(remedy.OutcomeNoData, &f, "unknown for "+r.cfg.UnknownClose.String()+": "+f.Reason)
+		}
+	case remedy.VerdictBad:
+	}
+	return nil
+}
+
+// judgement finds a detector's word on the pool.
+func (p *poolRound) judgement(name remedy.DetectorName) *judgement {
+	for i := range p.judgements {
+		if p.judgements[i].Detector == name {
+			return &p.judgements[i]
+		}
+	}
+	return nil
+}
+
+// sourceNotices tells once when a source goes blind, and when it sees again.
+func (e *Engine) sourceNotices(r *round) []ledger.Body {
+	blind := map[remedy.SourceName]string{}
+	for _, p := range r.pools {
+		for i := range p.judgements {
+			j := &p.judgements[i]
+			name := j.detector.Spec().Source
+			if fresh, ok := j.SourceFresh.Get(); !ok {
+				blind[name] = j.SourceFresh.Why
+			} else if !fresh {
+				blind[name] = "its canary_target is not fresh"
+			} else if _, seen := blind[name]; !seen {
+				blind[name] = ""
+			}
+		}
+	}
+	var bodies []ledger.Body
+	for _, name := range sorted(blind) {
+		why := blind[name]
+		if (why != "") == e.blind[name] {
+			continue
+		}
+		e.blind[name] = why != ""
+		detail := fmt.Sprintf("source %s can be believed again", name)
+		if why != "" {
+			detail = fmt.Sprintf("source %s can't be believed (%s): everything on it is unknown, and nobody is touched", name, why)
+		}
+		bodies = append(bodies, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Detail: detail})
+	}
+	return bodies
+}

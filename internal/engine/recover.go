@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// recoverySlack is added to an execution's own deadlines before anybody else
+// looks at it.
+const recoverySlack = 5 * time.Second
+
+// lastChangeSlack is how much older than START a backend's last change must be
+// to prove that the effect never took: backends tell time in whole seconds.
+const lastChangeSlack = 2 * time.Second
+
+// unknownRetryMax bounds the backoff between two looks at an execution of
+// unknown outcome.
+const unknownRetryMax = 5 * time.Minute
+
+// recoverExecution looks after an execution that no runner of this process
+// carries out: its node died, or lost leadership. It waits until the runner
+// can't be at work any more, then observes, and never repeats blindly. The
+// caller holds e.mu.
+func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Case) {
+	x := c.Execution()
+	now := e.Clock.Read()
+	s, ok := e.seen[c.ID]
+	if !ok || s.token != x.Token {
+		s = sighting{token: x.Token, at: now, next: verifyEvery, due: now.Mono + x.StartWithin + x.RunWithin + recoverySlack}
+		if c.UnknownExecution() {
+			s.due = now.Mono // the waiting was done before it became unknown
+		}
+		e.seen[c.ID] = s
+	}
+	if now.Mono < s.due {
+		return
+	}
+	s.next = min(2*s.next, unknownRetryMax)
+	s.due = now.Mono + s.next
+	e.seen[c.ID] = s
+	b := e.judgeAbandoned(ctx, cfg, c, x)
+	if b == nil {
+		return
+	}
+	b.Case, b.Token, b.QuietFor = c.ID, x.Token, cfg.Actions[c.Action].Cooldown
+	if err := e.commit(ctx, remedy.Warden(), b); err != nil {
+		e.Logger.Warn("a recovered execution is not committed yet", zap.Stringer("case", c.ID), zap.Error(err))
+	}
+}
+
+// judgeAbandoned says how an abandoned execution ended, as far as the backend tells;
+// nil when there is nothing new to say.
+func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case, x *ledger.Execution) *ledger.ExecFinish {
+	unknown := func(why string) *ledger.ExecFinish {
+		if x.Outcome == remedy.OutcomeUnknown {
+			return nil // said already
+		}
+		return &ledger.ExecFinish{
+			Outcome: remedy.OutcomeUnknown,
+			Note:    "warden stopped in the middle and " + why + ": look at the host, then run `warden resolve " + c.ID.String() + " --as out|in`",
+		}
+	}
+	action, ok := cfg.Actions[c.Action]
+	if !ok {
+		return unknown("the config no longer has action " + string(c.Action))
+	}
+	run := &execution{cfg: cfg, action: action, c: c, kind: x.Kind, token: x.Token, prior: x.Prior}
+	o, err := e.observeHost(ctx, run)
+	if err != nil {
+		return unknown("the backend can't say whether it happened (" + err.Error() + ")")
+	}
+	reached, known := run.reached(o).Get()
+	switch {
+	case !known:
+		return unknown("the backend can't say whether it happened")
+	case reached:
+		return &ledger.ExecFinish{Outcome: remedy.OutcomeDone, Prior: x.Prior, Note: "warden stopped in the middle; found done"}
+	case neverTook(o, x) && action.Spec.Idempotent:
+		return &ledger.ExecFinish{Outcome: remedy.OutcomeAborted, Note: "warden stopped in the middle; it never took: decided afresh"}
+	}
+	return unknown("it isn't there, but it may have been")
+}
+
+// neverTook reports whether the backend proves that the effect did not happen:
+// it has not changed the host since before START.
+func neverTook(o remedy.Observation, x *ledger.Execution) bool {
+	last, ok := o.LastChange.Get()
+	return ok && last.Add(lastChangeSlack).Before(x.StartedAt)
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// unfinished reports whether something was just done that must be looked at
+// again before the next round.
+func (e *Engine) unfinished() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for name := range e.Config().Pools {
+		for _, c := range e.Ledger.Pool(name, e.Clock.Now()).Open {
+			if c.Stage == remedy.StageVerifying || c.Stage == remedy.StageExecuting {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// verify looks at every host that warden took out or is about to: executions
+// without a runner, effects that should have taken, hosts that came back by
+// another hand, and whether it helped. The caller holds e.mu.
+func (e *Engine) verify(ctx context.Context, cfg *Config) {
+	for _, name := range sorted(cfg.Pools) {
+		for _, c := range e.Ledger.Pool(name, e.Clock.Now()).Open {
+			switch c.Stage {
+			case remedy.StageExecuting:
+				if e.running[c.ID] != c.Execution().Token {
+					e.recoverExecution(ctx, cfg, c)
+				}
+			case remedy.StageVerifying, remedy.StageOut:
+				e.watch(ctx, cfg, c)
+			case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting, remedy.StageClosed:
+			}
+		}
+	}
+}
+
+// watch observes one host that warden acted on, and commits what follows.
+func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case) {
+	action, ok := cfg.Actions[c.Action]
+	a := c.Acted()
+	if !ok || a == nil {
+		return
+	}
+	x := &execution{cfg: cfg, action: action, c: c, kind: a.Kind, prior: a.Prior}
+	o, err := e.observeHost(ctx, x)
+	now := e.Clock.Now()
+	waited := now.Sub(a.FinishedAt)
+	var b ledger.Body
+	switch {
+	case c.Stage == remedy.StageVerifying:
+		b = verdict(c, o, err, waited, action.Spec.TookWithin)
+	case err != nil:
+		return // unknown: nothing follows from it
+	default:
+		b = e.returned(c, o)
+		if b == nil {
+			b = e.helped(cfg, c, a, now)
+		}
+	}
+	if b == nil {
+		return
+	}
+	if err := e.commit(ctx, remedy.Warden(), b); err != nil {
+		e.Logger.Warn("a verification is not committed yet", zap.Stringer("case", c.ID), zap.Error(err))
+	}
+}
+
+// verdict says whether an effect took; nil while that is still open.
+func verdict(c *ledger.Case, o remedy.Observation, err error, waited, within time.Duration) ledger.Body {
+	took, tookKnown := o.Took.Get()
+	wanted, wantedKnown := o.AsWanted.Get()
+	switch {
+	case err == nil && tookKnown && took:
+		return &ledger.ExecVerdict{Case: c.ID, Took: true, Note: "traffic gone after " + waited.Round(time.Second).String()}
+	case err == nil && wantedKnown && !wanted:
+		return &ledger.ExecVerdict{Case: c.ID, Returned: true, Note: fmt.Sprintf("somebody else put it into %q", o.Admin)}
+	case waited < within:
+		return nil
+	case err != nil:
+		return &ledger.ExecVerdict{Case: c.ID, Note: "the backend can't be asked whether it took: " + err.Error()}
+	default:
+		return &ledger.ExecVerdict{Case: c.ID, Note: fmt.Sprintf("still has traffic after %s: %s", within, traffic(o))}
+	}
+}
+
+func traffic(o remedy.Observation) string {
+	s, sok := o.Sessions.Get()
+	r, rok := o.Rate.Get()
+	if !sok || !rok {
+		return "the backend does not say how much"
+	}
+	return fmt.Sprintf("%d sessions, %d new ones a second", s, r)
+}
+
+// returned notices that another hand put the host back: it is kept.
+func (e *Engine) returned(c *ledger.Case, o remedy.Observation) ledger.Body {
+	if wanted, known := o.AsWanted.Get(); !known || wanted {
+		return nil
+	}
+	return &ledger.CaseClose{Case: c.ID, Outcome: remedy.OutcomeReturned, Note: fmt.Sprintf("another hand put it into %q", o.Admin)}
+}
+
+// helped compares how many of the others are bad now, after the settle time,
+// with how many were when it started.
+func (e *Engine) helped(cfg *Config, c *ledger.Case, a *ledger.Execution, now time.Time) ledger.Body {
+	if c.Helped.IsKnown() || c.Detector == "" || now.Sub(a.FinishedAt) < cfg.Pools[c.Pool].Limits.SettleAfterAction {
+		return nil
+	}
+	j := e.newestJudgement(cfg, startOrder{c: c})
+	if j == nil || j.At.Before(a.FinishedAt) {
+		return nil
+	}
+	if fresh, ok := j.SourceFresh.Get(); !ok || !fresh {
+		return nil
+	}
+	others := 0
+	for _, h := range j.real.badNow {
+		if h != c.Host {
+			others++
+		}
+	}
+	b := &ledger.ExecHelped{Case: c.ID, Helped: others <= c.BadOthers}
+	if !b.Helped {
+		b.Note = fmt.Sprintf("%d others are bad now, %d were before", others, c.BadOthers)
+	}
+	return b
+}

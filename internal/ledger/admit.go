@@ -37,6 +37,9 @@ func (m *machine) admit(b *ExecStart, c *Case, p *pool, x step) Result {
 	if r := m.admitForward(b, c, x); !r.OK {
 		return r
 	}
+	if !p.Size.usable() {
+		return refuse(RefusedLimit, "the size of pool %s isn't known: %s", p.Name, p.Size.why())
+	}
 	if b.TakesOut {
 		return m.admitOut(c, p, limits)
 	}
@@ -63,6 +66,9 @@ func (m *machine) admitForward(b *ExecStart, c *Case, x step) Result {
 	case remedy.KindAct:
 		if h := m.hold(c.Pool, c.Host); h != nil {
 			return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, h.Reason)
+		}
+		if c.Latest == nil || c.Latest.Verdict != remedy.VerdictBad {
+			return refuse(RefusedVerdict, "the newest verdict on %s is not bad: nothing acts on it", c.Host)
 		}
 		return m.admitLevel(c, x)
 	case remedy.KindUndo:
@@ -97,10 +103,6 @@ func (m *machine) admitLevel(c *Case, x step) Result {
 // admitOut counts the out-slot: the same arithmetic as policy's pool_floor and
 // max_out, on committed facts.
 func (m *machine) admitOut(c *Case, p *pool, l Limits) Result {
-	switch {
-	case !p.Size.Known || p.Size.Stale || p.Size.Blocked != "":
-		return refuse(RefusedLimit, "the size of pool %s isn't known: %s", p.Name, p.Size.why())
-	}
 	out, already := m.outCount(p, outQuery{except: c.Host, now: m.time})
 	n := p.Size.N
 	allowed := min(l.MaxOut, fractionOf(l.MaxOutFraction, n))
@@ -122,8 +124,13 @@ func fractionOf(fraction float64, n int) int {
 	case fraction >= 1:
 		return n
 	}
-	return int(fraction*float64(n) + 1e-9)
+	// The conversion keeps the product from being fused with the sum on some
+	// processors: all nodes must count alike.
+	return int(float64(fraction*float64(n)) + 1e-9)
 }
+
+// usable reports whether the pool's size may be counted with.
+func (s sizeState) usable() bool { return s.Known && !s.Stale && s.Blocked == "" }
 
 func (s sizeState) why() string {
 	switch {

@@ -91,8 +91,11 @@ type ClusterInit struct {
 func (*ClusterInit) kind() string { return "cluster.init" }
 
 func (b *ClusterInit) apply(m *machine, _ step) Result {
-	if m.clusterID != "" {
+	switch {
+	case m.clusterID != "":
 		return refuse(RefusedDecided, "the cluster is already named %s", m.clusterID)
+	case b.ClusterID == "" || len(b.Voters) == 0:
+		return refuse(RefusedBad, "a cluster needs an id and at least one voter")
 	}
 	m.clusterID, m.voters = b.ClusterID, b.Voters
 	m.global++

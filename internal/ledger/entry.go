@@ -115,13 +115,19 @@ func strict(data []byte, into any) error {
 	return d.Decode(into)
 }
 
-// stamp cuts an instant to what the ledger stores.
+// stamp cuts an instant to what the ledger stores: milliseconds in UTC, within
+// the years that JSON can spell, so that every state can be written down.
 func stamp(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}
 	}
-	return time.UnixMilli(t.UnixMilli()).UTC()
+	lowest := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	highest := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMilli()
+	return time.UnixMilli(min(max(t.UnixMilli(), lowest), highest)).UTC()
 }
+
+// after is the instant a span after another, as the ledger stores it.
+func after(t time.Time, d time.Duration) time.Time { return stamp(t.Add(d)) }
 
 // Result answers one operation.
 type Result struct {
@@ -152,6 +158,7 @@ const (
 	RefusedNoCase   = "no_case"   // no such case
 	RefusedNothing  = "nothing"   // there is nothing to lift, release or accept
 	RefusedClock    = "clock_gap" // committed time would step further than MaxGap
+	RefusedVerdict  = "verdict"   // the newest committed verdict is not bad: nothing acts on it
 	RefusedBad      = "bad"       // the operation makes no sense
 )
 

@@ -80,7 +80,7 @@ func (l *Ledger) Facts(q FactsQuery) Facts {
 		Effective: m.effective(q.Action, q.Pool),
 		Cooldown:  m.cooldown(q.Action, q.Pool),
 		N:         p.Size.N,
-		SizeKnown: p.Size.Known && !p.Size.Stale && p.Size.Blocked == "",
+		SizeKnown: p.Size.usable(),
 		SizeWhy:   p.Size.why(),
 		Case:      m.openCase(p, q.Host, q.Action),
 	}
@@ -259,7 +259,7 @@ type Status struct {
 	Holds     []Hold          `json:"holds,omitempty"`
 	Reports   []NodeReport    `json:"reports,omitempty"`
 	Cases     int             `json:"cases"`
-	// OldestClosed is when the oldest closed case ended; zero if none.
+	// OldestClosed is when the closed case that ended first did; zero if none.
 	OldestClosed time.Time `json:"oldest_closed,omitzero"`
 }
 
@@ -271,12 +271,10 @@ func (l *Ledger) Status() Status {
 	s := Status{
 		Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID, Chain: m.chain,
 		Voters: slices.Clone(m.voters), Holds: slices.Clone(m.holds), Reports: slices.Clone(m.reports), Cases: len(m.cases),
+		OldestClosed: m.oldestClosed,
 	}
 	if m.freeze != nil {
 		s.Freeze = new(*m.freeze)
-	}
-	if i := slices.IndexFunc(m.cases, func(c *Case) bool { return !c.Open() }); i >= 0 {
-		s.OldestClosed = m.cases[i].ClosedAt
 	}
 	return s
 }

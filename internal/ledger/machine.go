@@ -27,6 +27,10 @@ type machine struct {
 	cases       []*Case // by id
 	notices     []Notice
 	counters    []counter // by key
+
+	// oldestClosed is when the closed case that ended first did. It follows
+	// from cases and is kept so that nobody has to look through all of them.
+	oldestClosed time.Time
 }
 
 // pool is one pool's share of the state.
@@ -136,7 +140,7 @@ func (c *Case) event(x step, what string) {
 	if len(c.Events) >= maxEvents {
 		half := maxEvents / 2
 		kept := slices.Clone(c.Events[:half])
-		kept = append(kept, Event{At: x.at, What: "(older lines dropped)"})
+		kept = append(kept, Event{At: c.Events[half].At, What: "(older lines dropped)"})
 		c.Events = append(kept, c.Events[len(c.Events)-half+2:]...)
 	}
 	c.Events = append(c.Events, Event{At: x.at, What: what, By: x.by.Name})
@@ -165,6 +169,19 @@ func (m *machine) close(c *Case, outcome remedy.Outcome, note string, x step) {
 	}
 	c.event(x, what)
 	m.bump(counterCases, caseLabels(c), "outcome", string(outcome))
+	if m.oldestClosed.IsZero() {
+		m.oldestClosed = x.at // committed time never goes back
+	}
+}
+
+// recount finds the closed case that ended first.
+func (m *machine) recount() {
+	m.oldestClosed = time.Time{}
+	for _, c := range m.cases {
+		if !c.Open() && (m.oldestClosed.IsZero() || c.ClosedAt.Before(m.oldestClosed)) {
+			m.oldestClosed = c.ClosedAt
+		}
+	}
 }
 
 // moved records that something an admission depends on has changed.
@@ -223,7 +240,9 @@ func (m *machine) outCount(p *pool, q outQuery) (n int, exceptOut bool) {
 // because of it, or may be.
 func holdsOut(c *Case) bool {
 	switch c.Stage {
-	case remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut:
+	case remedy.StageOut:
+		return true
+	case remedy.StageExecuting, remedy.StageVerifying:
 		a := c.Acted()
 		return a == nil || a.TakesOut
 	case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting, remedy.StageClosed:

@@ -110,7 +110,7 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 			m.notify(Notice{Kind: NoticeComplaint, Case: c.ID, Pool: c.Pool}, x)
 		}
 	case remedy.LevelConfirm:
-		if b.Ask != nil && b.Ask.PlanHash == c.PlanHash && len(b.Ask.Approvers) > 0 {
+		if b.Ask != nil && c.PlanHash != "" && b.Ask.PlanHash == c.PlanHash && len(b.Ask.Approvers) > 0 {
 			ask := *b.Ask
 			ask.AskedAt, ask.ExpiresAt = x.at, stamp(ask.ExpiresAt)
 			c.Ask, c.Answer, c.Outcome, c.Stage = &ask, nil, "", remedy.StageWaiting
@@ -147,7 +147,7 @@ func (m *machine) count(c *Case, p *pool, b *CaseJudge, x step) {
 		p.endShadow(c.Host, x.at)
 		p.addStart(Start{
 			Case: c.ID, Host: c.Host, Action: c.Action, Detector: c.Detector, At: x.at, EndedAt: x.at,
-			TakesOut: b.TakesOut, Shadow: true, Until: x.at.Add(b.ShadowOut),
+			TakesOut: b.TakesOut, Shadow: true, Until: after(x.at, b.ShadowOut),
 		}, x.at)
 	}
 }
@@ -202,7 +202,7 @@ func (b *CaseAnswer) apply(m *machine, x step) Result {
 		return done(c.ID)
 	}
 	c.event(x, "denied")
-	m.pool(c.Pool).setQuiet(Quiet{Host: c.Host, Action: c.Action, Until: x.at.Add(b.QuietFor), Why: "denied by " + x.by.Name}, x.at)
+	m.pool(c.Pool).setQuiet(Quiet{Host: c.Host, Action: c.Action, Until: after(x.at, b.QuietFor), Why: "denied by " + x.by.Name}, x.at)
 	m.close(c, remedy.OutcomeDenied, b.Reason, x)
 	return done(c.ID)
 }
@@ -231,7 +231,7 @@ func (b *CaseExpire) apply(m *machine, x step) Result {
 		note = "approved, but it could not start before it expired"
 	}
 	c = m.edit(c, x)
-	m.pool(c.Pool).setQuiet(Quiet{Host: c.Host, Action: c.Action, Until: x.at.Add(b.QuietFor), Why: "the question expired"}, x.at)
+	m.pool(c.Pool).setQuiet(Quiet{Host: c.Host, Action: c.Action, Until: after(x.at, b.QuietFor), Why: "the question expired"}, x.at)
 	m.close(c, remedy.OutcomeExpired, note, x)
 	m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool}, x)
 	return done(c.ID)
@@ -260,6 +260,8 @@ func (b *CaseClose) apply(m *machine, x step) Result {
 		return refuse(RefusedStage, "%s is executing: it ends with its execution", c.ID)
 	case !slices.Contains(remedy.Outcomes(), b.Outcome):
 		return refuse(RefusedBad, "%q is not an outcome", b.Outcome)
+	case (c.Stage == remedy.StageVerifying || c.Stage == remedy.StageOut) && !slices.Contains(endsOut(), b.Outcome):
+		return refuse(RefusedStage, "%s is %s: %s does not say that its host is back, or gone", c.ID, c.Stage, b.Outcome)
 	}
 	wasOut := holdsOut(c)
 	silent := c.Stage == remedy.StageDetected || (c.Stage == remedy.StageProposed && c.CountedLevel < remedy.LevelNotify)
@@ -272,13 +274,23 @@ func (b *CaseClose) apply(m *machine, x step) Result {
 	if wasOut {
 		m.moved(p)
 	}
-	if b.Outcome == remedy.OutcomeSelfRecovered {
+	if b.Outcome == remedy.OutcomeSelfRecovered || b.Outcome == remedy.OutcomeGone {
 		p.endShadow(c.Host, x.at)
 	}
 	if !silent {
 		m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool}, x)
 	}
 	return done(c.ID)
+}
+
+// endsOut are the outcomes that may close a case whose host warden took out:
+// they say that somebody put it back, that it is gone, or that a person or the
+// config took the case away. Evidence about the host, or the lack of it, frees
+// no slot.
+func endsOut() []remedy.Outcome {
+	return []remedy.Outcome{
+		remedy.OutcomeReturned, remedy.OutcomeGone, remedy.OutcomeUndone, remedy.OutcomeCancelled, remedy.OutcomeSuperseded,
+	}
 }
 
 // ManualOpen opens a case for a person's `warden run`, or puts the run on the
@@ -329,8 +341,9 @@ type CasesForget struct {
 func (*CasesForget) kind() string { return "cases.forget" }
 
 func (b *CasesForget) apply(m *machine, _ step) Result {
-	m.cases = slices.DeleteFunc(slices.Clone(m.cases), func(c *Case) bool {
+	m.cases = slices.DeleteFunc(m.cases, func(c *Case) bool {
 		return !c.Open() && c.ClosedAt.Before(b.Before)
 	})
+	m.recount()
 	return done(0)
 }

@@ -53,13 +53,17 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 	attempt := 1
 	for _, e := range c.Executions {
 		if e.Kind == b.Kind {
-			attempt++
+			attempt = e.Attempt + 1
 		}
 	}
 	by := x.by
-	if b.Kind == remedy.KindAct && c.Answer != nil {
+	switch {
+	case b.Kind == remedy.KindAct && c.Answer != nil:
 		by = c.Answer.By
+	case b.Kind == remedy.KindManual:
+		by = c.Manual.By
 	}
+	c.trimExecutions()
 	c.Executions = append(c.Executions, Execution{
 		Token: remedy.Token{Term: x.term, Index: x.index}, Attempt: attempt, Kind: b.Kind, By: by,
 		PlanHash: b.PlanHash, StartedAt: x.at, StartWithin: b.StartWithin, RunWithin: b.RunWithin,
@@ -80,6 +84,22 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 	return done(c.ID)
 }
 
+// maxExecutions is how many executions of a case are kept when nearly all of
+// them were called off, as when every round's second look finds no data.
+const maxExecutions = 32
+
+// trimExecutions drops the oldest execution that was called off, to make room.
+// What did anything is never dropped. The slice is the case's own copy.
+func (c *Case) trimExecutions() {
+	if len(c.Executions) < maxExecutions {
+		return
+	}
+	aborted := func(e Execution) bool { return e.Outcome == remedy.OutcomeAborted }
+	if i := slices.IndexFunc(c.Executions, aborted); i >= 0 {
+		c.Executions = slices.Delete(c.Executions, i, i+1)
+	}
+}
+
 // ExecFinish is FINISHED: how an execution ended. Any node may commit it, by
 // token; the first wins, except that a person's or a later observation's word
 // replaces "unknown".
@@ -95,7 +115,8 @@ type ExecFinish struct {
 	// Stale says, for an aborted execution, that the plan had changed since
 	// it was shown: the case closes as stale and is asked about afresh.
 	Stale bool `json:"stale,omitempty"`
-	// QuietFor is the action's cooldown, for an undo without a reason.
+	// QuietFor is the action's cooldown: how long an undo without a reason
+	// holds its host.
 	QuietFor time.Duration `json:"quiet_for,omitempty"`
 }
 
@@ -108,6 +129,8 @@ func (b *ExecFinish) apply(m *machine, x step) Result {
 		return refuse(RefusedNoCase, "there is no case %s", b.Case)
 	case c.Stage != remedy.StageExecuting || c.Execution().Token != b.Token:
 		return refuse(RefusedDecided, "execution %s of %s is finished already", b.Token, c.ID)
+	case !c.Execution().mayEnd(b.Outcome):
+		return refuse(RefusedBad, "%q is not how an execution of kind %s ends", b.Outcome, c.Execution().Kind)
 	case c.UnknownExecution() && b.Outcome == remedy.OutcomeUnknown:
 		return done(c.ID)
 	}
@@ -123,9 +146,21 @@ func (b *ExecFinish) apply(m *machine, x step) Result {
 	m.moved(p)
 	m.global++
 	if e.Kind == remedy.KindUndo {
-		return m.finishUndo(c, p, b, x)
+		return m.finishUndo(c, b, x)
 	}
 	return m.finishAct(c, p, b, x)
+}
+
+// mayEnd reports whether the outcome is one that an execution can have. An
+// undo that reached some backends only is of unknown outcome: its host is
+// neither out nor in.
+func (e *Execution) mayEnd(o remedy.Outcome) bool {
+	if o == remedy.OutcomePartial {
+		return e.Kind != remedy.KindUndo
+	}
+	return slices.Contains([]remedy.Outcome{
+		remedy.OutcomeDone, remedy.OutcomeAborted, remedy.OutcomeFailed, remedy.OutcomeUnknown,
+	}, o)
 }
 
 func suffix(note string) string {
@@ -137,13 +172,13 @@ func suffix(note string) string {
 
 func (m *machine) finishAct(c *Case, p *pool, b *ExecFinish, x step) Result {
 	page := false
-	switch b.Outcome {
+	switch b.Outcome { //exhaustive:ignore // mayEnd lets only these pass
 	case remedy.OutcomeDone, remedy.OutcomePartial:
 		c.Stage, c.Outcome = remedy.StageVerifying, ""
 		p.endStart(c.ID, x.at)
 		return done(c.ID)
 	case remedy.OutcomeAborted:
-		p.dropStart(c.ID)
+		p.dropStart(c)
 		m.aborted(c, p, b, x)
 	case remedy.OutcomeFailed:
 		p.endStart(c.ID, x.at)
@@ -153,8 +188,6 @@ func (m *machine) finishAct(c *Case, p *pool, b *ExecFinish, x step) Result {
 		p.endStart(c.ID, x.at)
 		c.Outcome, c.Note = remedy.OutcomeUnknown, b.Note
 		page = true
-	default:
-		return refuse(RefusedBad, "%q is not how an execution ends", b.Outcome)
 	}
 	m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool, Page: page, Detail: b.Note}, x)
 	return done(c.ID)
@@ -180,20 +213,19 @@ func (m *machine) aborted(c *Case, p *pool, b *ExecFinish, x step) {
 	m.moved(p)
 }
 
-func (m *machine) finishUndo(c *Case, p *pool, b *ExecFinish, x step) Result {
+func (m *machine) finishUndo(c *Case, b *ExecFinish, x step) Result {
 	page := false
-	switch b.Outcome {
+	switch b.Outcome { //exhaustive:ignore // mayEnd lets only these pass
 	case remedy.OutcomeDone:
-		if c.UndoReason == "" {
-			p.setQuiet(Quiet{Host: c.Host, Action: c.Action, Until: x.at.Add(b.QuietFor), Why: "undone without a reason"}, x.at)
-		}
+		m.holdReversed(c, b.QuietFor, x)
 		m.close(c, remedy.OutcomeUndone, string(c.UndoReason), x)
 	case remedy.OutcomeAborted, remedy.OutcomeFailed:
 		c.Stage, c.Note = remedy.StageOut, b.Note
+		if c.Outcome == "" {
+			c.Stage = remedy.StageVerifying // whether the action took is still to be seen
+		}
 	case remedy.OutcomeUnknown:
 		c.Note, page = b.Note, true
-	default:
-		return refuse(RefusedBad, "%q is not how an undo ends", b.Outcome)
 	}
 	m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool, Page: page, Detail: b.Note}, x)
 	return done(c.ID)
@@ -208,8 +240,24 @@ func (p *pool) endStart(id remedy.CaseID, at time.Time) {
 	}
 }
 
-// dropStart forgets the case's running START: an aborted execution frees
-// rate, attempt and cooldown.
-func (p *pool) dropStart(id remedy.CaseID) {
-	p.Starts = slices.DeleteFunc(p.Starts, func(s Start) bool { return s.Case == id && !s.Shadow && s.EndedAt.IsZero() })
+// holdReversed holds the host of an undo that gave no reason, in the name of
+// the person who undid it. That the host is good now doesn't lift it: the
+// person put it back because they think it is.
+func (m *machine) holdReversed(c *Case, d time.Duration, x step) {
+	until := after(x.at, max(d, m.cooldown(c.Action, c.Pool)))
+	if c.UndoReason != "" || !until.After(x.at) {
+		return
+	}
+	m.holdAtLeast(Hold{
+		Pool: c.Pool, Host: c.Host, By: c.Execution().By, Since: x.at, Until: until,
+		Reason: "undone without a reason (" + c.ID.String() + ")",
+	}, x)
+}
+
+// dropStart forgets the START of the case's newest execution: an aborted
+// execution frees rate, attempt and cooldown, even one that was of unknown
+// outcome for a while.
+func (p *pool) dropStart(c *Case) {
+	at := c.Execution().StartedAt
+	p.Starts = slices.DeleteFunc(p.Starts, func(s Start) bool { return s.Case == c.ID && !s.Shadow && s.At.Equal(at) })
 }

@@ -61,23 +61,34 @@ type HoldSet struct {
 func (*HoldSet) kind() string { return "hold.set" }
 
 func (b *HoldSet) apply(m *machine, x step) Result {
-	if !b.Until.After(x.at) {
+	h := Hold{Pool: b.Pool, Host: b.Host, By: x.by, Reason: b.Reason, Since: x.at, Until: stamp(b.Until)}
+	switch {
+	case b.Pool == "":
+		return refuse(RefusedBad, "a hold needs a pool: to stop everything, freeze")
+	case !h.Until.After(x.at):
 		return refuse(RefusedBad, "a hold must end in the future")
 	}
-	h := Hold{Pool: b.Pool, Host: b.Host, By: x.by, Reason: b.Reason, Since: x.at, Until: stamp(b.Until)}
-	i, ok := m.holdIndex(b.Pool, b.Host)
+	if longer := m.holdAtLeast(h, x); longer != nil {
+		return refuse(RefusedDecided, "%s holds it until %s already: release it first to shorten it", longer.By.Name, longer.Until.Format(timeLayout))
+	}
+	return done(0)
+}
+
+// holdAtLeast sets the hold, unless there is one that lasts longer, which it
+// returns: a hold is never shortened by another one.
+func (m *machine) holdAtLeast(h Hold, x step) *Hold {
+	i, ok := m.holdIndex(h.Pool, h.Host)
 	switch {
 	case ok && m.holds[i].Until.After(h.Until):
-		// A hold is never shortened by another one: release it first.
-		return refuse(RefusedDecided, "%s holds it until %s already: release it first to shorten it", m.holds[i].By.Name, m.holds[i].Until.Format(timeLayout))
+		return &m.holds[i]
 	case ok:
 		m.holds[i] = h
 	default:
 		m.holds = slices.Insert(m.holds, i, h)
 	}
-	m.moved(m.pool(b.Pool))
-	m.notify(Notice{Kind: NoticeStop, Pool: b.Pool, Detail: "hold on " + h.what() + " by " + x.by.Name + ": " + b.Reason}, x)
-	return done(0)
+	m.moved(m.pool(h.Pool))
+	m.notify(Notice{Kind: NoticeStop, Pool: h.Pool, Detail: "hold on " + h.what() + " by " + h.By.Name + ": " + h.Reason}, x)
+	return nil
 }
 
 func (m *machine) holdIndex(p remedy.PoolName, h remedy.HostName) (int, bool) {

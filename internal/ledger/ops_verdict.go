@@ -30,7 +30,7 @@ func (b *ExecVerdict) apply(m *machine, x step) Result {
 	p := m.pool(c.Pool)
 	a := c.Acted()
 	a.Took = remedy.Known(b.Took)
-	page := !b.Took
+	page := !b.Took && !b.Returned // a person who put it back needs no page
 	switch {
 	case b.Returned:
 		m.close(c, remedy.OutcomeReturned, b.Note, x)
@@ -62,8 +62,11 @@ func (*ExecHelped) kind() string { return "exec.helped" }
 
 func (b *ExecHelped) apply(m *machine, x step) Result {
 	c := m.find(b.Case)
-	if c == nil {
+	switch {
+	case c == nil:
 		return refuse(RefusedNoCase, "there is no case %s", b.Case)
+	case c.Acted() == nil:
+		return refuse(RefusedStage, "%s has not acted: there is nothing that could have helped", c.ID)
 	}
 	c = m.edit(c, x)
 	c.Helped = remedy.Known(b.Helped)
@@ -99,14 +102,15 @@ func (b *Resolve) apply(m *machine, x step) Result {
 	p := m.pool(c.Pool)
 	note := fmt.Sprintf("resolved by %s", x.by.Name) + suffix(b.Reason)
 	c.Execution().Note = note
-	if b.Out {
+	switch {
+	case b.Out:
 		c.Stage, c.Outcome, c.Note = remedy.StageOut, remedy.OutcomeDone, note
 		c.event(x, "resolved as out")
-	} else {
+	case c.Execution().Kind == remedy.KindUndo:
+		m.holdReversed(c, 0, x)
+		m.close(c, remedy.OutcomeUndone, note, x)
+	default:
 		m.close(c, remedy.OutcomeFailed, note, x)
-		if c.Execution().Kind == remedy.KindUndo {
-			c.Outcome = remedy.OutcomeUndone
-		}
 	}
 	m.moved(p)
 	m.global++

@@ -189,7 +189,7 @@ type Start struct {
 	At     time.Time         `json:"at"`
 	// EndedAt is when the execution ended; zero while it runs.
 	EndedAt time.Time `json:"ended_at,omitzero"`
-	// Detector is whose finding started it; empty for a manual run.
+	// Detector is whose finding opened the case; empty when a person did.
 	Detector remedy.DetectorName `json:"detector,omitempty"`
 	TakesOut bool                `json:"takes_out,omitempty"`
 	// Shadow marks a shadow execution. Until is when its slot ends at the
@@ -199,9 +199,8 @@ type Start struct {
 	EndedSlot bool      `json:"ended_slot,omitempty"`
 }
 
-// Quiet remembers that a question about a host was denied or expired, or that
-// an undo gave no reason: it isn't asked again before the host was good or
-// Until passed.
+// Quiet remembers that a question about a host was denied or expired: it isn't
+// asked again before the host was good or Until passed.
 type Quiet struct {
 	Host   remedy.HostName   `json:"host"`
 	Action remedy.ActionName `json:"action"`

@@ -1,0 +1,213 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/api"
+
+	"warden/internal/clock"
+	"warden/internal/remedy"
+)
+
+const (
+	instantPath = "/api/v1/query"
+	rangePath   = "/api/v1/query_range"
+)
+
+// Prometheus asks a Prometheus, or whatever speaks its HTTP API: Thanos, Mimir,
+// VictoriaMetrics. Make one with NewPrometheus.
+type Prometheus struct {
+	opts    Options
+	base    string // the address, fit to be shown
+	client  api.Client
+	clock   clock.Clock // only to measure how long requests take
+	onlyGet atomic.Bool // something in between refuses POST
+}
+
+var _ Source = (*Prometheus)(nil)
+
+// NewPrometheus makes a source from its options and refuses those that can't
+// work. It does not connect.
+func NewPrometheus(o Options) (*Prometheus, error) {
+	o, u, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.NewClient(api.Config{
+		Address: u.String(),
+		Client: &http.Client{
+			Transport: capped{next: o.Transport, most: o.MaxBytes},
+			// A redirect would carry credentials to a host nobody configured.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	})
+	if err != nil {
+		return nil, o.wrong("url is not an address: write it as https://host:port or https://host/prefix")
+	}
+	o.Metrics.prepare(o.Name)
+	return &Prometheus{opts: o, base: strings.TrimRight(u.String(), "/"), client: client, clock: clock.System()}, nil
+}
+
+// Close gives up the idle connections. Requests under way are not disturbed.
+func (p *Prometheus) Close() {
+	if c, ok := p.client.(api.CloseIdler); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// Fetch implements Source. A query whose Start equals its End is asked as an
+// instant query, any other as a range query. The answer of an instant query may
+// be a vector, a scalar (one series without labels), or a matrix: the raw
+// samples of a range selector.
+func (p *Prometheus) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
+	began := p.clock.Now()
+	auth, err := p.authorize()
+	var series []remedy.Series
+	if err == nil {
+		series, err = p.fetch(ctx, q, auth)
+	}
+	code := "200"
+	var text string
+	if err != nil {
+		text = auth.scrub(fmt.Sprintf("source %s at %s: %v", p.opts.Name, p.base, err))
+		code = codeOf(err)
+		series = nil
+	}
+	p.opts.Metrics.observe(p.opts.Name, code, p.clock.Since(began))
+	return remedy.Result{Series: series, Failed: text}
+}
+
+func (p *Prometheus) fetch(ctx context.Context, q remedy.Query, auth credentials) ([]remedy.Series, error) {
+	path, form, err := p.question(q)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
+	defer cancel()
+	resp, body, err := p.ask(ctx, path, form, auth)
+	if err != nil {
+		return nil, p.explain(ctx, err)
+	}
+	if err := checkAnswer(resp, body, auth); err != nil {
+		return nil, err
+	}
+	return decodeAnswer(body, decodeLimits{instant: path == instantPath, maxSeries: p.opts.MaxSeries, auth: auth})
+}
+
+func (p *Prometheus) question(q remedy.Query) (path string, form url.Values, err error) {
+	form = url.Values{"query": {q.Expr}, "timeout": {seconds(p.opts.Timeout)}}
+	switch {
+	case strings.TrimSpace(q.Expr) == "":
+		return "", nil, fail(codeBadQuery, "the query is empty: write an expression")
+	case q.End.Before(q.Start):
+		return "", nil, fail(codeBadQuery, "the query ends before it starts: this is a mistake in warden, please report it")
+	case q.End.Equal(q.Start):
+		form.Set("time", unixSeconds(q.End))
+		return instantPath, form, nil
+	case q.Step < time.Millisecond:
+		return "", nil, fail(codeBadQuery, "the query has a step of %v: set the detector's interval", q.Step)
+	default:
+		form.Set("start", unixSeconds(q.Start))
+		form.Set("end", unixSeconds(q.End))
+		form.Set("step", seconds(q.Step))
+		return rangePath, form, nil
+	}
+}
+
+// ask posts the question, for expressions can be longer than an address may be,
+// and falls back to GET where POST is refused, as Prometheus's own client does.
+func (p *Prometheus) ask(ctx context.Context, path string, form url.Values, auth credentials) (*http.Response, []byte, error) {
+	if p.onlyGet.Load() {
+		return p.send(ctx, http.MethodGet, path, form, auth)
+	}
+	resp, body, err := p.send(ctx, http.MethodPost, path, form, auth)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch resp.StatusCode {
+	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		resp, body, err = p.send(ctx, http.MethodGet, path, form, auth)
+		if err == nil && resp.StatusCode == http.StatusOK {
+			p.onlyGet.Store(true)
+		}
+	}
+	return resp, body, err
+}
+
+func (p *Prometheus) send(ctx context.Context, method, path string, form url.Values, auth credentials) (*http.Response, []byte, error) {
+	u := p.client.URL(path, nil)
+	text := form.Encode()
+	var req *http.Request
+	var err error
+	if method == http.MethodPost {
+		req, err = http.NewRequestWithContext(ctx, method, u.String(), strings.NewReader(text))
+	} else {
+		u.RawQuery = text
+		req, err = http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		// Present but empty: net/http then takes the POST for idempotent, and
+		// repeats it when an idle connection turns out to be dead.
+		req.Header["Idempotency-Key"] = nil
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "warden")
+	auth.apply(req)
+	return p.client.Do(ctx, req)
+}
+
+// authorize reads the credentials for one request.
+func (p *Prometheus) authorize() (credentials, error) {
+	switch {
+	case p.opts.Token != nil:
+		token, err := readSecret("token", p.opts.Token)
+		return credentials{token: token}, err
+	case p.opts.Password != nil:
+		password, err := readSecret("password", p.opts.Password)
+		return credentials{username: p.opts.Username, password: password}, err
+	default:
+		return credentials{}, nil
+	}
+}
+
+func readSecret(what string, read func() (string, error)) (string, error) {
+	s, err := read()
+	if err != nil {
+		return "", &failure{code: codeCredentials, text: fmt.Sprintf("%s_file can't be read (%v): check its path and who may read it", what, err), cause: err}
+	}
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return "", fail(codeCredentials, "%s_file is empty: write the %s into it", what, what)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", fail(codeCredentials, "%s_file holds a line break or another control character: write only the %s into it", what, what)
+	}
+	return s, nil
+}
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
+
+func unixSeconds(t time.Time) string {
+	ms := t.UnixMilli()
+	return fmt.Sprintf("%d.%03d", ms/1000, ms%1000)
+}
+
+// codeOf is the error's value of the metrics' label code.
+func codeOf(err error) string {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f.code
+	}
+	return codeBadAnswer
+}

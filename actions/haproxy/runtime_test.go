@@ -91,8 +91,8 @@ func TestNothingIsConcludedFromABadAnswer(t *testing.T) {
 		return func(s *socket, _ *haproxy.Options) { s.replies[command] = reply }
 	}
 	for name, tt := range map[string]struct {
-		break_ func(*socket, *haproxy.Options)
-		says   string
+		spoil func(*socket, *haproxy.Options)
+		says  string
 	}{
 		"no such backend":    {whole("show servers state be", "Can't find backend.\n\n"), "set the action's backend"},
 		"no such proxy":      {whole("show stat be 4 -1", "No such proxy.\n\n"), "set the action's backend"},
@@ -125,7 +125,7 @@ func TestNothingIsConcludedFromABadAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := fixture(t)
-			a := newAction(t, s, func(o *haproxy.Options) { tt.break_(s, o) })
+			a := newAction(t, s, func(o *haproxy.Options) { tt.spoil(s, o) })
 			got, err := a.Observe(t.Context(), "web")
 			if got != nil || !errors.Is(err, actions.ErrBackend) {
 				t.Fatalf("got %v, %v", got, err)

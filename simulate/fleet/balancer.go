@@ -125,7 +125,8 @@ func (b *balancer) change(s *backendServer, now time.Time, edit func(*backendSer
 	wasDown := s.down
 	edit(s)
 	// As HAProxy 2.6: maintenance of a server that is down is no news.
-	if s.admin != admin && !(s.admin == Maint && wasDown) || s.down != wasDown {
+	silent := s.admin == Maint && wasDown
+	if s.admin != admin && !silent || s.down != wasDown {
 		s.lastChange = now
 	}
 	switch {

@@ -118,8 +118,8 @@ func TestRealPrometheus(t *testing.T) {
 	clk.Advance(3 * time.Minute)
 	f.BreakMetrics(fleet.MetricsWork)
 	clk.Advance(10 * time.Minute)
-	real := realPrometheus(t, f, clk.Now())
-	checkRefusals(t, real)
+	prometheus := realPrometheus(t, f, clk.Now())
+	checkRefusals(t, prometheus)
 
 	// A sample's own instant shows which end of a window is open.
 	edge := strings.Fields(instant(t, f, `canary_heartbeat[1m]`, clk.Now())[0].Points[0])[0]
@@ -156,7 +156,7 @@ func TestRealPrometheus(t *testing.T) {
 		ask := func(path string, form url.Values) {
 			t.Helper()
 			form.Set("query", query)
-			_, want := get(t, real, path, form)
+			_, want := get(t, prometheus, path, form)
 			_, got := get(t, f.PrometheusURL(), path, form)
 			if want.Status != got.Status || want.ErrorType != got.ErrorType || want.Data.ResultType != got.Data.ResultType {
 				t.Errorf("%s %v: real %s %s %s, fleet %s %s %s", query, form, want.Status, want.ErrorType, want.Error, got.Status, got.ErrorType, got.Error)
@@ -181,7 +181,7 @@ func TestRealPrometheus(t *testing.T) {
 	}
 	for _, query := range []string{`canary_received_total[2m]`, `{__name__=~"canary_.*"}[1m]`} {
 		form := url.Values{"query": {query}, "time": {stamp(clk.Now())}}
-		_, want := get(t, real, "/api/v1/query", form)
+		_, want := get(t, prometheus, "/api/v1/query", form)
 		_, got := get(t, f.PrometheusURL(), "/api/v1/query", form)
 		if d := cmp.Diff(lines(t, want), lines(t, got), near, elements); d != "" {
 			t.Errorf("%s (-real +fleet): %s", query, d)

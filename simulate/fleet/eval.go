@@ -208,7 +208,11 @@ func (e evaluator) sum(x sum, instants []int64) ([]result, error) {
 	for _, r := range inner {
 		labels := map[string]string{}
 		for name, value := range r.labels {
-			if slices.Contains(x.labels, name) != x.without && !(x.without && name == "__name__") {
+			kept := slices.Contains(x.labels, name)
+			if x.without {
+				kept = !kept && name != "__name__"
+			}
+			if kept {
 				labels[name] = value
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"sort"
 	"strconv"
 	"sync"
-	"time"
 
 	"warden/internal/clock"
 )
@@ -196,6 +195,3 @@ func ceilDiv(a, b int64) int64 {
 	}
 	return q
 }
-
-// fromMillis is a Prometheus timestamp as a time.
-func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -67,7 +67,7 @@ func (a *runtimeAPI) talk(conn net.Conn) {
 	in := bufio.NewReaderSize(conn, maxLine)
 	prompt := false
 	for {
-		_ = conn.SetReadDeadline(time.Now().Add(idleTimeout))
+		_ = conn.SetReadDeadline(time.Now().Add(idleTimeout)) //nolint:forbidigo // sockets live in real time
 		line, err := in.ReadSlice('\n')
 		text := strings.TrimRight(string(line), "\r\n")
 		if err != nil {

@@ -65,9 +65,9 @@ func (b *balancer) showState(backend string) string {
 			op, check = 0, "8 2 0 6 0"
 		}
 		admin := map[string]int{Ready: 0, Drain: 8, Maint: 1}[s.admin]
-		out.WriteString(fmt.Sprintf("%d %s %d %s 127.0.0.1 %d %d %d %d %s %s 0 0 - %d - 0 0 - - 0\n",
+		fmt.Fprintf(&out, "%d %s %d %s 127.0.0.1 %d %d %d %d %s %s 0 0 - %d - 0 0 - - 0\n",
 			b.instID, b.opts.Backend, s.id, s.name, op, admin, serverWeight, serverWeight,
-			seconds(now.Sub(s.lastChange)), check, s.port))
+			seconds(now.Sub(s.lastChange)), check, s.port)
 	}
 	return out.String()
 }
@@ -83,8 +83,8 @@ func (b *balancer) showConn(backend string) string {
 	out.WriteString(connColumns + "\n")
 	for _, s := range b.servers {
 		n := b.sessions(s, now)
-		out.WriteString(fmt.Sprintf("%s/%s %d/%d 127.0.0.1 %d - 5000 %d %d %d 0 0 -1 0 0 0\n",
-			b.opts.Backend, s.name, b.instID, s.id, s.port, n, max(n, 1), max(n, 1)))
+		fmt.Fprintf(&out, "%s/%s %d/%d 127.0.0.1 %d - 5000 %d %d %d 0 0 -1 0 0 0\n",
+			b.opts.Backend, s.name, b.instID, s.id, s.port, n, max(n, 1), max(n, 1))
 	}
 	return out.String()
 }

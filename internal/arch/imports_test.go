@@ -40,7 +40,7 @@ func layers() []row {
 		{pkg: "actions/*", may: append([]string{"actions"}, edge...)},
 		{pkg: "internal/source", may: edge},
 		{pkg: "internal/inventory", may: edge},
-		{pkg: "internal/chat", may: edge},
+		{pkg: "internal/chat", may: append([]string{"internal/ledger"}, edge...)}, // messages are views over ledger records
 		{pkg: "internal/config", may: edge},
 
 		{pkg: "internal/engine", may: engine},

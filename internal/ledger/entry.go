@@ -3,7 +3,9 @@ package ledger
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"warden/internal/remedy"
@@ -58,11 +60,16 @@ func NewEntry(at time.Time, by remedy.Actor, node remedy.NodeID, bodies ...Body)
 	return e, nil
 }
 
-// Encode is the entry as it stands in the raft log.
+// Encode is the entry as it stands in the raft log. It reads back what it
+// wrote: an entry that no node can read would stop them all for good, so it
+// must not get there.
 func (e Entry) Encode() ([]byte, error) {
 	b, err := json.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("encode entry: %w; this is a bug, please report it", err)
+	}
+	if _, _, err := DecodeEntry(b); err != nil {
+		return nil, fmt.Errorf("encode entry: it could not be read back: %w; this is a bug, please report it", err)
 	}
 	return b, nil
 }
@@ -94,25 +101,82 @@ func DecodeEntry(data []byte) (Entry, []Body, error) {
 
 // newBody returns an empty body of the kind, or nil for a kind nobody knows.
 func newBody(kind string) Body {
-	for _, b := range []Body{
-		&ClusterInit{}, &NodeReport{}, &ClockAccept{},
-		&PoolSize{}, &PoolAccept{}, &PoolOut{}, &HostGood{}, &Storm{}, &StormReset{},
-		&FreezeSet{}, &FreezeLift{}, &HoldSet{}, &HoldRelease{}, &RestraintExpire{},
-		&CaseJudge{}, &CaseAnswer{}, &CaseExpire{}, &CaseClose{}, &CasesForget{}, &ManualOpen{}, &ShadowEnd{},
-		&ExecStart{}, &ExecFinish{}, &ExecVerdict{}, &ExecHelped{}, &Resolve{},
-		&NoticeReceipt{}, &NoticeAdd{},
-	} {
-		if b.kind() == kind {
-			return b
-		}
+	switch kind {
+	case (*ClusterInit)(nil).kind():
+		return new(ClusterInit)
+	case (*NodeReport)(nil).kind():
+		return new(NodeReport)
+	case (*ClockAccept)(nil).kind():
+		return new(ClockAccept)
+	case (*PoolSize)(nil).kind():
+		return new(PoolSize)
+	case (*PoolAccept)(nil).kind():
+		return new(PoolAccept)
+	case (*PoolOut)(nil).kind():
+		return new(PoolOut)
+	case (*HostGood)(nil).kind():
+		return new(HostGood)
+	case (*Storm)(nil).kind():
+		return new(Storm)
+	case (*StormReset)(nil).kind():
+		return new(StormReset)
+	case (*FreezeSet)(nil).kind():
+		return new(FreezeSet)
+	case (*FreezeLift)(nil).kind():
+		return new(FreezeLift)
+	case (*HoldSet)(nil).kind():
+		return new(HoldSet)
+	case (*HoldRelease)(nil).kind():
+		return new(HoldRelease)
+	case (*RestraintExpire)(nil).kind():
+		return new(RestraintExpire)
+	case (*CaseJudge)(nil).kind():
+		return new(CaseJudge)
+	case (*CaseAnswer)(nil).kind():
+		return new(CaseAnswer)
+	case (*CaseExpire)(nil).kind():
+		return new(CaseExpire)
+	case (*CaseClose)(nil).kind():
+		return new(CaseClose)
+	case (*CasesForget)(nil).kind():
+		return new(CasesForget)
+	case (*ManualOpen)(nil).kind():
+		return new(ManualOpen)
+	case (*ShadowEnd)(nil).kind():
+		return new(ShadowEnd)
+	case (*ExecStart)(nil).kind():
+		return new(ExecStart)
+	case (*ExecFinish)(nil).kind():
+		return new(ExecFinish)
+	case (*ExecVerdict)(nil).kind():
+		return new(ExecVerdict)
+	case (*ExecHelped)(nil).kind():
+		return new(ExecHelped)
+	case (*Resolve)(nil).kind():
+		return new(Resolve)
+	case (*NoticeReceipt)(nil).kind():
+		return new(NoticeReceipt)
+	case (*NoticeAdd)(nil).kind():
+		return new(NoticeAdd)
 	}
 	return nil
 }
 
+// strict reads one JSON value, and refuses fields it doesn't know, null, and
+// anything behind the value.
 func strict(data []byte, into any) error {
+	if string(bytes.TrimSpace(data)) == "null" {
+		return errors.New("it is null")
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	return d.Decode(into)
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is something behind it")
+	}
+	return nil
 }
 
 // stamp cuts an instant to what the ledger stores: milliseconds in UTC, within

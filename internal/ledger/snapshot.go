@@ -180,6 +180,9 @@ func readSnapshot(r io.Reader) (*machine, error) {
 	if h.Warden != "ledger" || h.Format < 1 || h.Format > snapshotFormat {
 		return nil, fmt.Errorf("format %d of %q is not one this build reads (up to %d)", h.Format, h.Warden, snapshotFormat)
 	}
+	if err := strict(head, &h); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
 	sum.Write(head)
 	m := &machine{
 		index: h.Index, term: h.Term, time: h.Time, clusterID: h.ClusterID, chain: h.Chain, lastCase: remedy.CaseID(h.LastCase),
@@ -191,37 +194,63 @@ func readSnapshot(r io.Reader) (*machine, error) {
 			return nil, fmt.Errorf("record %d: %w: the file is cut off", n, err)
 		}
 		var rec record
-		d := json.NewDecoder(bytes.NewReader(line))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&rec); err != nil {
+		if err := strict(line, &rec); err != nil {
 			return nil, fmt.Errorf("record %d: %w", n, err)
 		}
 		if rec.Trailer != nil {
-			if rec.Trailer.Records != n || rec.Trailer.SHA256 != hex.EncodeToString(sum.Sum(nil)) {
+			// The trailer's own bytes are in no hash, so they must be the very
+			// ones that WriteTo writes.
+			want, err := json.Marshal(record{Trailer: &trailer{Records: n, SHA256: hex.EncodeToString(sum.Sum(nil))}})
+			if err != nil || !bytes.Equal(line, append(want, '\n')) {
 				return nil, errors.New("the hash doesn't fit: the file is damaged")
 			}
+			if _, err := br.ReadByte(); !errors.Is(err, io.EOF) {
+				return nil, errors.New("there is something behind the trailer: the file is damaged")
+			}
+			if err := m.check(); err != nil {
+				return nil, err
+			}
+			m.recount()
 			return m, nil
 		}
 		sum.Write(line)
-		m.add(rec)
+		if err := m.add(rec); err != nil {
+			return nil, fmt.Errorf("record %d: %w", n, err)
+		}
 	}
 }
 
-func (m *machine) add(r record) {
-	switch {
-	case r.Report != nil:
+// add takes in one record.
+func (m *machine) add(r record) error {
+	set := 0
+	if r.Report != nil {
 		m.reports = append(m.reports, *r.Report)
-	case r.Hold != nil:
-		m.holds = append(m.holds, *r.Hold)
-	case r.Pool != nil:
-		m.pools = append(m.pools, r.Pool)
-	case r.Case != nil:
-		m.cases = append(m.cases, r.Case)
-	case r.Notice != nil:
-		m.notices = append(m.notices, *r.Notice)
-	case r.Counter != nil:
-		m.counters = append(m.counters, *r.Counter)
+		set++
 	}
+	if r.Hold != nil {
+		m.holds = append(m.holds, *r.Hold)
+		set++
+	}
+	if r.Pool != nil {
+		m.pools = append(m.pools, r.Pool)
+		set++
+	}
+	if r.Case != nil {
+		m.cases = append(m.cases, r.Case)
+		set++
+	}
+	if r.Notice != nil {
+		m.notices = append(m.notices, *r.Notice)
+		set++
+	}
+	if r.Counter != nil {
+		m.counters = append(m.counters, *r.Counter)
+		set++
+	}
+	if set != 1 {
+		return fmt.Errorf("it holds %d records", set)
+	}
+	return nil
 }
 
 // Hash is the SHA-256 of the whole state, as a snapshot of it would have:

@@ -62,7 +62,7 @@ func WithTimeout(ctx context.Context, c Clock, d time.Duration) (context.Context
 // that was cancelled with a cause does not.
 type timeoutContext struct {
 	context.Context
-	parent context.Context //nolint:containedctx // a context is what this is
+	parent context.Context
 }
 
 func (t *timeoutContext) Err() error {

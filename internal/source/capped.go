@@ -39,7 +39,7 @@ func (c capped) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Header.Del("Location")
 		resp.Header.Set(refusedLocation, to)
 	}
-	if resp.StatusCode != http.StatusOK || isHTML(mediaType(resp)) {
+	if resp.StatusCode != http.StatusOK || isHTML(mediaType(resp.Header)) {
 		resp.Body = readCloser{io.LimitReader(resp.Body, min(c.most, maxErrorBytes)), resp.Body}
 		return resp, nil
 	}

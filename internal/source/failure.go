@@ -72,15 +72,15 @@ func (p *Prometheus) explain(ctx context.Context, err error) error {
 	return &failure{code: code, text: text, cause: err}
 }
 
-// checkAnswer accepts a 200 that is not plainly something else than JSON. Any
+// checkReply accepts a 200 that is not plainly something else than JSON. Any
 // other answer becomes an error that says what to do.
-func checkAnswer(resp *http.Response, body []byte, auth credentials) error {
-	code := resp.StatusCode
+func checkReply(r reply, auth credentials) error {
+	code, body := r.code, r.body
 	if code/100 == 3 {
 		return fail(codeLabel(code), "it redirects (%d) to %s, and redirects are not followed: put the final address into url; if that is a login page, check token_file",
-			code, redirectTarget(resp))
+			code, redirectTarget(r.header))
 	}
-	media := mediaType(resp)
+	media := mediaType(r.header)
 	if code == http.StatusOK {
 		first := strings.TrimLeft(string(body[:min(len(body), 64)]), " \t\r\n")
 		if !isHTML(media) && strings.HasPrefix(first, "{") {
@@ -95,7 +95,7 @@ func checkAnswer(resp *http.Response, body []byte, auth credentials) error {
 		return fail(codeBadAnswer, "got %s: is this the login page of a proxy? check url and token_file", media)
 	}
 	said, kind := serverSaid(media, body, auth)
-	return fail(codeLabel(code), "%s%s: %s", statusText(code), said, advice(code, kind, string(body), resp.Header.Get("Retry-After"), auth))
+	return fail(codeLabel(code), "%s%s: %s", statusText(code), said, advice(code, kind, string(body), r.header.Get("Retry-After"), auth))
 }
 
 func advice(code int, kind, body, retryAfter string, auth credentials) string {
@@ -151,8 +151,8 @@ func codeLabel(code int) string {
 	return fmt.Sprint(code)
 }
 
-func mediaType(resp *http.Response) string {
-	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+func mediaType(h http.Header) string {
+	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil {
 		return "an answer without a usable content type"
 	}
@@ -162,8 +162,8 @@ func mediaType(resp *http.Response) string {
 func isHTML(media string) bool { return media == "text/html" || media == "application/xhtml+xml" }
 
 // redirectTarget names only the host, for the rest may hold a session.
-func redirectTarget(resp *http.Response) string {
-	u, err := url.Parse(resp.Header.Get(refusedLocation))
+func redirectTarget(h http.Header) string {
+	u, err := url.Parse(h.Get(refusedLocation))
 	switch {
 	case err != nil || (u.Host == "" && u.Path == ""):
 		return "an address that can't be read"

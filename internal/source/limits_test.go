@@ -67,10 +67,10 @@ func TestFetchCaps(t *testing.T) {
 		body := `{"status":"success","data":{"resultType":"vector","result":[]}}`
 		at := func(o *Options) { o.MaxBytes = int64(len(body)) }
 		below := func(o *Options) { o.MaxBytes = int64(len(body)) - 1 }
-		if r := serve(t, reply(body), at).Fetch(t.Context(), instantQuery()); r.Failed != "" {
+		if r := serve(t, respond(body), at).Fetch(t.Context(), instantQuery()); r.Failed != "" {
 			t.Error(r.Failed)
 		}
-		wantFailed(t, serve(t, reply(body), below).Fetch(t.Context(), instantQuery()), "larger than")
+		wantFailed(t, serve(t, respond(body), below).Fetch(t.Context(), instantQuery()), "larger than")
 	})
 	t.Run("series", func(t *testing.T) {
 		one := `{"metric":{},"value":[1,"1"]}`
@@ -78,10 +78,10 @@ func TestFetchCaps(t *testing.T) {
 			return `{"status":"success","data":{"resultType":"vector","result":[` + one + strings.Repeat(","+one, n-1) + `]}}`
 		}
 		ten := func(o *Options) { o.MaxSeries = 10 }
-		if r := serve(t, reply(body(10)), ten).Fetch(t.Context(), instantQuery()); len(r.Series) != 10 {
+		if r := serve(t, respond(body(10)), ten).Fetch(t.Context(), instantQuery()); len(r.Series) != 10 {
 			t.Errorf("at the cap: %d series, %s", len(r.Series), r.Failed)
 		}
-		wantFailed(t, serve(t, reply(body(11)), ten).Fetch(t.Context(), instantQuery()), "more than 10 series")
+		wantFailed(t, serve(t, respond(body(11)), ten).Fetch(t.Context(), instantQuery()), "more than 10 series")
 	})
 }
 
@@ -138,11 +138,11 @@ func TestFetchWithoutConnection(t *testing.T) {
 	wantFailed(t, newSource(t, closed).Fetch(t.Context(), instantQuery()), "connection refused: check that it runs")
 	wantFailed(t, newSource(t, "http://no-such-host.invalid").Fetch(t.Context(), instantQuery()), "can't be resolved: check url and DNS")
 
-	plain := httptest.NewServer(reply(`{}`))
+	plain := httptest.NewServer(respond(`{}`))
 	t.Cleanup(plain.Close)
 	wantFailed(t, newSource(t, strings.Replace(plain.URL, "http:", "https:", 1)).Fetch(t.Context(), instantQuery()), "does not speak TLS")
 
-	secure := httptest.NewUnstartedServer(reply(`{"status":"success","data":{"resultType":"vector","result":[]}}`))
+	secure := httptest.NewUnstartedServer(respond(`{"status":"success","data":{"resultType":"vector","result":[]}}`))
 	secure.Config.ErrorLog = discardLog()
 	secure.StartTLS()
 	t.Cleanup(secure.Close)

@@ -92,14 +92,14 @@ func (p *Prometheus) fetch(ctx context.Context, q remedy.Query, auth credentials
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
 	defer cancel()
-	resp, body, err := p.ask(ctx, path, form, auth)
+	r, err := p.ask(ctx, path, form, auth)
 	if err != nil {
 		return nil, p.explain(ctx, err)
 	}
-	if err := checkAnswer(resp, body, auth); err != nil {
+	if err := checkReply(r, auth); err != nil {
 		return nil, err
 	}
-	return decodeAnswer(body, decodeLimits{instant: path == instantPath, maxSeries: p.opts.MaxSeries, auth: auth})
+	return decodeAnswer(r.body, decodeLimits{instant: path == instantPath, maxSeries: p.opts.MaxSeries, auth: auth})
 }
 
 func (p *Prometheus) question(q remedy.Query) (path string, form url.Values, err error) {
@@ -124,25 +124,32 @@ func (p *Prometheus) question(q remedy.Query) (path string, form url.Values, err
 
 // ask posts the question, for expressions can be longer than an address may be,
 // and falls back to GET where POST is refused, as Prometheus's own client does.
-func (p *Prometheus) ask(ctx context.Context, path string, form url.Values, auth credentials) (*http.Response, []byte, error) {
+func (p *Prometheus) ask(ctx context.Context, path string, form url.Values, auth credentials) (reply, error) {
 	if p.onlyGet.Load() {
 		return p.send(ctx, http.MethodGet, path, form, auth)
 	}
-	resp, body, err := p.send(ctx, http.MethodPost, path, form, auth)
+	r, err := p.send(ctx, http.MethodPost, path, form, auth)
 	if err != nil {
-		return nil, nil, err
+		return reply{}, err
 	}
-	switch resp.StatusCode {
+	switch r.code {
 	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		resp, body, err = p.send(ctx, http.MethodGet, path, form, auth)
-		if err == nil && resp.StatusCode == http.StatusOK {
+		r, err = p.send(ctx, http.MethodGet, path, form, auth)
+		if err == nil && r.code == http.StatusOK {
 			p.onlyGet.Store(true)
 		}
 	}
-	return resp, body, err
+	return r, err
 }
 
-func (p *Prometheus) send(ctx context.Context, method, path string, form url.Values, auth credentials) (*http.Response, []byte, error) {
+// reply is what came back over HTTP, read to its end.
+type reply struct {
+	code   int
+	header http.Header
+	body   []byte
+}
+
+func (p *Prometheus) send(ctx context.Context, method, path string, form url.Values, auth credentials) (reply, error) {
 	u := p.client.URL(path, nil)
 	text := form.Encode()
 	var req *http.Request
@@ -154,7 +161,7 @@ func (p *Prometheus) send(ctx context.Context, method, path string, form url.Val
 		req, err = http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
 	}
 	if err != nil {
-		return nil, nil, err
+		return reply{}, err
 	}
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -165,7 +172,11 @@ func (p *Prometheus) send(ctx context.Context, method, path string, form url.Val
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "warden")
 	auth.apply(req)
-	return p.client.Do(ctx, req)
+	resp, body, err := p.client.Do(ctx, req) //nolint:bodyclose // api.Client reads and closes it
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{code: resp.StatusCode, header: resp.Header, body: body}, nil
 }
 
 // authorize reads the credentials for one request.

@@ -52,7 +52,7 @@ func newSource(t *testing.T, url string, change ...func(*Options)) *Prometheus {
 	return p
 }
 
-func reply(body string) http.HandlerFunc {
+func respond(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, body)
@@ -110,7 +110,7 @@ func TestFetchDecodes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := serve(t, reply(tt.body)).Fetch(t.Context(), tt.q)
+			r := serve(t, respond(tt.body)).Fetch(t.Context(), tt.q)
 			if diff := cmp.Diff(remedy.Result{Series: tt.want}, r, cmpopts.EquateNaNs()); diff != "" {
 				t.Error(diff)
 			}
@@ -178,7 +178,7 @@ func TestFetchRefusesBadAnswers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFailed(t, serve(t, reply(tt.body)).Fetch(t.Context(), tt.q), "source prom at http://127.0.0.1:", tt.want)
+			wantFailed(t, serve(t, respond(tt.body)).Fetch(t.Context(), tt.q), "source prom at http://127.0.0.1:", tt.want)
 		})
 	}
 }
@@ -258,7 +258,7 @@ func TestFetchAsks(t *testing.T) {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
-		reply(body)(w, r)
+		respond(body)(w, r)
 	}
 	srv := httptest.NewServer(http.HandlerFunc(record))
 	t.Cleanup(srv.Close)
@@ -361,8 +361,8 @@ func TestMetrics(t *testing.T) {
 		t.Error("registered twice without an error")
 	}
 	with := func(o *Options) { o.Metrics = m }
-	serve(t, reply(`{"status":"success","data":{"resultType":"vector","result":[]}}`), with).Fetch(t.Context(), instantQuery())
-	serve(t, reply(`{}`), with).Fetch(t.Context(), instantQuery())
+	serve(t, respond(`{"status":"success","data":{"resultType":"vector","result":[]}}`), with).Fetch(t.Context(), instantQuery())
+	serve(t, respond(`{}`), with).Fetch(t.Context(), instantQuery())
 	serve(t, status(503, ""), with).Fetch(t.Context(), instantQuery())
 	serve(t, status(799, ""), with).Fetch(t.Context(), instantQuery())
 	want := `

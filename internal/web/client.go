@@ -1,0 +1,269 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"warden/internal/remedy"
+)
+
+// ErrUnreachable says that no warden answered: not running, not here, or not
+// allowed to be reached by this user.
+var ErrUnreachable = errors.New("warden can't be reached")
+
+// APIError is a request that warden answered with an error.
+type APIError struct {
+	// Status is the HTTP status.
+	Status int
+	// Code is a stable word, such as "guardrail" or "no_case".
+	Code string
+	// Title and Detail say it for people; Detail ends in what to do.
+	Title, Detail string
+	// Decision holds every guardrail's answer when one refused.
+	Decision *remedy.Decision
+}
+
+// Error says it for people.
+func (e *APIError) Error() string {
+	switch {
+	case e.Detail != "":
+		return e.Detail
+	case e.Title != "":
+		return e.Title
+	}
+	return fmt.Sprintf("warden answered with status %d", e.Status)
+}
+
+// clientTimeout bounds one request. A run by hand asks backends first, which
+// have deadlines of their own.
+const clientTimeout = 2 * time.Minute
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 64 << 20
+
+// Client speaks the API. It is safe for concurrent use. Its errors are
+// *APIError, or wrap ErrUnreachable, or mean that the answer can't be read.
+type Client struct {
+	http *http.Client
+	base string // what goes before a path
+	at   string // what the caller named, for errors
+}
+
+// NewClient makes a client for "/path/to/warden.sock", "unix:///path" or
+// "http://host:port". Nothing is contacted yet.
+func NewClient(base string) (*Client, error) {
+	transport := &http.Transport{MaxIdleConns: 2, IdleConnTimeout: 10 * time.Second}
+	c := &Client{at: base, http: &http.Client{Transport: transport, Timeout: clientTimeout}}
+	path, isURL := strings.CutPrefix(base, "unix://")
+	if isURL || filepath.IsAbs(path) {
+		if !filepath.IsAbs(path) {
+			return nil, fmt.Errorf("%q is not a socket: give its absolute path", base)
+		}
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		}
+		c.base = "http://warden"
+		return c, nil
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return nil, fmt.Errorf("%q is not an address: give the socket's absolute path, or http://host:port", base)
+	}
+	c.base = "http://" + u.Host
+	return c, nil
+}
+
+// Close drops the client's idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Status returns warden at a glance.
+func (c *Client) Status(ctx context.Context) (*Status, error) {
+	return get[Status](ctx, c, "/api/v1/status", nil)
+}
+
+// Cases lists cases, newest first.
+func (c *Client) Cases(ctx context.Context, q CaseQuery) (*Cases, error) {
+	return get[Cases](ctx, c, "/api/v1/cases", q.values())
+}
+
+// Case returns one case with all that is known of it.
+func (c *Client) Case(ctx context.Context, id remedy.CaseID) (*CaseDetail, error) {
+	return get[CaseDetail](ctx, c, casePath(id, ""), nil)
+}
+
+// Hosts lists hosts as the newest round saw them.
+func (c *Client) Hosts(ctx context.Context, q HostQuery) (*Hosts, error) {
+	return get[Hosts](ctx, c, "/api/v1/hosts", q.values())
+}
+
+// Pool returns one pool.
+func (c *Client) Pool(ctx context.Context, pool remedy.PoolName) (*PoolDetail, error) {
+	return get[PoolDetail](ctx, c, "/api/v1/pools/"+url.PathEscape(string(pool)), nil)
+}
+
+// Approve says yes to a case's question and returns the case.
+func (c *Client) Approve(ctx context.Context, id remedy.CaseID, q ApproveRequest) (*CaseDetail, error) {
+	return post[CaseDetail](ctx, c, casePath(id, "/approve"), q)
+}
+
+// Deny says no to a case's question and returns the case.
+func (c *Client) Deny(ctx context.Context, id remedy.CaseID, q DenyRequest) (*CaseDetail, error) {
+	return post[CaseDetail](ctx, c, casePath(id, "/deny"), q)
+}
+
+// PreviewUndo says what undoing a case would do.
+func (c *Client) PreviewUndo(ctx context.Context, id remedy.CaseID) (*Preview, error) {
+	return get[Preview](ctx, c, casePath(id, "/undo"), nil)
+}
+
+// Undo starts putting a case's host back and returns the case.
+func (c *Client) Undo(ctx context.Context, id remedy.CaseID, q UndoRequest) (*CaseDetail, error) {
+	return post[CaseDetail](ctx, c, casePath(id, "/undo"), q)
+}
+
+// Resolve says where a host of unknown outcome is and returns the case.
+func (c *Client) Resolve(ctx context.Context, id remedy.CaseID, q ResolveRequest) (*CaseDetail, error) {
+	return post[CaseDetail](ctx, c, casePath(id, "/resolve"), q)
+}
+
+// PreviewRun says what running an action by hand would do.
+func (c *Client) PreviewRun(ctx context.Context, q RunRequest) (*Preview, error) {
+	return post[Preview](ctx, c, "/api/v1/runs/preview", q)
+}
+
+// Run starts an action by hand and returns its case.
+func (c *Client) Run(ctx context.Context, q RunRequest) (*CaseDetail, error) {
+	return post[CaseDetail](ctx, c, "/api/v1/runs", q)
+}
+
+// Hold keeps warden's hands off a host or pool.
+func (c *Client) Hold(ctx context.Context, q HoldRequest) (*Restraints, error) {
+	return post[Restraints](ctx, c, "/api/v1/holds", q)
+}
+
+// Release ends a hold; on a pool it resets a latched common mode as well.
+func (c *Client) Release(ctx context.Context, target string, pool remedy.PoolName) (*Restraints, error) {
+	v := url.Values{"target": {target}}
+	set(v, "pool", string(pool))
+	return call[Restraints](ctx, c, http.MethodDelete, "/api/v1/holds", v, nil)
+}
+
+// Freeze stops all acting.
+func (c *Client) Freeze(ctx context.Context, q FreezeRequest) (*Restraints, error) {
+	return post[Restraints](ctx, c, "/api/v1/freeze", q)
+}
+
+// Unfreeze lifts the freeze.
+func (c *Client) Unfreeze(ctx context.Context) (*Restraints, error) {
+	return call[Restraints](ctx, c, http.MethodDelete, "/api/v1/freeze", nil, nil)
+}
+
+// AcceptPool accepts a pool's present size.
+func (c *Client) AcceptPool(ctx context.Context, pool remedy.PoolName) (*PoolDetail, error) {
+	return post[PoolDetail](ctx, c, "/api/v1/pools/"+url.PathEscape(string(pool))+"/accept", struct{}{})
+}
+
+// Reload puts the config file in force. A config that is refused comes back as
+// an *APIError whose Detail says why.
+func (c *Client) Reload(ctx context.Context) error {
+	_, err := c.send(ctx, http.MethodPost, "/-/reload", nil, nil)
+	return err
+}
+
+// Ready returns nil when warden is ready to work.
+func (c *Client) Ready(ctx context.Context) error {
+	_, err := c.send(ctx, http.MethodGet, "/-/ready", nil, nil)
+	return err
+}
+
+func casePath(id remedy.CaseID, more string) string { return "/api/v1/cases/" + id.String() + more }
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (*T, error) {
+	return call[T](ctx, c, http.MethodGet, path, query, nil)
+}
+
+func post[T any](ctx context.Context, c *Client, path string, body any) (*T, error) {
+	return call[T](ctx, c, http.MethodPost, path, nil, body)
+}
+
+func call[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (*T, error) {
+	data, err := c.send(ctx, method, path, query, body)
+	if err != nil {
+		return nil, err
+	}
+	var answer T
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return nil, fmt.Errorf("the answer of %s can't be read: %w: are the command and the daemon of one version?", c.at, err)
+	}
+	return &answer, nil
+}
+
+// send does one request and returns the body of a good answer.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, body any) ([]byte, error) {
+	target := c.base + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	var payload io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request: %w; this is a bug, please report it", err)
+		}
+		payload = bytes.NewReader(data)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, target, payload)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: check the address", c.at, err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, c.unreachable(ctx, err)
+	case len(data) > maxAnswer:
+		return nil, fmt.Errorf("the answer of %s is longer than %d bytes: ask for less", c.at, maxAnswer)
+	case answer.StatusCode/100 == 2:
+		return data, nil
+	}
+	return nil, apiError(answer, data)
+}
+
+// unreachable words a failed connection; the caller's own cancellation stays
+// what it is.
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // the URL says nothing that at doesn't say better
+	}
+	return fmt.Errorf("%w at %s: %w: is it running, and may you reach it?", ErrUnreachable, c.at, err)
+}
+
+// apiError reads a problem; anything else is quoted, cut short.
+func apiError(answer *http.Response, data []byte) error {
+	var p Problem
+	if err := json.Unmarshal(data, &p); err == nil && (p.Code != "" || p.Title != "") {
+		return &APIError{Status: answer.StatusCode, Code: p.Code, Title: p.Title, Detail: p.text(), Decision: p.Decision}
+	}
+	text := strings.TrimSpace(string(data[:min(len(data), 4096)]))
+	return &APIError{Status: answer.StatusCode, Title: http.StatusText(answer.StatusCode), Detail: text}
+}

@@ -1,0 +1,115 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"warden/internal/clock"
+	"warden/internal/engine"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// Shower is the engine as far as it shows what is. It never changes anything.
+type Shower interface {
+	// Config is the config in force on this node.
+	Config() *engine.Config
+	// View is what the newest round saw.
+	View() *engine.View
+	// Find says which pool or host a word means.
+	Find(word string, pool remedy.PoolName) (engine.Target, error)
+	// PreviewRun and PreviewUndo say what would be done.
+	PreviewRun(ctx context.Context, q engine.RunRequest) (engine.Preview, error)
+	PreviewUndo(id remedy.CaseID) (engine.Preview, error)
+}
+
+// CaseDesk is the engine as far as people act on hosts through it. Its errors
+// are *engine.Refusal, or wrap engine.ErrNotCommitted, or leave it open whether
+// anything was committed.
+type CaseDesk interface {
+	Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswer) error
+	Resolve(ctx context.Context, by remedy.Actor, b ledger.Resolve) error
+	Undo(ctx context.Context, by remedy.Actor, id remedy.CaseID, reason remedy.UndoReason) error
+	RunByHand(ctx context.Context, by remedy.Actor, q engine.RunRequest) (remedy.CaseID, error)
+}
+
+// StopDesk is the engine as far as people hold it back, and let it go again.
+// Its errors are those of CaseDesk.
+type StopDesk interface {
+	Hold(ctx context.Context, by remedy.Actor, t engine.Target, reason string, until time.Time) error
+	Release(ctx context.Context, by remedy.Actor, t engine.Target) error
+	Freeze(ctx context.Context, by remedy.Actor, reason string, until time.Time) error
+	Unfreeze(ctx context.Context, by remedy.Actor) error
+	AcceptPool(ctx context.Context, by remedy.Actor, pool remedy.PoolName) error
+}
+
+// Engine is what a *engine.Engine is to this package.
+type Engine interface {
+	Shower
+	CaseDesk
+	StopDesk
+}
+
+// Build says which build this is.
+type Build struct{ Version, Revision, GoVersion string }
+
+// ReloadState is how the newest reload of the config went.
+type ReloadState struct {
+	OK bool
+	At time.Time // of the newest good one
+}
+
+// Node is the node as the process that runs it knows it. All functions are
+// called at every request that needs them, from any goroutine.
+type Node struct {
+	ID remedy.NodeID
+	// Cluster returns the cluster's name: a reload may change it.
+	Cluster func() string
+	// Raft returns the raft status. On an error what could be read is shown.
+	Raft func() (RaftStatus, error)
+	// Ready returns nil once the config is loaded and the log replayed. It
+	// doesn't ask for a leader: a node without one is ready to vote.
+	Ready func() error
+	// Reload puts the config file in force, all of it or nothing.
+	Reload func(ctx context.Context) error
+	// Reloaded says how the newest reload went.
+	Reloaded func() ReloadState
+}
+
+// Options is what a Server is made of. All fields are required, Listen and
+// Lifecycle apart.
+type Options struct {
+	// Socket is the path of the unix socket, at most about 100 bytes long. It
+	// is made with mode 0660 in a directory that must exist.
+	Socket string
+	// Listen is the loopback address of the read-only TCP listener, such as
+	// "127.0.0.1:9723"; empty for none.
+	Listen string
+	// Lifecycle allows POST /-/reload over TCP too.
+	Lifecycle bool
+	Engine    Engine
+	Ledger    *ledger.Ledger
+	Node      Node
+	Build     Build
+	Clock     clock.Clock
+	Logger    *zap.Logger
+	// Registry is shown on /metrics. Open registers this package's collector
+	// on it, and Close unregisters it.
+	Registry *prometheus.Registry
+}
+
+// check finds what is missing: a nil that would only show at the first request.
+func (o *Options) check() error {
+	switch {
+	case o.Socket == "":
+		return errors.New("no path for the unix socket: set web.socket")
+	case o.Engine == nil, o.Ledger == nil, o.Clock == nil, o.Logger == nil, o.Registry == nil,
+		o.Node.Cluster == nil, o.Node.Raft == nil, o.Node.Ready == nil, o.Node.Reload == nil, o.Node.Reloaded == nil:
+		return errors.New("web.Options is incomplete; this is a bug, please report it")
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"warden/internal/engine"
+)
+
+const reloadPath = "/-/reload"
+
+// surface is what both listeners answer with.
+type surface struct {
+	Options
+	started time.Time
+}
+
+// handler is everything that is answered, without what guards it.
+func (s *surface) handler() (http.Handler, error) {
+	mux := http.NewServeMux()
+	if err := s.api(mux); err != nil {
+		return nil, err
+	}
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
+		ErrorLog: zap.NewStdLog(s.Logger.Named("metrics")), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4,
+	}))
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
+		s.say(w, http.StatusOK, "warden is healthy.")
+	})
+	mux.HandleFunc("GET /-/ready", s.ready)
+	mux.HandleFunc("POST "+reloadPath, s.reload)
+	mux.HandleFunc("GET /{$}", s.index)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, problem(http.StatusNotFound, CodeNoEndpoint, fmt.Sprintf("there is no %s %s: see %s", r.Method, r.URL.Path, openAPIPath+".json")))
+	})
+	return mux, nil
+}
+
+// say answers with one line of text.
+func (s *surface) say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	if _, err := fmt.Fprintln(w, text); err != nil {
+		s.Logger.Debug("an answer could not be written", zap.Error(err))
+	}
+}
+
+func (s *surface) ready(w http.ResponseWriter, _ *http.Request) {
+	if err := s.Node.Ready(); err != nil {
+		s.say(w, http.StatusServiceUnavailable, "warden is not ready: "+err.Error())
+		return
+	}
+	s.say(w, http.StatusOK, "warden is ready.")
+}
+
+func (s *surface) reload(w http.ResponseWriter, r *http.Request) {
+	// Who asked may hang up: a reload is done or not, never half.
+	if err := s.Node.Reload(detached(r.Context())); err != nil {
+		s.say(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	s.say(w, http.StatusOK, "reloaded.")
+}
+
+func (s *surface) index(w http.ResponseWriter, _ *http.Request) {
+	s.say(w, http.StatusOK, `warden `+s.Build.Version+`
+
+  /api/v1/status        warden at a glance
+  /api/v1/cases         what was found and done
+  /api/v1/hosts         the hosts and their verdicts
+  `+openAPIPath+`.json  the whole API
+  /metrics              for Prometheus
+  /-/healthy /-/ready   for probes
+
+People use the command line: warden status`)
+}
+
+// view is what the newest round saw, if this node leads: what a node saw in an
+// earlier tenure says nothing about now.
+func (s *surface) view(leads bool) *engine.View {
+	if !leads {
+		return &engine.View{}
+	}
+	return s.Engine.View()
+}
+
+// raft is the raft status, and what is wrong with it in its own words.
+func (s *surface) raft() RaftStatus {
+	r, err := s.Node.Raft()
+	if err != nil {
+		r.Error = err.Error()
+	}
+	r.Voters = list(r.Voters)
+	r.CanLose = max(0, (len(r.Voters)-1)/2)
+	r.SnapshotAt = r.SnapshotAt.UTC()
+	return r
+}
+
+// now is the instant an answer is about.
+func (s *surface) now() time.Time { return s.Clock.Now().UTC() }
+
+// list makes an empty list of none, so that JSON has [] and never null.
+func list[T any](in []T) []T {
+	if in == nil {
+		return []T{}
+	}
+	return in
+}

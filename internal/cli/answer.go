@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"warden/internal/remedy"
+	"warden/internal/web"
+)
+
+func (p *program) newApproveCommand() *cobra.Command {
+	var q web.ApproveRequest
+	var w waiting
+	cmd := &cobra.Command{
+		Use: "approve CASE", Short: "Say yes to a case's plan", GroupID: groupDecide, Args: cobra.ExactArgs(1),
+		Long: `Say yes to a case's plan. On a terminal the plan is shown first; elsewhere
+--plan-hash says which plan is meant, and no other is approved.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := caseArg(args[0])
+			if err != nil {
+				return err
+			}
+			return p.approve(cmd.Context(), id, q, w)
+		},
+	}
+	cmd.Flags().StringVar(&q.PlanHash, "plan-hash", "", "the plan that is meant, as `warden show` prints its `hash`")
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, for the record")
+	w.flags(cmd)
+	return cmd
+}
+
+func (p *program) approve(ctx context.Context, id remedy.CaseID, q web.ApproveRequest, w waiting) error {
+	if q.PlanHash == "" && !p.interactive() {
+		return usage("without a terminal say which plan you mean: --plan-hash HASH, as `%s` prints it", showLook(id))
+	}
+	client, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if q.PlanHash == "" {
+		if q.PlanHash, err = p.readPlan(ctx, client, id); err != nil {
+			return err
+		}
+	}
+	d, err := p.change(ctx, showLook(id), func(ctx context.Context) (*web.CaseDetail, error) { return client.Approve(ctx, id, q) })
+	if err != nil {
+		return err
+	}
+	if !p.printer.asJSON() {
+		p.printer.line(say("%s approved: %s %s in %s. It starts with the next round, if every guardrail still agrees.", id, d.Case.Action, d.Case.Host, d.Case.Pool))
+	}
+	p.printer.talk("The opposite, once it is out: warden undo %s", id)
+	return p.finish(ctx, client, d, w, actEnding)
+}
+
+// readPlan shows a case's plan to the person and returns its hash if they
+// agree. Only what was shown is approved.
+func (p *program) readPlan(ctx context.Context, client *web.Client, id remedy.CaseID) (string, error) {
+	d, err := p.fetch(ctx, client, id)
+	if err != nil {
+		return "", err
+	}
+	k := d.Case
+	switch {
+	case k.Outcome == remedy.OutcomeExpired:
+		return "", fail(ExitWaited, fmt.Errorf("%s has expired: nobody can say yes to it any more", id))
+	case k.Stage != remedy.StageWaiting || k.Ask == nil || k.Plan == nil:
+		return "", fail(ExitRefused, fmt.Errorf("%s is %s and asks nothing", id, joined(", ", string(k.Stage), string(k.Outcome))))
+	case k.Plan.Hash() != k.Ask.PlanHash:
+		return "", fail(ExitRefused, fmt.Errorf("the plan of %s is not the one that was asked about: look again in a moment", id))
+	}
+	shown := p.talker()
+	shown.title(k)
+	if k.Latest != nil {
+		shown.line("  " + clean(sawFinding(k.Latest, p.clock.Now()), false))
+	}
+	shown.plan("  ", k.Plan, k.Ask.PlanHash)
+	if err := p.confirm(ctx, "", "Approve this plan?"); err != nil {
+		return "", err
+	}
+	return k.Ask.PlanHash, nil
+}
+
+// denials are the reasons for a denial.
+func denials() []string { return []string{"false-alarm", "known-work", "not-now", "other"} }
+
+func (p *program) newDenyCommand() *cobra.Command {
+	var q web.DenyRequest
+	cmd := &cobra.Command{
+		Use: "deny CASE", Short: "Say no to a case's plan", GroupID: groupDecide, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := caseArg(args[0])
+			if err != nil {
+				return err
+			}
+			return p.deny(cmd.Context(), id, q)
+		},
+	}
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "`why`: "+strings.Join(denials(), ", "))
+	complete(cmd, "reason", denials()...)
+	return cmd
+}
+
+func (p *program) deny(ctx context.Context, id remedy.CaseID, q web.DenyRequest) error {
+	if q.Reason == "" && p.interactive() {
+		var err error
+		if q.Reason, err = p.choose(ctx, "Why?", denials()...); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(denials(), q.Reason) {
+		return usage("say why with --reason: %s", strings.Join(denials(), ", "))
+	}
+	client, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	d, err := p.change(ctx, showLook(id), func(ctx context.Context) (*web.CaseDetail, error) { return client.Deny(ctx, id, q) })
+	if err != nil {
+		return err
+	}
+	if p.printer.asJSON() {
+		return p.printer.object(d)
+	}
+	p.printer.line(say("%s denied (%s): %s stays in service. It is not asked again before the host was good, or the cooldown passed.", id, q.Reason, d.Case.Host))
+	p.printer.talk("The opposite: warden run %s %s --pool %s --reason TEXT", d.Case.Action, d.Case.Host, d.Case.Pool)
+	return nil
+}
+
+func (p *program) newResolveCommand() *cobra.Command {
+	var q web.ResolveRequest
+	cmd := &cobra.Command{
+		Use: "resolve CASE --as out|in", Short: "Say where a host is of which nobody knows", GroupID: groupDecide, Args: cobra.ExactArgs(1),
+		Long: `Say where the host is after an execution of which nobody knows whether it happened.
+Look first: warden takes your word for it.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := caseArg(args[0])
+			if err != nil {
+				return err
+			}
+			if q.As != "out" && q.As != "in" {
+				return usage("say where the host is: --as out, or --as in")
+			}
+			return p.resolve(cmd.Context(), id, q)
+		},
+	}
+	cmd.Flags().StringVar(&q.As, "as", "", "`where` the host is: out (of service) or in")
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "how you know, for the record")
+	complete(cmd, "as", "out", "in")
+	return cmd
+}
+
+func (p *program) resolve(ctx context.Context, id remedy.CaseID, q web.ResolveRequest) error {
+	client, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	d, err := p.change(ctx, showLook(id), func(ctx context.Context) (*web.CaseDetail, error) { return client.Resolve(ctx, id, q) })
+	if err != nil {
+		return err
+	}
+	if p.printer.asJSON() {
+		return p.printer.object(d)
+	}
+	k := d.Case
+	if q.As == "out" {
+		p.printer.line(say("%s resolved: %s is out of service because of it.", id, k.Host))
+		p.printer.talk("The opposite: warden undo %s", id)
+		return nil
+	}
+	p.printer.line(say("%s resolved: %s is in service, and the case is closed.", id, k.Host))
+	p.printer.talk("The opposite: warden run %s %s --pool %s --reason TEXT", k.Action, k.Host, k.Pool)
+	return nil
+}

@@ -1,0 +1,280 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"warden/internal/engine"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/internal/web"
+)
+
+// fakeNow is when the scripts run.
+var fakeNow = time.Date(2026, 11, 20, 3, 12, 4, 0, time.UTC)
+
+// fakeAPI is a warden that has cases and changes them when it is asked to, and
+// that knows nothing of how the real one works but its API.
+type fakeAPI struct {
+	mu     sync.Mutex
+	cases  map[remedy.CaseID]*ledger.Case
+	freeze *ledger.Freeze
+	holds  []ledger.Hold
+	// fate is how the next execution ends: see step.
+	fate string
+	// mode is how requests are answered: "", "noleader", "lost", "mute", "unsure".
+	mode      string
+	interrupt func()
+	quit      chan struct{}
+	close     func()
+}
+
+// listen serves on a unix socket until stop.
+func (f *fakeAPI) listen(socket string) (stop func(), err error) {
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: f.handler(), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }()
+	f.close = sync.OnceFunc(func() {
+		close(f.quit)
+		_ = server.Close()
+	})
+	return f.close, nil
+}
+
+// tell changes the fake from a script: "fate WORD", "mode WORD", "down".
+func (f *fakeAPI) tell(args []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch args[0] {
+	case "fate":
+		f.fate = args[1]
+	case "mode":
+		f.mode = args[1]
+	case "down":
+		f.close()
+	default:
+		return fmt.Errorf("api can't be told %q", args)
+	}
+	return nil
+}
+
+// onInterrupt is called when a request arrives in the mode "interrupt".
+func (f *fakeAPI) onInterrupt(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.interrupt = do
+}
+
+func (f *fakeAPI) handler() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, do func(r *http.Request) (any, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			f.mu.Lock()
+			mode, interrupt := f.mode, f.interrupt
+			f.mu.Unlock()
+			switch {
+			case mode == "noleader":
+				reply(w, nil, refuse(http.StatusServiceUnavailable, web.CodeNotLeader, "there is no leader: nothing was done; ask again in a moment"))
+				return
+			case mode == "unsure" && r.Method != http.MethodGet:
+				reply(w, nil, refuse(http.StatusServiceUnavailable, web.CodeUnsure, "it may have been recorded all the same; look before you ask again"))
+				return
+			case mode == "interrupt":
+				interrupt()
+				<-r.Context().Done()
+				return
+			case mode == "mute" || mode == "lost" && r.Method != http.MethodGet:
+				if mode == "lost" {
+					panic(http.ErrAbortHandler)
+				}
+				select {
+				case <-r.Context().Done():
+				case <-f.quit:
+				}
+				return
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			v, err := do(r)
+			reply(w, v, err)
+		})
+	}
+	handle("GET /api/v1/status", func(*http.Request) (any, error) { return f.status(), nil })
+	handle("GET /api/v1/cases", f.list)
+	handle("GET /api/v1/hosts", f.hosts)
+	handle("GET /api/v1/cases/{id}", f.onCase(func(c *ledger.Case, _ *http.Request) error {
+		f.step(c)
+		return nil
+	}))
+	handle("POST /api/v1/cases/{id}/approve", f.onCase(f.approve))
+	handle("POST /api/v1/cases/{id}/deny", f.onCase(f.deny))
+	handle("GET /api/v1/cases/{id}/undo", f.previewUndo)
+	handle("POST /api/v1/cases/{id}/undo", f.onCase(f.undo))
+	handle("POST /api/v1/cases/{id}/resolve", f.onCase(f.resolve))
+	handle("POST /api/v1/runs/preview", f.previewRun)
+	handle("POST /api/v1/runs", f.run)
+	handle("POST /api/v1/holds", f.hold)
+	handle("DELETE /api/v1/holds", f.release)
+	handle("POST /api/v1/freeze", f.setFreeze)
+	handle("DELETE /api/v1/freeze", f.unfreeze)
+	handle("POST /api/v1/pools/{name}/accept", f.accept)
+	return mux
+}
+
+func refuse(status int, code, detail string) error {
+	return &web.Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail}
+}
+
+func reply(w http.ResponseWriter, v any, err error) {
+	status := http.StatusOK
+	if p, ok := errors.AsType[*web.Problem](err); ok {
+		status, v = p.Status, p
+	} else if err != nil {
+		status, v = http.StatusInternalServerError, &web.Problem{Title: err.Error(), Status: http.StatusInternalServerError}
+	}
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func body[T any](r *http.Request) (T, error) {
+	var v T
+	return v, json.NewDecoder(r.Body).Decode(&v)
+}
+
+// onCase finds the case of a path, does something with it, and answers it.
+func (f *fakeAPI) onCase(do func(c *ledger.Case, r *http.Request) error) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		c, err := f.find(r)
+		if err != nil {
+			return nil, err
+		}
+		if err := do(c, r); err != nil {
+			return nil, err
+		}
+		return &web.CaseDetail{Schema: web.SchemaCase, Effective: remedy.LevelConfirm, Case: c}, nil
+	}
+}
+
+func (f *fakeAPI) find(r *http.Request) (*ledger.Case, error) {
+	id, err := remedy.ParseCaseID(r.PathValue("id"))
+	if err != nil {
+		return nil, refuse(http.StatusUnprocessableEntity, web.CodeInvalid, err.Error())
+	}
+	c := f.cases[id]
+	if c == nil {
+		return nil, refuse(http.StatusNotFound, ledger.RefusedNoCase, fmt.Sprintf("there is no case %s", id))
+	}
+	return c, nil
+}
+
+func (f *fakeAPI) approve(c *ledger.Case, r *http.Request) error {
+	q, err := body[web.ApproveRequest](r)
+	switch {
+	case err != nil:
+		return err
+	case c.Outcome == remedy.OutcomeExpired:
+		return refuse(http.StatusGone, ledger.RefusedExpired, c.ID.String()+" expired: it is asked again if the host stays bad")
+	case c.Stage != remedy.StageWaiting:
+		return refuse(http.StatusConflict, ledger.RefusedStage, c.ID.String()+" is "+string(c.Stage)+" and asks nothing")
+	case q.PlanHash != c.PlanHash:
+		return refuse(http.StatusConflict, ledger.RefusedApproval, "the plan is "+c.PlanHash+" and not "+q.PlanHash+": look at it again")
+	case c.Host == "ingest-99":
+		return refuse(http.StatusForbidden, engine.RefusedNotYours, "mallory is not an approver of drain: ask one of [sam @oncall]")
+	}
+	c.Answer = &ledger.CaseReply{Approve: true, By: person("sam"), At: fakeNow, PlanHash: q.PlanHash, Reason: q.Reason}
+	return nil
+}
+
+func (f *fakeAPI) deny(c *ledger.Case, r *http.Request) error {
+	q, err := body[web.DenyRequest](r)
+	if err != nil || c.Stage != remedy.StageWaiting {
+		return refuse(http.StatusConflict, ledger.RefusedStage, c.ID.String()+" is "+string(c.Stage)+" and asks nothing")
+	}
+	c.Answer = &ledger.CaseReply{By: person("sam"), At: fakeNow, Reason: q.Reason}
+	c.Stage, c.Outcome, c.ClosedAt = remedy.StageClosed, remedy.OutcomeDenied, fakeNow
+	return nil
+}
+
+func (f *fakeAPI) undo(c *ledger.Case, r *http.Request) error {
+	q, err := body[web.UndoRequest](r)
+	if err != nil {
+		return err
+	}
+	c.UndoReason = q.Reason
+	c.Stage = remedy.StageExecuting
+	c.Executions = append(c.Executions, ledger.Execution{Token: remedy.Token{Term: 3, Index: 99}, Attempt: 1, Kind: remedy.KindUndo, By: person("sam"), StartedAt: fakeNow})
+	return nil
+}
+
+func (f *fakeAPI) resolve(c *ledger.Case, r *http.Request) error {
+	q, err := body[web.ResolveRequest](r)
+	if err != nil {
+		return err
+	}
+	if !c.UnknownExecution() {
+		return refuse(http.StatusConflict, ledger.RefusedStage, c.ID.String()+" is "+string(c.Stage)+" and its outcome is not unknown: there is nothing to resolve")
+	}
+	c.Stage, c.Outcome = remedy.StageOut, remedy.OutcomeDone
+	if q.As == "in" {
+		c.Stage, c.Outcome = remedy.StageClosed, remedy.OutcomeFailed
+	}
+	return nil
+}
+
+// step moves a case on by one look, as time would: an approved one is run, a
+// running one is verified, and ends as fate wills.
+func (f *fakeAPI) step(c *ledger.Case) {
+	x := c.Execution()
+	switch {
+	case c.UnknownExecution() || f.fate == "stuck":
+	case c.Stage == remedy.StageWaiting && c.Answer != nil:
+		c.Stage = remedy.StageExecuting
+		c.Executions = append(c.Executions, ledger.Execution{Token: remedy.Token{Term: 3, Index: 77}, Attempt: 1, Kind: remedy.KindAct, By: c.Answer.By, StartedAt: fakeNow, TakesOut: true})
+	case c.Stage == remedy.StageExecuting && x.Kind == remedy.KindUndo:
+		f.end(c, x, remedy.OutcomeUndone)
+	case c.Stage == remedy.StageExecuting && slices.Contains([]string{"failed", "unknown", "aborted"}, f.fate):
+		f.end(c, x, "")
+	case c.Stage == remedy.StageExecuting:
+		c.Stage, x.Outcome, x.FinishedAt = remedy.StageVerifying, remedy.OutcomeDone, fakeNow.Add(2*time.Second)
+	case c.Stage == remedy.StageVerifying:
+		x.Took = remedy.Known(f.fate != "unverified")
+		c.Stage, c.Outcome = remedy.StageOut, remedy.OutcomeDone
+		if f.fate == "unverified" {
+			c.Outcome, c.Note = remedy.OutcomeUnverified, "12 sessions are left"
+		}
+	}
+}
+
+// end ends an execution as fate wills, and well without one.
+func (f *fakeAPI) end(c *ledger.Case, x *ledger.Execution, well remedy.Outcome) {
+	switch f.fate {
+	case "failed":
+		x.Outcome, c.Note = remedy.OutcomeFailed, "HAProxy said no"
+		c.Stage, c.Outcome = remedy.StageClosed, remedy.OutcomeFailed
+		if x.Kind == remedy.KindUndo {
+			c.Stage, c.Outcome = remedy.StageOut, remedy.OutcomeDone
+		}
+	case "unknown":
+		x.Outcome, c.Outcome = remedy.OutcomeUnknown, remedy.OutcomeUnknown
+	case "aborted":
+		x.Outcome, c.Note = remedy.OutcomeAborted, "ingest-17 is good again"
+		c.Stage, c.Outcome = remedy.StageClosed, remedy.OutcomeSelfRecovered
+		if x.Kind == remedy.KindUndo {
+			c.Stage, c.Outcome = remedy.StageOut, remedy.OutcomeDone
+		}
+	default:
+		x.Outcome = remedy.OutcomeDone
+		c.Stage, c.Outcome, c.ClosedAt = remedy.StageClosed, well, fakeNow
+	}
+}

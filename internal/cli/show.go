@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/internal/web"
+)
+
+func (p *program) newShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show CASE", Short: "Show a case: facts, plan, stage, outcome", GroupID: groupLook, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.lookAt(cmd.Context(), args[0], p.showCase)
+		},
+	}
+}
+
+func (p *program) newExplainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "explain CASE", Short: "Explain a case: why, and why not", GroupID: groupLook, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.lookAt(cmd.Context(), args[0], p.explainCase)
+		},
+	}
+}
+
+// lookAt fetches a case and shows it.
+func (p *program) lookAt(ctx context.Context, arg string, show func(*web.CaseDetail)) error {
+	id, err := caseArg(arg)
+	if err != nil {
+		return err
+	}
+	client, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	d, err := p.fetch(ctx, client, id)
+	if err != nil {
+		return err
+	}
+	if p.printer.asJSON() {
+		return p.printer.object(d)
+	}
+	show(d)
+	return nil
+}
+
+// title is a case's first line.
+func (o *printer) title(k *ledger.Case) {
+	state := string(k.Stage)
+	if k.Outcome != "" {
+		state += ", " + string(k.Outcome)
+	}
+	name := o.paint(bold, say("%s  %s %s", k.ID, k.Action, k.Host)) + say(" (pool %s)", k.Pool)
+	o.line(name + "    " + o.paint(styleOf(k.Stage, k.Outcome), clean(state, false)))
+}
+
+func (p *program) showCase(d *web.CaseDetail) {
+	o, k, now := p.printer, d.Case, p.clock.Now()
+	o.title(k)
+	opened := say("%s, %s", o.stamp(k.OpenedAt), ago(now, k.OpenedAt))
+	rows := [][]cell{{c("opened"), c(opened)}}
+	add := func(label, format string, args ...any) { rows = append(rows, []cell{c(label), c(format, args...)}) }
+	if !k.ClosedAt.IsZero() {
+		add("closed", "%s", o.stamp(k.ClosedAt))
+	}
+	if m := k.Manual; m != nil {
+		add("by hand", "%s: %s", m.By.Name, m.Reason)
+		if len(m.Acknowledged) > 0 {
+			add("knowing", "%s", strings.Join(m.Acknowledged, ", "))
+		}
+	}
+	if k.Opened != nil {
+		add("saw", "%s", sawFinding(k.Opened, k.OpenedAt))
+	}
+	if k.Latest != nil {
+		add("latest", "%s; judged %s: %s", sawFinding(k.Latest, k.Latest.At), o.stamp(k.Latest.At), verdict(k.Latest))
+	}
+	add("level", "%s in force now", d.Effective)
+	if k.Decision != nil {
+		add("decided", "%s", whatNext(k))
+	}
+	if a := k.Ask; a != nil {
+		add("asked", "%s, until %s: %s", o.stamp(a.AskedAt), o.stamp(a.ExpiresAt), strings.Join(a.Approvers, " "))
+	}
+	if a := k.Answer; a != nil {
+		word := "denied"
+		if a.Approve {
+			word = "approved"
+		}
+		add("answer", "%s", joined(": ", fmt.Sprintf("%s by %s, %s", word, a.By.Name, o.stamp(a.At)), a.Reason))
+	}
+	if helped, known := k.Helped.Get(); known {
+		add("helped", "%s", yesNo(helped))
+	}
+	if k.Note != "" {
+		add("note", "%s", k.Note)
+	}
+	o.table("  ", nil, rows)
+	if k.Plan != nil {
+		o.line("")
+		o.plan("  ", k.Plan, k.PlanHash)
+	}
+	if len(k.Executions) > 0 {
+		o.line("")
+		o.executions(k)
+	}
+	o.next(k)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func (o *printer) executions(k *ledger.Case) {
+	wide := o.format == formatWide
+	head := []string{"RUN", "KIND", "BY", "STARTED", "LASTED", "OUTCOME", "TOOK", "NOTE"}
+	if wide {
+		head = append(head, "TOKEN", "PRIOR", "OUTPUT")
+	}
+	rows := make([][]cell, 0, len(k.Executions))
+	for i, x := range k.Executions {
+		lasted, took := "-", "-"
+		if !x.FinishedAt.IsZero() {
+			lasted = span(x.FinishedAt.Sub(x.StartedAt))
+		}
+		if t, known := x.Took.Get(); known {
+			took = yesNo(t)
+		}
+		row := []cell{
+			c("%d", i+1), c("%s", x.Kind), c("%s", x.By.Name), c("%s", o.stamp(x.StartedAt)), c("%s", lasted),
+			orDash(x.Outcome).in(styleOf("", x.Outcome)), c("%s", took), orDash(x.Note),
+		}
+		if wide {
+			row = append(row, c("%s", x.Token), orDash(x.Prior), orDash(x.Output))
+		}
+		rows = append(rows, row)
+	}
+	o.table("  ", head, rows)
+}
+
+// next says what a person can do about a case now.
+func (o *printer) next(k *ledger.Case) {
+	switch {
+	case k.UnknownExecution():
+		o.talk("\nLook where %s is, then: warden resolve %s --as out|in", k.Host, k.ID)
+	case k.Stage == remedy.StageWaiting && k.Ask != nil && k.Answer == nil:
+		o.talk("\nYes: warden approve %s --plan-hash %s    no: warden deny %s --reason not-now", k.ID, k.Ask.PlanHash, k.ID)
+	case k.Stage == remedy.StageOut:
+		o.talk("\nPut it back: warden undo %s", k.ID)
+	}
+}
+
+// explainCase is the decision's trace: what was seen, what would be done, what
+// every guardrail said, and what happened then.
+func (p *program) explainCase(d *web.CaseDetail) {
+	o, k := p.printer, d.Case
+	at := k.OpenedAt
+	if k.Latest != nil {
+		at = k.Latest.At
+	}
+	o.title(k)
+	o.line(clean(whatNext(k), false))
+	o.line("")
+	rows := [][]cell{}
+	if f := k.Latest; f != nil {
+		rows = append(rows, []cell{c("saw"), c("%s", sawFinding(f, at))},
+			[]cell{{}, c("%s; judged %s: %s", samples(f), o.stamp(f.At), verdict(f))})
+		if k.Opened != nil && !k.Opened.At.Equal(f.At) {
+			rows = append(rows, []cell{c("first"), c("%s; judged %s", sawFinding(k.Opened, k.Opened.At), o.stamp(k.Opened.At))})
+		}
+	}
+	if k.Plan != nil {
+		rows = append(rows, []cell{c("would"), c("%s", joined("    plan ", k.Plan.Summary, k.PlanHash))})
+		for _, s := range k.Plan.Steps {
+			rows = append(rows, []cell{{}, c("%s", s)})
+		}
+	}
+	o.table("  ", nil, rows)
+	if k.Decision != nil {
+		o.line("")
+		o.answers("  ", k.Decision)
+		o.line("")
+		o.line("  " + howFar(k.Decision, d.Effective))
+	}
+	if len(k.Events) > 0 {
+		o.line("")
+		o.timeline(k)
+	}
+}
+
+// howFar says how far a decision went, and how far it might have gone.
+func howFar(d *remedy.Decision, now remedy.Level) string {
+	text := say("decided: %s, as far as its level allows", d.Level)
+	if d.Level < d.Effective {
+		text = say("decided: %s; its level would allow %s", d.Level, d.Effective)
+	}
+	if now != d.Effective {
+		text += say("; the level is %s now", now)
+	}
+	return text
+}
+
+// verdict is a finding's verdict with the reason for an unknown.
+func verdict(f *remedy.Finding) string { return joined(" ", f.Verdict.String(), f.Reason) }
+
+// timeline shows what happened, the date only where it changes.
+func (o *printer) timeline(k *ledger.Case) {
+	rows := make([][]cell, 0, len(k.Events))
+	label, day := c("then"), ""
+	for _, e := range k.Events {
+		date := e.At.In(o.zone).Format("2006-01-02")
+		shown := ""
+		if date != day {
+			shown, day = date, date
+		}
+		by := ""
+		if e.By != "" {
+			by = "by " + e.By
+		}
+		rows = append(rows, []cell{label, c("%s", shown), c("%s", o.clockTime(e.At)), c("%s", joined(" ", e.What, by))})
+		label = cell{}
+	}
+	o.table("  ", nil, rows)
+}

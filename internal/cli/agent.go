@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"warden/internal/chat"
+	"warden/internal/config"
+	"warden/internal/web"
+)
+
+// agentFlags are the flags of `warden agent`: Alertmanager's names, since
+// these users type them already.
+type agentFlags struct {
+	configFile string
+	storage    string
+	listen     string
+	lifecycle  bool
+	socket     string
+	nodeName   string
+	logLevel   string
+	logFormat  string
+}
+
+// stopWithin is how long the agent waits for a running effect when it is told
+// to stop. systemd's unit allows a little more.
+const stopWithin = 40 * time.Second
+
+func (p *program) newAgentCommand() *cobra.Command {
+	f := agentFlags{}
+	cmd := &cobra.Command{
+		Use:     "agent",
+		Short:   "Run the daemon",
+		GroupID: groupRun,
+		Args:    cobra.NoArgs,
+		Long: `Run the daemon: watch, decide, and act as far as the config allows.
+
+SIGHUP reloads the config, all of it or nothing. SIGTERM and SIGINT start
+nothing new, wait for a running effect and stop. Messages for people go to
+standard output, the log to standard error.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runAgent(cmd.Context(), f) },
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = ""
+	}
+	fs := cmd.Flags()
+	fs.SortFlags = false
+	fs.StringVar(&f.configFile, "config.file", "warden.toml", "the config file")
+	fs.StringVar(&f.storage, "storage.path", "data", "the directory of the ledger; it is made when missing")
+	fs.StringVar(&f.listen, "web.listen-address", "127.0.0.1:9723", "read-only HTTP on loopback; empty for none")
+	fs.StringVar(&f.socket, "web.socket", "", "the unix socket that the commands write through (env WARDEN_SOCKET; default "+defaultSocket+")")
+	fs.BoolVar(&f.lifecycle, "web.enable-lifecycle", false, "allow POST /-/reload over TCP as well")
+	fs.StringVar(&f.nodeName, "node.name", host, "this node's name")
+	fs.StringVar(&f.logLevel, "log.level", "", "debug, info, warn or error; wins over the config")
+	fs.StringVar(&f.logFormat, "log.format", "", "json, console or auto; wins over the config")
+	complete(cmd, "log.level", "debug", "info", "warn", "error")
+	complete(cmd, "log.format", "json", "console", "auto")
+	return cmd
+}
+
+// runAgent runs the daemon until a signal ends it.
+func (p *program) runAgent(ctx context.Context, f agentFlags) error {
+	log, err := p.agentLogger(f)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }() // standard error can't be synced everywhere
+	if f.socket == "" {
+		f.socket = defaultSocket
+		if s, ok := p.env("WARDEN_SOCKET"); ok && s != "" {
+			f.socket = strings.TrimPrefix(s, "unix:")
+		}
+	}
+	b := thisBuild()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	d, err := openDaemon(ctx, daemonOptions{
+		ConfigFile: f.configFile, Storage: f.storage, NodeName: f.nodeName,
+		Socket: f.socket, Listen: f.listen, Lifecycle: f.lifecycle,
+		Clock:     p.clock,
+		Announcer: chat.NewConsole(p.out, chat.ConsoleOptions{Color: p.colours(), Zone: p.local}),
+		Logger:    log, Registry: registry, Env: p.env,
+		Build: web.Build{Version: b.Version, Revision: b.Revision, GoVersion: b.Go},
+	})
+	if err != nil {
+		return err
+	}
+	return p.serveAgent(ctx, d)
+}
+
+// serveAgent serves until ctx ends, which SIGTERM and SIGINT see to, and
+// reloads at SIGHUP.
+func (p *program) serveAgent(ctx context.Context, d *daemon) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	go func() {
+		for {
+			select {
+			case <-hup:
+				_ = d.Reload(ctx) // it logs what is wrong, and the old config stays
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	d.Logger.Info("warden is up", zap.String("version", d.Build.Version), zap.String("node", string(d.node.ID())),
+		zap.String("socket", d.Socket), zap.String("listen_address", d.Address()))
+	return d.Run(ctx)
+}
+
+// agentLogger makes the daemon's logger: flags win over the config, and a
+// config that can't be read yet is told in the default form.
+func (p *program) agentLogger(f agentFlags) (*zap.Logger, error) {
+	level, format := config.DefaultLogLevel, config.DefaultLogFormat
+	if c, _, err := config.Load(f.configFile, config.Options{}); err == nil {
+		level, format = c.Log.Level, c.Log.Format
+	}
+	if f.logLevel != "" {
+		level = f.logLevel
+	}
+	if f.logFormat != "" {
+		format = f.logFormat
+	}
+	return newLogger(p.err, level, format, isTerminal(p.err))
+}
+
+// newLogger makes a logger that writes JSON, or lines for people.
+func newLogger(w io.Writer, level, format string, terminal bool) (*zap.Logger, error) {
+	lv, err := zapcore.ParseLevel(level)
+	if err != nil || lv > zapcore.ErrorLevel {
+		return nil, usage("--log.level %q: use debug, info, warn or error", level)
+	}
+	ec := zap.NewProductionEncoderConfig()
+	ec.TimeKey, ec.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
+	ec.EncodeDuration = zapcore.StringDurationEncoder
+	var enc zapcore.Encoder
+	switch format {
+	case "json":
+		enc = zapcore.NewJSONEncoder(ec)
+	case "console":
+		enc = zapcore.NewConsoleEncoder(ec)
+	case "auto":
+		if terminal {
+			enc = zapcore.NewConsoleEncoder(ec)
+		} else {
+			enc = zapcore.NewJSONEncoder(ec)
+		}
+	default:
+		return nil, usage("--log.format %q: use json, console or auto", format)
+	}
+	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(w)), lv)), nil
+}

@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"text/template"
+
+	"warden/actions"
+	"warden/actions/haproxy"
+	"warden/detectors"
+	"warden/internal/clock"
+	"warden/internal/config"
+	"warden/internal/engine"
+	"warden/internal/inventory"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/internal/source"
+)
+
+// builder turns a checked config file into what the engine runs. It holds the
+// one literal list of source, inventory, detector and action kinds.
+type builder struct {
+	clock   clock.Clock
+	env     config.Env
+	metrics *source.Metrics
+}
+
+// build makes the engine's config. Its errors name the table and key.
+func (b builder) build(c *config.Config) (*engine.Config, error) {
+	out := &engine.Config{
+		Hash:           c.Hash(),
+		Pools:          map[remedy.PoolName]engine.Pool{},
+		Actions:        map[remedy.ActionName]engine.Action{},
+		Sources:        map[remedy.SourceName]engine.Source{},
+		ClusterPerHour: c.Guardrails.MaxActionsPerHour,
+		ClusterPerDay:  c.Guardrails.MaxActionsPerDay,
+		FreezeFile:     freezeFile(c.Guardrails.FreezeFile),
+		ShadowOut:      c.Guardrails.ShadowOut.Std(),
+		UnknownClose:   c.Guardrails.UnknownClose.Std(),
+		KeepClosed:     c.Ledger.KeepClosed.Std(),
+		MaxClockOffset: c.Guardrails.MaxClockOffset.Std(),
+	}
+	var errs []error
+	for _, name := range sortedKeys(c.Sources) {
+		s, err := b.source(c, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out.Sources[name] = engine.Source{Source: s, MaxStaleness: c.Sources[name].MaxStaleness.Std()}
+	}
+	for _, name := range sortedKeys(c.Pools) {
+		p, err := b.pool(c, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out.Pools[name] = p
+	}
+	for _, name := range sortedKeys(c.Detectors) {
+		d, err := b.detector(c, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out.Detectors = append(out.Detectors, d)
+	}
+	for _, name := range sortedKeys(c.Actions) {
+		a, err := b.action(c, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out.Actions[name] = a
+	}
+	return out, errors.Join(errs...)
+}
+
+func (b builder) source(c *config.Config, name remedy.SourceName) (source.Source, error) {
+	s := c.Sources[name]
+	switch s.Type {
+	case config.TypePrometheus:
+		o := source.Options{
+			Name: name, URL: s.URL, Timeout: s.Timeout.Std(), MaxSeries: s.MaxSeries, MaxBytes: s.MaxBytes,
+			Username: s.Username, Metrics: b.metrics,
+		}
+		// Secrets are read anew at every request, so that a rotated file
+		// counts at once.
+		if s.TokenFile.IsSet() {
+			o.Token = b.secret(c, name, func(got config.Credentials) string { return got.Token.Reveal() })
+		}
+		if s.PasswordFile.IsSet() {
+			o.Password = b.secret(c, name, func(got config.Credentials) string { return got.Password.Reveal() })
+		}
+		return source.NewPrometheus(o)
+	default:
+		return nil, fmt.Errorf("sources.%s.type: %q is not a kind of source", name, s.Type)
+	}
+}
+
+func (b builder) secret(c *config.Config, name remedy.SourceName, pick func(config.Credentials) string) func() (string, error) {
+	return func() (string, error) {
+		got, err := c.Credentials(name, b.env)
+		if err != nil {
+			return "", err
+		}
+		return pick(got), nil
+	}
+}
+
+func (b builder) pool(c *config.Config, name remedy.PoolName) (engine.Pool, error) {
+	p := c.Pools[name]
+	out := engine.Pool{
+		Limits: ledger.Limits{
+			MinInService: p.MinInService, MaxOut: p.MaxOutOfService, MaxOutFraction: p.MaxOutFraction,
+			MaxConcurrent: p.MaxConcurrent, PerHour: p.MaxActionsPerHour, PerDay: p.MaxActionsPerDay,
+			SettleAfterAction: p.SettleAfterAction.Std(),
+		},
+		ProtectedBy:     p.ProtectedBy,
+		AssumeInService: p.AssumeInService,
+	}
+	switch p.Inventory.Type {
+	case config.TypeStatic:
+		names := make([]string, len(p.Inventory.Hosts))
+		for i, h := range p.Inventory.Hosts {
+			names[i] = string(h)
+		}
+		inv, err := inventory.NewStatic(names)
+		if err != nil {
+			return out, fmt.Errorf("pools.%s.inventory.hosts: %w", name, err)
+		}
+		out.Inventory, out.Static = inv, true
+	case config.TypeFile:
+		out.Inventory, out.Refresh = inventory.NewFile(p.Inventory.Path, p.Inventory.HostRegex.Regexp()), p.Inventory.Refresh.Std()
+	default:
+		return out, fmt.Errorf("pools.%s.inventory.type: %q is not a kind of inventory", name, p.Inventory.Type)
+	}
+	return out, nil
+}
+
+func (builder) detector(c *config.Config, name remedy.DetectorName) (detectors.Detector, error) {
+	d := c.Detectors[name]
+	switch d.Type {
+	case config.TypeCanary:
+		return newCanary(c, name)
+	default:
+		return nil, fmt.Errorf("detectors.%s.type: %q is not a kind of detector", name, d.Type)
+	}
+}
+
+// newCanary makes a canary detector of its table.
+func newCanary(c *config.Config, name remedy.DetectorName) (*detectors.Canary, error) {
+	d := c.Detectors[name]
+	return detectors.NewCanary(detectors.CanarySpec{
+		Name: name, Source: d.Source, Pools: d.Pools, Query: d.Query,
+		ExpectPerMinute: d.ExpectPerMinute, ExpectQuery: d.ExpectQuery, FreshQuery: d.FreshQuery,
+		HostLabel: d.HostLabel, HostRegex: d.HostRegex.Regexp(), CanaryTarget: c.Sources[d.Source].CanaryTarget,
+		Interval: d.Interval.Std(), Window: d.Window.Std(), For: d.For.Std(), SeenWithin: d.SeenWithin.Std(),
+		BadBelow: d.BadBelow, ClearAbove: d.ClearAbove, MinPoints: d.MinPoints, MaxEnded: d.MaxEnded,
+		MaxStaleness: c.MaxStaleness(name).Std(), MinCoverage: d.MinCoverage, MaxBadFraction: d.MaxBadFraction,
+		CommonModeWindow: d.CommonModeWindow.Std(), StormCooldown: d.StormCooldown.Std(), Propose: d.Propose,
+	})
+}
+
+func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action, error) {
+	a := c.Actions[name]
+	out := engine.Action{
+		Levels:        levels(c, name),
+		Approvers:     a.Approvers,
+		ExpiresAfter:  a.ExpiresAfter.Std(),
+		Cooldown:      a.CooldownPerHost.Std(),
+		ComplainEvery: a.ComplainAtMostEvery.Std(),
+	}
+	switch a.Type {
+	case config.TypeHAProxy:
+		impl, err := haproxy.New(haproxy.Options{
+			Name: name, Address: a.Address, Backend: a.Backend, Backends: a.PoolBackend, State: a.State,
+			HostRegex: a.HostRegex.Regexp(), Clock: b.clock,
+		})
+		if err != nil {
+			return out, fmt.Errorf("actions.%s: %w", name, err)
+		}
+		out.Action, out.Spec = impl, impl.Spec()
+	default:
+		return out, fmt.Errorf("actions.%s.type: %q is not a kind of action", name, a.Type)
+	}
+	out.Spec.Timeout, out.Spec.StartWithin, out.Spec.TookWithin = a.Timeout.Std(), a.StartWithin.Std(), a.TookWithin.Std()
+	if a.ManualHint != "" {
+		hint, err := template.New("manual_hint").Parse(a.ManualHint)
+		if err != nil {
+			return out, fmt.Errorf("actions.%s.manual_hint: %w", name, err)
+		}
+		out.Spec.ManualHint = a.ManualHint
+		out.Action = hinted{Action: out.Action, hint: hint}
+	}
+	return out, nil
+}
+
+// levels are an action's levels in the pools it is meant for: those where a
+// detector proposes it or a table of its own names them, and every pool when
+// nothing does.
+func levels(c *config.Config, name remedy.ActionName) map[remedy.PoolName]remedy.Level {
+	a, out := c.Actions[name], map[remedy.PoolName]remedy.Level{}
+	for _, pool := range sortedKeys(c.Pools) {
+		_, policy := a.PoolPolicy[pool]
+		_, backend := a.PoolBackend[pool]
+		if policy || backend || slices.Contains(c.ActionsOf(pool), name) {
+			out[pool] = c.Level(name, pool)
+		}
+	}
+	if len(out) == 0 {
+		for _, pool := range sortedKeys(c.Pools) {
+			out[pool] = c.Level(name, pool)
+		}
+	}
+	return out
+}
+
+// freezeFile looks for the file that freezes warden. Only "no such file" is a
+// no: what can't be read may be there.
+func freezeFile(path string) func() (bool, error) {
+	if path == "" {
+		return nil
+	}
+	return func() (bool, error) {
+		_, err := os.Lstat(path)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, fs.ErrNotExist):
+			return false, nil
+		}
+		return false, fmt.Errorf("the freeze file can't be looked for: %w: let warden read its directory", err)
+	}
+}
+
+func sortedKeys[K ~string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+var _ actions.Action = hinted{}

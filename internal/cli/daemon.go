@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"warden/detectors"
+	"warden/internal/chat"
+	"warden/internal/clock"
+	"warden/internal/cluster"
+	"warden/internal/config"
+	"warden/internal/engine"
+	"warden/internal/ledger"
+	"warden/internal/source"
+	"warden/internal/web"
+)
+
+// daemonOptions is what a daemon is made of. The agent passes the machine's
+// own; the demo passes a scaled clock and a directory of its own, and runs the
+// same code otherwise.
+type daemonOptions struct {
+	ConfigFile string
+	Storage    string
+	NodeName   string
+	Clock      clock.Clock
+	Announcer  chat.Announcer
+	Logger     *zap.Logger
+	Registry   *prometheus.Registry
+	Env        config.Env
+	Build      web.Build
+	// Socket is the unix socket's path, Listen the loopback address of the
+	// read-only listener (empty for none), and Lifecycle allows reloads on it.
+	Socket, Listen string
+	Lifecycle      bool
+	// Exit ends the process when raft can't go on; os.Exit when nil.
+	Exit func(code int)
+}
+
+// daemon is one running node: the ledger, raft, and the engine on top.
+type daemon struct {
+	daemonOptions
+	build  builder
+	ledger *ledger.Ledger
+	node   *cluster.Node
+	engine *engine.Engine
+	server *web.Server
+
+	mu     sync.Mutex // serialises reloads
+	file   *config.Config
+	reload web.ReloadState
+}
+
+// openDaemon loads the config, opens the data directory and the listeners and
+// makes the engine. Nothing runs yet. On an error nothing is left open.
+func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
+	d := &daemon{daemonOptions: o, ledger: ledger.New()}
+	metrics, err := source.NewMetrics(o.Registry)
+	if err != nil {
+		return nil, err
+	}
+	d.build = builder{clock: o.Clock, env: o.Env, metrics: metrics}
+	file, cfg, err := d.load()
+	if err != nil {
+		return nil, err
+	}
+	d.file = file
+	d.reload = web.ReloadState{OK: true, At: o.Clock.Now()}
+	d.node, err = cluster.Open(ctx, cluster.Options{
+		Dir: o.Storage, NodeName: o.NodeName, Machine: d.ledger, Logger: o.Logger, Registerer: o.Registry, Exit: o.Exit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.engine = engine.New(engine.Options{
+		Log: raftLog{d.node}, Ledger: d.ledger, Clock: o.Clock, Announcer: o.Announcer, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
+	}, cfg)
+	d.server, err = web.Open(ctx, web.Options{
+		Socket: o.Socket, Listen: o.Listen, Lifecycle: o.Lifecycle, Engine: d.engine, Ledger: d.ledger, Node: d.webNode(),
+		Build: o.Build, Clock: o.Clock, Logger: o.Logger.Named("web"), Registry: o.Registry,
+	})
+	if err != nil {
+		return nil, errors.Join(err, d.node.Shutdown(ctx))
+	}
+	return d, nil
+}
+
+// webNode is the node as the HTTP surface shows it.
+func (d *daemon) webNode() web.Node {
+	return web.Node{
+		ID:      d.node.ID(),
+		Cluster: func() string { return d.File().Cluster.Name },
+		Raft: func() (web.RaftStatus, error) {
+			s, err := d.node.Status()
+			return web.RaftStatus{
+				Leader: s.Leader, LeaderID: s.LeaderID, Term: s.Term, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
+				Voters: s.Voters, SnapshotIndex: s.LastSnapshotIndex, SnapshotAt: s.LastSnapshotAt,
+			}, err
+		},
+		// Open loaded the config and replayed the log before anything listened.
+		Ready:  func() error { return nil },
+		Reload: d.Reload,
+		Reloaded: func() web.ReloadState {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return d.reload
+		},
+	}
+}
+
+// Address is where the read-only listener listens; empty without one.
+func (d *daemon) Address() string { return d.server.Address() }
+
+// Run serves and leads until ctx ends, then stops in order: nothing new
+// starts, the running effect ends and is committed, the listeners close, raft
+// shuts down.
+func (d *daemon) Run(ctx context.Context) error {
+	leading, stopLeading := context.WithCancelCause(context.WithoutCancel(ctx))
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	failed := make(chan error, 2)
+	var group sync.WaitGroup
+	group.Go(func() { failed <- d.server.Serve(serving) })
+	led := make(chan struct{})
+	group.Go(func() {
+		defer close(led)
+		failed <- d.lead(leading)
+	})
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	d.Logger.Info("stopping: nothing new starts")
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if drained := d.engine.Drain(last); drained != nil {
+		d.Logger.Error("an effect is still running; the next start looks after it", zap.Error(drained))
+	}
+	stopLeading(errStopping)
+	select {
+	case <-led:
+	case <-last.Done():
+	}
+	stopServing()
+	closed := d.node.Shutdown(last)
+	group.Wait()
+	return errors.Join(err, closed)
+}
+
+// errStopping is why a tenure ends when the process was told to stop.
+var errStopping = errors.New("warden is stopping")
+
+// load reads, checks and builds the config file. Warnings are logged.
+func (d *daemon) load() (*config.Config, *engine.Config, error) {
+	file, report, err := config.Load(d.ConfigFile, config.Options{IsSelector: detectors.IsSelector})
+	if err != nil && !errors.Is(err, config.ErrInvalid) {
+		return nil, nil, err
+	}
+	if file != nil {
+		report = append(report, config.CheckFiles(file, d.Env)...)
+	}
+	for _, p := range report {
+		d.Logger.Warn("config", zap.String("problem", p.String()))
+	}
+	if err := report.Err(); err != nil {
+		return nil, nil, fmt.Errorf("%w; `warden config check %s` shows all there is to say", err, d.ConfigFile)
+	}
+	cfg, err := d.build.build(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", d.ConfigFile, err)
+	}
+	return file, cfg, nil
+}
+
+// lead runs the engine whenever this node leads, until ctx ends. It returns
+// after the running executions have ended.
+func (d *daemon) lead(ctx context.Context) error {
+	return d.node.Lead(ctx, func(ctx context.Context, _ uint64) error {
+		if err := found(ctx, raftLog{d.node}, d.ledger, d.Clock.Now()); err != nil {
+			return err
+		}
+		return d.engine.Run(ctx)
+	})
+}
+
+// Reload puts the config file in force: all of it, or, when anything is wrong
+// with it, none of it.
+func (d *daemon) Reload(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	file, cfg, err := d.load()
+	if err != nil {
+		d.reload.OK = false
+		d.Logger.Error("the config was not reloaded, and the old one stays in force", zap.Error(err))
+		return err
+	}
+	changes := config.Diff(d.file, file)
+	d.file = file
+	d.reload = web.ReloadState{OK: true, At: d.Clock.Now()}
+	if err := d.engine.Reconfigure(ctx, cfg); err != nil {
+		// The new config is in force on this node all the same; its stricter
+		// side holds at once, and what it allows waits for the commit.
+		d.Logger.Warn("the reloaded config is not reported yet", zap.Error(err))
+	}
+	d.Logger.Info("config reloaded", zap.String("hash", file.Hash()), zap.Strings("changes", changes))
+	return nil
+}
+
+// File returns the config file in force.
+func (d *daemon) File() *config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.file
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"warden/internal/cluster"
+	"warden/internal/engine"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// raftLog is the engine's log on the cluster's raft.
+type raftLog struct{ node *cluster.Node }
+
+// Commit proposes an entry and waits until it is applied here.
+func (l raftLog) Commit(ctx context.Context, e ledger.Entry) (ledger.Applied, error) {
+	data, err := e.Encode()
+	if err != nil {
+		return ledger.Applied{}, err
+	}
+	r, err := l.node.Propose(ctx, data)
+	switch {
+	case errors.Is(err, cluster.ErrNotLeader), errors.Is(err, cluster.ErrClosed), errors.Is(err, cluster.ErrTooBig):
+		return ledger.Applied{}, fmt.Errorf("%w: %w", engine.ErrNotCommitted, err)
+	case err != nil:
+		return ledger.Applied{}, err
+	}
+	applied, ok := r.Value.(ledger.Applied)
+	if !ok {
+		return ledger.Applied{}, fmt.Errorf("the ledger answered with %T: this is a bug, please report it", r.Value)
+	}
+	return applied, nil
+}
+
+// Verify confirms leadership and waits until everything committed is applied.
+func (l raftLog) Verify(ctx context.Context) error { return l.node.Verify(ctx) }
+
+// found names a new cluster: an empty ledger gets a minted id and its voters.
+func found(ctx context.Context, l raftLog, led *ledger.Ledger, now time.Time) error {
+	if led.Status().ClusterID != "" {
+		return nil
+	}
+	id := make([]byte, 8)
+	if _, err := rand.Read(id); err != nil {
+		return fmt.Errorf("mint a cluster id: %w", err)
+	}
+	e, err := ledger.NewEntry(now, remedy.Warden(), l.node.ID(), &ledger.ClusterInit{
+		ClusterID: hex.EncodeToString(id), Voters: []remedy.NodeID{l.node.ID()},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := l.Commit(ctx, e); err != nil {
+		return fmt.Errorf("name the cluster: %w", err)
+	}
+	return nil
+}

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"math"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -11,6 +14,13 @@ import (
 	"warden/policy"
 )
 
+// subject is one finding that may be worth deciding about, with its open case.
+type subject struct {
+	j *judgement
+	f *remedy.Finding
+	c *ledger.Case // nil when there is none
+}
+
 // decide decides every bad host's case afresh, against the preview: the ledger
 // as the round's facts will leave it. It returns what changed.
 func (e *Engine) decide(ctx context.Context, r *round, preview *ledger.Ledger) []ledger.Body {
@@ -19,31 +29,99 @@ func (e *Engine) decide(ctx context.Context, r *round, preview *ledger.Ledger) [
 		p := r.pools[name]
 		open := preview.Pool(name, r.now).Open
 		room := maxOpenCases - len(open)
-		for i := range p.judgements {
-			j := &p.judgements[i]
-			cases := casesOf(open, j.detector.Spec().Proposes)
-			for k := range j.Findings {
-				f := &j.Findings[k]
-				c := cases[f.Host]
-				if !worthDeciding(f, c, j.Detector) || (c == nil && room <= 0) {
-					continue
-				}
-				b := e.decideHost(ctx, r, j, f, c, preview)
-				if b == nil {
-					continue
-				}
-				if c == nil {
-					room--
-				}
-				bodies = append(bodies, b)
-				if b.Count && b.Shadow {
-					// What this case takes of the shadow budget, the next one sees.
-					preview = preview.Preview(r.now, remedy.Warden(), b)
-				}
+		for _, s := range e.subjects(r, p, open) {
+			if s.c == nil && room <= 0 {
+				continue
+			}
+			b := e.decideHost(ctx, r, s, preview)
+			if b == nil {
+				continue
+			}
+			if s.c == nil {
+				room--
+			}
+			bodies = append(bodies, b)
+			if b.Count && b.Shadow {
+				// What this case takes of the shadow budget, the next one sees.
+				preview = preview.Preview(r.now, remedy.Warden(), b)
 			}
 		}
 	}
 	return bodies
+}
+
+// subjects lists what is to be decided about, in the order in which startReady
+// would start it.
+func (e *Engine) subjects(r *round, p *poolRound, open []*ledger.Case) []subject {
+	var out []subject
+	for i := range p.judgements {
+		j := &p.judgements[i]
+		cases := casesOf(open, j.detector.Spec().Proposes)
+		for k := range j.Findings {
+			f := &j.Findings[k]
+			if c := cases[f.Host]; worthDeciding(f, c, j.Detector) {
+				out = append(out, subject{j: j, f: f, c: c})
+			}
+		}
+	}
+	if len(out) < 2 {
+		return out
+	}
+	acted, both := e.turns(p.name, false), e.turns(p.name, true)
+	turnOf := func(s subject) turn {
+		t := turn{action: s.j.detector.Spec().Proposes, host: s.f.Host, open: math.MaxUint64}
+		if s.c != nil {
+			t.open = s.c.ID
+		}
+		t.last = acted[t.key()]
+		if e.shadowed(r.cfg, t.action, p.name) {
+			t.last = both[t.key()]
+		}
+		return t
+	}
+	slices.SortStableFunc(out, func(a, b subject) int { return turnOf(a).compare(turnOf(b)) })
+	return out
+}
+
+// turn says when a host's turn is, where not all may be acted on at once: hosts
+// that were not acted on before come first, the oldest case of them foremost;
+// then those whose last action is longest ago. It must be the same for real
+// actions and for shadow ones, whose cases stay open where real ones are
+// closed by an undo and opened anew: so once there was an action, the age of
+// the case says nothing.
+type turn struct {
+	action remedy.ActionName
+	host   remedy.HostName
+	last   time.Time
+	open   remedy.CaseID
+}
+
+type turnKey struct {
+	action remedy.ActionName
+	host   remedy.HostName
+}
+
+func (t turn) key() turnKey { return turnKey{t.action, t.host} }
+
+func (t turn) compare(o turn) int {
+	if c := t.last.Compare(o.last); c != 0 {
+		return c
+	}
+	if t.last.IsZero() && t.open != o.open {
+		return cmp.Compare(t.open, o.open)
+	}
+	return cmp.Compare(t.host, o.host)
+}
+
+// turns finds when each action last started on each host of a pool.
+func (e *Engine) turns(pool remedy.PoolName, shadow bool) map[turnKey]time.Time {
+	out := map[turnKey]time.Time{}
+	for _, s := range e.Ledger.Starts(pool) {
+		if shadow || !s.Shadow {
+			out[turnKey{s.Action, s.Host}] = s.At // they come by time
+		}
+	}
+	return out
 }
 
 // casesOf finds the open cases of one action by host.
@@ -72,66 +150,94 @@ func worthDeciding(f *remedy.Finding, c *ledger.Case, d remedy.DetectorName) boo
 	return false
 }
 
+// decidable reports whether the case is one that is decided afresh every round.
+func decidable(c *ledger.Case) bool {
+	return (c.Stage == remedy.StageDetected || c.Stage == remedy.StageProposed) && c.Manual == nil
+}
+
 // decideHost returns what is to be committed about one host, or nil when
 // nothing changed.
-func (e *Engine) decideHost(ctx context.Context, r *round, j *judgement, f *remedy.Finding, c *ledger.Case, l *ledger.Ledger) *ledger.CaseJudge {
-	spec := j.detector.Spec()
+func (e *Engine) decideHost(ctx context.Context, r *round, s subject, l *ledger.Ledger) *ledger.CaseJudge {
+	j, f, c, spec := s.j, s.f, s.c, s.j.detector.Spec()
 	judged := &ledger.CaseJudge{
 		Pool: j.Pool, Host: f.Host, Action: spec.Proposes, Detector: spec.Name, Digest: spec.Digest, Finding: *f,
 	}
 	if f.Verdict == remedy.VerdictUnknown {
 		return judged // remembered, so that unknown_close can count from here
 	}
+	undecided := judged
+	if c == nil || (c.Latest != nil && c.Latest.Verdict == f.Verdict) {
+		undecided = nil // not even the verdict is new
+	}
 	q := ledger.FactsQuery{
 		Pool: j.Pool, Host: f.Host, Action: spec.Proposes, Detector: spec.Name,
 		Now: r.now, CommonModeWindow: spec.CommonModeWindow,
 	}
-	if c == nil {
-		if quiet := l.Facts(q).Quiet; quiet != nil && r.now.Before(quiet.Until) {
-			return nil // denied, expired or undone: not asked again yet
+	action := r.cfg.Actions[q.Action]
+	effective := min(l.Level(q.Action, q.Pool), r.cfg.level(q.Action, q.Pool))
+	q.Shadow = effective < remedy.LevelConfirm
+	facts := l.Facts(q)
+	if c == nil && facts.Quiet != nil && r.now.Before(facts.Quiet.Until) {
+		return nil // denied, expired or undone: not asked again yet
+	}
+	d := due{
+		count: c == nil || c.CountedAt.IsZero() || r.now.Sub(c.CountedAt) >= max(action.Cooldown, facts.Cooldown),
+		tell:  facts.LastTold.IsZero() || r.now.Sub(facts.LastTold) >= action.ComplainEvery,
+	}
+	if q.Shadow {
+		counted := c != nil && !c.CountedAt.IsZero()
+		held := heldOut(facts, q.Host)
+		d.count = d.count && !held // as long as its slot lasts, a real one would be out
+		if counted && !d.count {
+			if !d.tells(effective) && c.CountedLevel == effective && c.Decision != nil && c.Decision.Level == effective {
+				return undecided // counted, and nothing changes until the cooldown has passed
+			}
+			q.ExceptCase = c.ID // its own shadow START is not in its way
+			facts = l.Facts(q)
+			held = heldOut(facts, q.Host)
+		}
+		if held {
+			return undecided // another case holds it out: to this one it is gone
 		}
 	}
-	if !e.decideCase(ctx, r, j, c, l, q, judged) {
-		return nil
+	if !e.decideCase(ctx, r, s, facts, q, d, judged) {
+		return undecided
 	}
 	return judged
 }
 
-// decidable reports whether the case is one that is decided afresh every round.
-func decidable(c *ledger.Case) bool {
-	return (c.Stage == remedy.StageDetected || c.Stage == remedy.StageProposed) && c.Manual == nil
+// heldOut reports whether a shadow execution holds the host out.
+func heldOut(f ledger.Facts, h remedy.HostName) bool {
+	_, held := slices.BinarySearch(f.ShadowOut, h)
+	return held
 }
 
-// decideCase fills in the decision on a bad host. It reports whether anything
-// is worth committing.
-func (e *Engine) decideCase(ctx context.Context, r *round, j *judgement, c *ledger.Case, l *ledger.Ledger, q ledger.FactsQuery, b *ledger.CaseJudge) bool {
-	action := r.cfg.Actions[q.Action]
-	effective := min(l.Level(q.Action, q.Pool), r.cfg.level(q.Action, q.Pool))
-	q.Shadow = effective < remedy.LevelConfirm
-	counted := c != nil && !c.CountedAt.IsZero()
-	recount := !counted || r.now.Sub(c.CountedAt) >= action.Cooldown
-	if q.Shadow && counted && !recount {
-		if c.CountedLevel == effective && c.Decision != nil && c.Decision.Level == effective {
-			return false // counted, and nothing changes until the cooldown has passed
-		}
-		q.ExceptCase = c.ID // its own shadow START is not in its way
-	}
-	w := e.world(r.cfg, j, l.Facts(q), q, r.now)
+// due says what a case's time has come for.
+type due struct{ count, tell bool }
+
+// tells reports whether a complaint is due at the level.
+func (d due) tells(l remedy.Level) bool { return d.tell && l == remedy.LevelNotify }
+
+// decideCase fills in the decision on a bad host. It reports whether it is
+// worth committing.
+func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledger.Facts, q ledger.FactsQuery, now due, b *ledger.CaseJudge) bool {
+	action, c := r.cfg.Actions[q.Action], s.c
+	w := e.world(r.cfg, s.j, facts, q, r.now)
 	d := policy.Decide(policy.Proposal{
 		Kind: remedy.KindAct, Pool: q.Pool, Host: q.Host, Action: q.Action, Detector: q.Detector, TakesOut: action.Spec.TakesOut,
 	}, w)
 	b.Decision, b.Shadow, b.ShadowOut, b.TakesOut = &d, q.Shadow, r.cfg.ShadowOut, action.Spec.TakesOut
 	if d.Allowed() {
-		b.Count = recount && (d.WouldAct || d.WouldAsk)
-		told := l.Facts(q).LastTold
-		b.Tell = d.Level == remedy.LevelNotify && (told.IsZero() || r.now.Sub(told) >= action.ComplainEvery)
 		b.Plan = e.plan(ctx, action, q.Pool, q.Host)
-		if d.Level == remedy.LevelConfirm && b.Plan != nil {
+		// Without a plan nothing would have been done, nor anybody asked.
+		b.Count = now.count && b.Plan != nil && (d.WouldAct || d.WouldAsk)
+		b.Tell = now.tells(d.Level)
+		if d.Level == remedy.LevelConfirm && b.Plan != nil && len(action.Approvers) > 0 {
 			b.Ask = &ledger.Ask{PlanHash: b.Plan.Hash(), Approvers: action.Approvers, ExpiresAt: r.now.Add(action.ExpiresAfter)}
 		}
 	}
-	return c == nil || (d.Allowed() && c.Stage == remedy.StageDetected) || b.Count || b.Tell || b.Ask != nil || !sameDecision(c.Decision, &d) ||
-		c.Latest == nil || c.Latest.Verdict != b.Finding.Verdict
+	return c == nil || (d.Allowed() && c.Stage == remedy.StageDetected) || b.Count || b.Tell || b.Ask != nil ||
+		!sameDecision(c.Decision, &d) || (b.Plan != nil && b.Plan.Hash() != c.PlanHash)
 }
 
 // sameDecision compares what matters: effects and levels, not words, for those
@@ -181,7 +287,7 @@ func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.Facts
 		WarmedUp:   remedy.Known(e.warm.Load() || (f.Case != nil && f.Case.Ask != nil)),
 		// The ledger's committed out-set is what the load balancer said; an
 		// assumed pool has nobody to say it.
-		InServiceKnown: inServiceKnown(cfg, q.Pool, j),
+		InServiceKnown: inServiceKnown(cfg, q, j),
 		Clock: remedy.Known(policy.Clock{
 			Step: time.Duration(e.step.Load()), Max: cfg.MaxClockOffset, Answered: 1, Voters: max(1, len(e.Ledger.Status().Voters)),
 		}),
@@ -207,13 +313,19 @@ func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.Facts
 }
 
 // inServiceKnown is whether the load balancer says who is in service. It is
-// unknown while a backend can't be asked.
-func inServiceKnown(cfg *Config, pool remedy.PoolName, j *judgement) remedy.Fact[bool] {
-	switch {
-	case cfg.Pools[pool].AssumeInService || len(cfg.observers(pool)) == 0:
+// unknown while a backend can't be asked, or doesn't know the host.
+func inServiceKnown(cfg *Config, q ledger.FactsQuery, j *judgement) remedy.Fact[bool] {
+	if cfg.Pools[q.Pool].AssumeInService || len(cfg.observers(q.Pool)) == 0 {
 		return remedy.Known(false)
-	case j != nil && !j.observed:
+	}
+	if j == nil {
+		return remedy.Known(true)
+	}
+	if !j.observed {
 		return remedy.Unknown[bool]("the load balancer can't be asked")
+	}
+	if i, ok := j.byHost[q.Host]; ok && j.view.Hosts[i].State == remedy.ServiceUnknown {
+		return remedy.Unknown[bool]("the load balancer doesn't know this host")
 	}
 	return remedy.Known(true)
 }
@@ -228,10 +340,7 @@ func (e *Engine) evidence(w *policy.World, cfg *Config, j *judgement, f ledger.F
 		return
 	}
 	spec := j.detector.Spec()
-	s := j.real
-	if q.Shadow {
-		s = j.shadow
-	}
+	s := j.sumsFor(f, q.Shadow)
 	if fresh, ok := j.SourceFresh.Get(); ok {
 		age, _ := j.SourceAge.Get()
 		src := policy.Source{Fresh: fresh, Age: age, MaxStaleness: cfg.Sources[spec.Source].MaxStaleness}
@@ -245,7 +354,7 @@ func (e *Engine) evidence(w *policy.World, cfg *Config, j *judgement, f ledger.F
 	w.Coverage = remedy.Known(policy.Coverage{InService: s.inService, Uncovered: s.uncovered, Min: spec.MinCoverage})
 	if fresh, ok := j.SourceFresh.Get(); ok && fresh && f.SizeKnown {
 		w.CommonMode = remedy.Known(policy.CommonMode{
-			Bad: badUnion(j, f, q.Shadow), N: f.N, MaxFraction: spec.MaxBadFraction,
+			Bad: badUnion(s, f), N: f.N, MaxFraction: spec.MaxBadFraction,
 			Storm: f.Storm.On, EndedAt: f.Storm.EndedAt, Latched: f.Storm.Latched, Cooldown: spec.StormCooldown,
 		})
 	}

@@ -34,6 +34,8 @@ type round struct {
 	// complete says that every detector judged with an answer to each query.
 	complete bool
 	reloaded bool // the config was reloaded since the round before
+	// blind are the sources that could not be believed; set by propose.
+	blind map[remedy.SourceName]bool
 }
 
 // poolRound is one pool's share of a round.
@@ -64,6 +66,35 @@ type judgement struct {
 	// real and shadow are what the guardrails count, without and with the
 	// hosts that shadow executions hold out.
 	real, shadow sums
+}
+
+// sumsFor is what the guardrails count for a decision. On the shadow budget the
+// hosts that shadow executions began to hold out since the round looked are
+// left out as well, as they would be if the actions had been real.
+func (j *judgement) sumsFor(f ledger.Facts, shadow bool) sums {
+	if !shadow {
+		return j.real
+	}
+	s := j.shadow
+	for _, h := range f.ShadowOut {
+		i, ok := j.byHost[h]
+		if ok && !j.view.Hosts[i].ShadowOut {
+			s.remove(j.view.Hosts[i], j.Findings[i])
+		}
+	}
+	return s
+}
+
+// othersBad counts the hosts but one that are past the threshold now.
+func (j *judgement) othersBad(but remedy.HostName) int {
+	if j == nil {
+		return 0
+	}
+	n := len(j.real.badNow)
+	if _, ok := slices.BinarySearch(j.real.badNow, but); ok {
+		n--
+	}
+	return n
 }
 
 // sums is what the guardrails count over one pool's findings.
@@ -151,6 +182,19 @@ func (s *sums) add(h remedy.HostView, f remedy.Finding) {
 	}
 }
 
+// remove undoes add, on a copy.
+func (s *sums) remove(h remedy.HostView, f remedy.Finding) {
+	if h.State == remedy.ServiceIn {
+		s.inService--
+		if !f.Covered() {
+			s.uncovered--
+		}
+	}
+	if i, ok := slices.BinarySearch(s.badNow, f.Host); ok {
+		s.badNow = slices.Delete(slices.Clone(s.badNow), i, i+1)
+	}
+}
+
 // judgedAt is the instant a round judges: one step behind the clock, aligned
 // to the interval, so that what is asked for has arrived.
 func judgedAt(now time.Time, interval time.Duration) time.Time {
@@ -212,6 +256,12 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 	}
 	p.seen = len(names) > 0 && len(p.observed) == len(names)
 	assume := cfg.Pools[p.name].AssumeInService
+	var out []ledger.OutFact
+	if assume && !p.seen {
+		// What is known to be out isn't assumed to be in while a backend can't
+		// be asked.
+		out = e.Ledger.Pool(p.name, e.Clock.Now()).Out
+	}
 	for _, h := range p.hosts {
 		state := remedy.ServiceUnknown
 		for _, name := range names {
@@ -225,7 +275,7 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 				p.admin[h.Name] = o.Admin
 			}
 		}
-		if state == remedy.ServiceUnknown && assume {
+		if state == remedy.ServiceUnknown && assume && !outOf(out, h.Name) {
 			state = remedy.ServiceIn
 		}
 		p.states[h.Name] = state

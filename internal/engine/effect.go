@@ -33,13 +33,14 @@ func (e *Engine) effect(ctx context.Context, x *execution) *ledger.ExecFinish {
 	if err != nil {
 		b.Note = err.Error()
 	}
-	e.readBack(ctx, x, b, err)
+	e.readBack(ctx, x, b, err, bounded.Err() != nil)
 	return b
 }
 
 // readBack observes until the host is as wanted or the time is up, and says
-// how the execution ended.
-func (e *Engine) readBack(ctx context.Context, x *execution, b *ledger.ExecFinish, effectErr error) {
+// how the execution ended. An effect that was cut off may still come, unless
+// the backend proves that it has not touched the host.
+func (e *Engine) readBack(ctx context.Context, x *execution, b *ledger.ExecFinish, effectErr error, cutOff bool) {
 	for {
 		o, err := e.observeHost(ctx, x)
 		there := remedy.Fact[bool]{}
@@ -55,7 +56,7 @@ func (e *Engine) readBack(ctx context.Context, x *execution, b *ledger.ExecFinis
 			b.Outcome = remedy.OutcomeFailed // refused before anything was touched
 			return
 		case x.runBy.Expired():
-			b.Outcome, b.Note = lateOutcome(known, b.Note, err)
+			b.Outcome, b.Note = lateOutcome(known && (!cutOff || neverTook(o, x.c.Execution())), b.Note, err)
 			return
 		}
 		if clock.Sleep(ctx, e.Clock, min(readBackEvery, x.runBy.Left())) != nil {
@@ -74,8 +75,8 @@ func lateOutcome(known bool, note string, err error) (remedy.Outcome, string) {
 		}
 		return remedy.OutcomeFailed, note
 	}
-	if note == "" && err != nil {
-		note = err.Error()
+	if err != nil {
+		note = err.Error() // what can't be seen now says more than what the effect reported
 	}
 	return remedy.OutcomeUnknown, "nobody knows whether it happened: " + note
 }

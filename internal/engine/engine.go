@@ -83,8 +83,12 @@ type tenure struct {
 	running map[remedy.CaseID]remedy.Token
 	seen    map[remedy.CaseID]sighting
 	blind   map[remedy.SourceName]bool
-	told    uint64 // the newest notice that was announced
-	again   uint64 // notices up to here may have been told by an earlier tenure
+	// leads is nil as long as this tenure lasts; there is none before the
+	// first round. It is not the context of whoever asks for something: a
+	// person who hangs up doesn't end a tenure.
+	leads func() error
+	told  uint64 // the newest notice that was announced
+	again uint64 // notices up to here may have been told by an earlier tenure
 }
 
 // sighting is when an execution without a runner was first seen.
@@ -122,6 +126,11 @@ func (e *Engine) reset() {
 	for _, n := range e.Ledger.Pending() {
 		e.again = max(e.again, n.Seq)
 	}
+	for _, r := range e.Ledger.Status().Reports {
+		if r.Node == e.Node && r.ConfigHash != e.Config().Hash {
+			e.reloaded.Store(true) // edited while this node didn't run, or didn't lead
+		}
+	}
 }
 
 // verifyEvery is how often what was just done is looked at again, between
@@ -133,8 +142,9 @@ const verifyEvery = 2 * time.Second
 func (e *Engine) Run(ctx context.Context) error {
 	e.mu.Lock()
 	e.reset()
+	e.leads = ctx.Err
 	e.mu.Unlock()
-	defer e.work.Wait()
+	defer e.idle()
 	e.Logger.Info("tenure began")
 	for ctx.Err() == nil {
 		e.Round(ctx)
@@ -173,7 +183,7 @@ func (e *Engine) rest(ctx context.Context) {
 func (e *Engine) attend(ctx context.Context) {
 	e.locked(func() {
 		cfg := e.Config()
-		e.verify(ctx, cfg)
+		e.verify(ctx, cfg, false)
 		e.startReady(ctx, cfg)
 		e.announce(ctx)
 	})
@@ -220,7 +230,7 @@ func (e *Engine) Drain(ctx context.Context) error {
 	e.admit.Store(false)
 	idle := make(chan struct{})
 	go func() {
-		e.work.Wait()
+		e.idle()
 		close(idle)
 	}()
 	select {
@@ -231,39 +241,58 @@ func (e *Engine) Drain(ctx context.Context) error {
 	}
 }
 
+// idle waits for the running executions. The lock is taken once so that a
+// start that is under way has been counted, or refused.
+func (e *Engine) idle() {
+	e.mu.Lock()
+	e.mu.Unlock() //nolint:staticcheck // an empty section on purpose: see above
+	e.work.Wait()
+}
+
 // Round does one round, in the order the flow has: detect, propose, decide,
 // record, execute, verify, tell.
 func (e *Engine) Round(ctx context.Context) {
 	cfg := e.Config()
 	e.readClock()
 	r := e.detect(ctx, cfg)
-	e.locked(func() { e.conclude(ctx, cfg, r) })
+	e.locked(func() {
+		e.leads = ctx.Err
+		if !e.conclude(ctx, cfg, r) && r.reloaded {
+			e.reloaded.Store(true) // the next round has to know of it still
+		}
+	})
 }
 
 // conclude is the second half of a round, from what was seen to what is done.
-func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) {
+// It reports whether the round was recorded.
+func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 	if cfg != e.Config() || ctx.Err() != nil {
-		return // reloaded or deposed meanwhile: the next round sees it afresh
+		return false // reloaded or deposed meanwhile: the next round sees it afresh
 	}
 	if err := e.report(ctx, cfg); err != nil {
 		e.Logger.Warn("the round is dropped: the config can't be reported", zap.Error(err))
-		return
+		return false
 	}
-	bodies := e.propose(r)
-	preview := e.Ledger.Preview(r.now, remedy.Warden(), bodies...)
-	bodies = append(bodies, e.decide(ctx, r, preview)...)
+	facts, ends := e.propose(r)
+	preview := e.Ledger
+	if len(facts) > 0 {
+		preview = e.Ledger.Preview(r.now, remedy.Warden(), facts...)
+	}
+	bodies := slices.Concat(facts, e.decide(ctx, r, preview), ends)
 	if err := e.commit(ctx, remedy.Warden(), bodies...); err != nil {
 		e.Logger.Warn("the round was not recorded, and nothing follows from it", zap.Error(err))
-		return
+		return false
 	}
+	e.blind = r.blind
 	e.publish(r)
 	e.rounds++
 	if r.complete {
 		e.warm.Store(true)
 	}
-	e.verify(ctx, cfg)
+	e.verify(ctx, cfg, true)
 	e.startReady(ctx, cfg)
 	e.announce(ctx)
+	return true
 }
 
 // readClock compares wall and monotonic time since the round before.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"warden/internal/inventory"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
@@ -222,6 +223,9 @@ func (e *Engine) PreviewRun(ctx context.Context, q RunRequest) (Preview, error) 
 	if q.Target.Host == "" {
 		return Preview{}, refusal(RefusedNotFound, "name a host: an action is run on one host at a time")
 	}
+	if err := e.listed(q.Target); err != nil {
+		return Preview{}, err
+	}
 	bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
 	defer cancel()
 	plan, err := a.Plan(bounded, q.Target.Pool, q.Target.Host)
@@ -232,8 +236,21 @@ func (e *Engine) PreviewRun(ctx context.Context, q RunRequest) (Preview, error) 
 		c:    &ledger.Case{Pool: q.Target.Pool, Host: q.Target.Host, Action: q.Action},
 		kind: remedy.KindManual, acked: q.Acknowledged,
 	}
-	d, _, _ := e.decideNow(cfg, o, 0)
+	d, _ := e.decideOn(cfg, o, e.newestJudgement(cfg, o), 0)
 	return Preview{Plan: plan, Decision: d}, nil
+}
+
+// listed reports whether the newest round's inventory has the host: what only
+// the backend knows is none of warden's.
+func (e *Engine) listed(t Target) error {
+	p := e.view.Load().round.pool(t.Pool)
+	switch {
+	case e.View().At.IsZero():
+		return refusal(RefusedTransient, "no round has run yet, so no host is known: try again in a moment")
+	case p == nil || !slices.ContainsFunc(p.hosts, func(h inventory.Host) bool { return h.Name == t.Host }):
+		return refusal(RefusedNotFound, "the inventory of pool %s has no host %q: see `warden hosts`", t.Pool, t.Host)
+	}
+	return nil
 }
 
 // RunByHand runs an action for a person: under the same guardrails, and recorded like any
@@ -255,6 +272,8 @@ func (e *Engine) RunByHand(ctx context.Context, by remedy.Actor, q RunRequest) (
 		return 0, refusal(ledger.RefusedApproval, "the plan is %s now and not %s: look at it again with --plan", p.Plan.Hash(), q.PlanHash)
 	}
 	var id remedy.CaseID
+	// Once it is begun, nobody's hanging up leaves a START without a runner.
+	ctx = context.WithoutCancel(ctx)
 	e.locked(func() {
 		var r ledger.Result
 		r, err = e.ask(ctx, by, &ledger.ManualOpen{
@@ -296,8 +315,10 @@ func (e *Engine) PreviewUndo(id remedy.CaseID) (Preview, error) {
 			Summary: fmt.Sprintf("put %s back in %s", c.Host, c.Pool),
 		}
 	}
-	p.Decision, _, _ = e.decideNow(cfg, startOrder{c: c, kind: remedy.KindUndo}, 0)
-	if j := e.newestJudgement(cfg, startOrder{c: c}); j == nil {
+	o := startOrder{c: c, kind: remedy.KindUndo}
+	j := e.newestJudgement(cfg, o)
+	p.Decision, _ = e.decideOn(cfg, o, j, 0)
+	if j == nil {
 		p.Warnings = append(p.Warnings, "nothing says whether "+string(c.Host)+" is well: look before you put it back")
 	} else if c.Latest != nil && c.Latest.Verdict == remedy.VerdictBad {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s was bad when it was last judged, at %s, and a host that is out isn't judged: undoing may return a bad host to service", c.Host, c.Latest.At.Format(time.RFC3339)))
@@ -319,6 +340,7 @@ func (e *Engine) Undo(ctx context.Context, by remedy.Actor, id remedy.CaseID, re
 		return err
 	}
 	var err error
+	ctx = context.WithoutCancel(ctx) // as in RunByHand
 	e.locked(func() {
 		_, err = e.start(ctx, e.Config(), startOrder{c: c, kind: remedy.KindUndo, by: by, reason: reason})
 	})

@@ -17,27 +17,31 @@ const maxOpenCases = 100
 
 // propose turns what a round saw into the facts it commits: sizes, out-sets,
 // storms, restraints that expired and cases that are over. Decisions about
-// the cases that go on follow in decide.
-func (e *Engine) propose(r *round) []ledger.Body {
-	bodies := e.expire(r)
+// the cases that go on follow in decide, on a ledger that has these facts.
+// The ends, which come last in the entry, are those that a person would have
+// to bring about after an action: a host that is good frees its shadow slot
+// for the next round, as it would if somebody put it back now.
+func (e *Engine) propose(r *round) (facts, ends []ledger.Body) {
+	facts = e.expire(r)
 	for _, name := range sorted(r.pools) {
 		p := r.pools[name]
 		status := e.Ledger.Pool(name, r.now)
 		if p.size != nil {
-			bodies = append(bodies, p.size)
+			facts = append(facts, p.size)
 		}
 		if out := outChanges(p, status); out != nil {
-			bodies = append(bodies, out)
+			facts = append(facts, out)
 		}
 		for i := range p.judgements {
 			j := &p.judgements[i]
-			bodies = append(bodies, e.storm(r, p, j)...)
-			bodies = append(bodies, e.recoveries(p, j, status)...)
+			facts = append(facts, e.storm(r, p, j)...)
+			facts = append(facts, heard(p, j, status)...)
 		}
-		bodies = append(bodies, e.closings(r, p, status)...)
+		ends = append(ends, e.shadowEnds(r, p, status)...)
+		f, l := e.closings(r, p, status)
+		facts, ends = append(facts, f...), append(ends, l...)
 	}
-	bodies = append(bodies, e.sourceNotices(r)...)
-	return bodies
+	return append(facts, e.sourceNotices(r)...), ends
 }
 
 // expire ends restraints whose time has come, and forgets old cases.
@@ -52,7 +56,7 @@ func (e *Engine) expire(r *round) []ledger.Body {
 			bodies = append(bodies, &ledger.RestraintExpire{Pool: h.Pool, Host: h.Host})
 		}
 	}
-	if r.cfg.FreezeFile != nil && s.Freeze == nil {
+	if r.cfg.FreezeFile != nil && (s.Freeze == nil || !s.Freeze.Until.IsZero()) {
 		if there, err := r.cfg.FreezeFile(); err == nil && there {
 			bodies = append(bodies, &ledger.FreezeSet{Reason: "the freeze file is there"})
 		}
@@ -120,15 +124,11 @@ func commonMode(l *ledger.Ledger, j *judgement, now time.Time, shadow bool) (bad
 	if !f.SizeKnown {
 		return 0, 0, false
 	}
-	return badUnion(j, f, shadow), policy.CommonModeLimit(f.N, spec.MaxBadFraction), true
+	return badUnion(j.sumsFor(f, shadow), f), policy.CommonModeLimit(f.N, spec.MaxBadFraction), true
 }
 
 // badUnion counts the hosts bad now or taken out within the window, each once.
-func badUnion(j *judgement, f ledger.Facts, shadow bool) int {
-	s := j.real
-	if shadow {
-		s = j.shadow
-	}
+func badUnion(s sums, f ledger.Facts) int {
 	all := slices.Concat(s.badNow, f.TakenOut)
 	slices.Sort(all)
 	return len(slices.Compact(all))
@@ -154,9 +154,8 @@ func (e *Engine) storm(r *round, p *poolRound, j *judgement) []ledger.Body {
 	return []ledger.Body{b}
 }
 
-// recoveries notes hosts that are good again: their question may be asked
-// afresh, and their shadow slot ends.
-func (e *Engine) recoveries(p *poolRound, j *judgement, status ledger.PoolStatus) []ledger.Body {
+// heard notes hosts that are good again: their question may be asked afresh.
+func heard(p *poolRound, j *judgement, status ledger.PoolStatus) []ledger.Body {
 	var bodies []ledger.Body
 	spec := j.detector.Spec()
 	for _, q := range status.Quiets {
@@ -164,27 +163,48 @@ func (e *Engine) recoveries(p *poolRound, j *judgement, status ledger.PoolStatus
 			bodies = append(bodies, &ledger.HostGood{Pool: p.name, Host: q.Host, Action: q.Action})
 		}
 	}
-	for _, h := range status.ShadowOut {
-		if f, ok := j.finding(h); ok && f.Verdict == remedy.VerdictGood {
-			bodies = append(bodies, &ledger.ShadowEnd{Pool: p.name, Host: h})
+	return bodies
+}
+
+// shadowEnds ends the shadow slots of hosts that are good again by the word of
+// the detector whose finding began them.
+func (e *Engine) shadowEnds(r *round, p *poolRound, status ledger.PoolStatus) []ledger.Body {
+	if len(status.ShadowOut) == 0 {
+		return nil
+	}
+	var bodies []ledger.Body
+	for _, s := range e.Ledger.Starts(p.name) {
+		if !s.Shadow || s.EndedSlot || !r.now.Before(s.Until) {
+			continue
+		}
+		if j := p.judgement(s.Detector); j != nil {
+			if f, ok := j.finding(s.Host); ok && f.Verdict == remedy.VerdictGood {
+				bodies = append(bodies, &ledger.ShadowEnd{Pool: p.name, Host: s.Host})
+			}
 		}
 	}
 	return bodies
 }
 
-// closings ends the open cases that are over.
-func (e *Engine) closings(r *round, p *poolRound, status ledger.PoolStatus) []ledger.Body {
-	var bodies []ledger.Body
+// closings ends the open cases that are over. Those whose host recovered come
+// last, like the other ends.
+func (e *Engine) closings(r *round, p *poolRound, status ledger.PoolStatus) (facts, ends []ledger.Body) {
 	listed := make(map[remedy.HostName]bool, len(p.hosts))
 	for _, h := range p.hosts {
 		listed[h.Name] = true
 	}
 	for _, c := range status.Open {
-		if b := e.closing(r, p, c, listed); b != nil {
-			bodies = append(bodies, b)
+		b := e.closing(r, p, c, listed)
+		if b == nil {
+			continue
+		}
+		if shut, ok := b.(*ledger.CaseClose); ok && shut.Outcome == remedy.OutcomeSelfRecovered {
+			ends = append(ends, b)
+		} else {
+			facts = append(facts, b)
 		}
 	}
-	return bodies
+	return facts, ends
 }
 
 func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case, listed map[remedy.HostName]bool) ledger.Body {
@@ -248,7 +268,8 @@ func (p *poolRound) judgement(name remedy.DetectorName) *judgement {
 // sourceNotices tells once when a source goes blind, and when it sees again.
 func (e *Engine) sourceNotices(r *round) []ledger.Body {
 	blind := map[remedy.SourceName]string{}
-	for _, p := range r.pools {
+	for _, pool := range sorted(r.pools) {
+		p := r.pools[pool]
 		for i := range p.judgements {
 			j := &p.judgements[i]
 			name := j.detector.Spec().Source
@@ -262,12 +283,13 @@ func (e *Engine) sourceNotices(r *round) []ledger.Body {
 		}
 	}
 	var bodies []ledger.Body
+	r.blind = make(map[remedy.SourceName]bool, len(blind))
 	for _, name := range sorted(blind) {
 		why := blind[name]
+		r.blind[name] = why != ""
 		if (why != "") == e.blind[name] {
 			continue
 		}
-		e.blind[name] = why != ""
 		detail := fmt.Sprintf("source %s can be believed again", name)
 		if why != "" {
 			detail = fmt.Sprintf("source %s can't be believed (%s): everything on it is unknown, and nobody is touched", name, why)

@@ -22,11 +22,11 @@ const lastChangeSlack = 2 * time.Second
 // unknown outcome.
 const unknownRetryMax = 5 * time.Minute
 
-// recoverExecution looks after an execution that no runner of this process
-// carries out: its node died, or lost leadership. It waits until the runner
-// can't be at work any more, then observes, and never repeats blindly. The
-// caller holds e.mu.
-func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Case) {
+// recoverExecution looks after an execution whose runner doesn't end it: its
+// node died, or lost leadership, or an action of this process doesn't come
+// back. It waits until the runner can't be at work any more, then observes, and
+// never repeats blindly. The caller holds e.mu.
+func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Case, seen looks) {
 	x := c.Execution()
 	now := e.Clock.Read()
 	s, ok := e.seen[c.ID]
@@ -43,7 +43,7 @@ func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Ca
 	s.next = min(2*s.next, unknownRetryMax)
 	s.due = now.Mono + s.next
 	e.seen[c.ID] = s
-	b := e.judgeAbandoned(ctx, cfg, c, x)
+	b := e.judgeAbandoned(ctx, cfg, c, seen)
 	if b == nil {
 		return
 	}
@@ -55,7 +55,9 @@ func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Ca
 
 // judgeAbandoned says how an abandoned execution ended, as far as the backend tells;
 // nil when there is nothing new to say.
-func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case, x *ledger.Execution) *ledger.ExecFinish {
+func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case, seen looks) *ledger.ExecFinish {
+	x := c.Execution()
+	hung := e.running[c.ID] == x.Token // its runner is here, and still at it
 	unknown := func(why string) *ledger.ExecFinish {
 		if x.Outcome == remedy.OutcomeUnknown {
 			return nil // said already
@@ -69,7 +71,7 @@ func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case
 	if !ok {
 		return unknown("the config no longer has action " + string(c.Action))
 	}
-	run := &execution{cfg: cfg, action: action, c: c, kind: x.Kind, token: x.Token, prior: x.Prior}
+	run := &execution{cfg: cfg, action: action, c: c, kind: x.Kind, token: x.Token, prior: x.Prior, looks: seen}
 	o, err := e.observeHost(ctx, run)
 	if err != nil {
 		return unknown("the backend can't say whether it happened (" + err.Error() + ")")
@@ -80,6 +82,8 @@ func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case
 		return unknown("the backend can't say whether it happened")
 	case reached:
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeDone, Prior: x.Prior, Note: "warden stopped in the middle; found done"}
+	case hung:
+		return unknown("its action never came back")
 	case neverTook(o, x) && action.Spec.Idempotent:
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeAborted, Note: "warden stopped in the middle; it never took: decided afresh"}
 	}

@@ -18,7 +18,7 @@ func (e *Engine) unfinished() bool {
 	defer e.mu.Unlock()
 	for name := range e.Config().Pools {
 		for _, c := range e.Ledger.Pool(name, e.Clock.Now()).Open {
-			if c.Stage == remedy.StageVerifying || c.Stage == remedy.StageExecuting {
+			if c.Stage == remedy.StageVerifying || (c.Stage == remedy.StageExecuting && !c.UnknownExecution()) {
 				return true
 			}
 		}
@@ -28,17 +28,21 @@ func (e *Engine) unfinished() bool {
 
 // verify looks at every host that warden took out or is about to: executions
 // without a runner, effects that should have taken, hosts that came back by
-// another hand, and whether it helped. The caller holds e.mu.
-func (e *Engine) verify(ctx context.Context, cfg *Config) {
+// another hand, and whether it helped. Between rounds it leaves out those that
+// are simply out. The caller holds e.mu.
+func (e *Engine) verify(ctx context.Context, cfg *Config, all bool) {
+	seen := looks{}
 	for _, name := range sorted(cfg.Pools) {
 		for _, c := range e.Ledger.Pool(name, e.Clock.Now()).Open {
 			switch c.Stage {
 			case remedy.StageExecuting:
-				if e.running[c.ID] != c.Execution().Token {
-					e.recoverExecution(ctx, cfg, c)
+				e.recoverExecution(ctx, cfg, c, seen)
+			case remedy.StageVerifying:
+				e.watch(ctx, cfg, c, seen)
+			case remedy.StageOut:
+				if all {
+					e.watch(ctx, cfg, c, seen)
 				}
-			case remedy.StageVerifying, remedy.StageOut:
-				e.watch(ctx, cfg, c)
 			case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting, remedy.StageClosed:
 			}
 		}
@@ -46,13 +50,13 @@ func (e *Engine) verify(ctx context.Context, cfg *Config) {
 }
 
 // watch observes one host that warden acted on, and commits what follows.
-func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case) {
+func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen looks) {
 	action, ok := cfg.Actions[c.Action]
 	a := c.Acted()
 	if !ok || a == nil {
 		return
 	}
-	x := &execution{cfg: cfg, action: action, c: c, kind: a.Kind, prior: a.Prior}
+	x := &execution{cfg: cfg, action: action, c: c, kind: a.Kind, prior: a.Prior, looks: seen}
 	o, err := e.observeHost(ctx, x)
 	now := e.Clock.Now()
 	waited := now.Sub(a.FinishedAt)
@@ -124,15 +128,38 @@ func (e *Engine) helped(cfg *Config, c *ledger.Case, a *ledger.Execution, now ti
 	if fresh, ok := j.SourceFresh.Get(); !ok || !fresh {
 		return nil
 	}
-	others := 0
-	for _, h := range j.real.badNow {
-		if h != c.Host {
-			others++
-		}
-	}
+	others := j.othersBad(c.Host)
 	b := &ledger.ExecHelped{Case: c.ID, Helped: others <= c.BadOthers}
 	if !b.Helped {
 		b.Note = fmt.Sprintf("%d others are bad now, %d were before", others, c.BadOthers)
 	}
 	return b
+}
+
+// looks remembers what each backend said of a pool, so that looking at many of
+// its hosts asks it once. A nil looks asks every time.
+type looks map[lookAt]look
+
+type lookAt struct {
+	action remedy.ActionName
+	pool   remedy.PoolName
+}
+
+type look struct {
+	hosts map[remedy.HostName]remedy.Observation
+	err   error
+}
+
+func (l looks) observe(ctx context.Context, name remedy.ActionName, a Action, pool remedy.PoolName) (map[remedy.HostName]remedy.Observation, error) {
+	at := lookAt{name, pool}
+	if known, ok := l[at]; ok {
+		return known.hosts, known.err
+	}
+	bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
+	defer cancel()
+	hosts, err := a.Observe(bounded, pool)
+	if l != nil {
+		l[at] = look{hosts, err}
+	}
+	return hosts, err
 }

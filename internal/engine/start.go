@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"warden/internal/clock"
+	"warden/internal/failpoint"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/policy"
+)
+
+// startRetries is how often a START is decided again when the world moved
+// between the decision and its commit.
+const startRetries = 3
+
+// startReady starts what may start: approved cases, and cases decided at auto.
+// The caller holds e.mu.
+func (e *Engine) startReady(ctx context.Context, cfg *Config) {
+	for _, name := range sorted(cfg.Pools) {
+		for _, o := range e.ready(cfg, name) {
+			if _, err := e.start(ctx, cfg, o); err != nil {
+				e.Logger.Info("not started", zap.Stringer("case", o.c.ID), zap.Error(err))
+			}
+		}
+	}
+}
+
+// ready lists what may be tried to start in a pool, whose turn it is first.
+func (e *Engine) ready(cfg *Config, pool remedy.PoolName) []startOrder {
+	var out []startOrder
+	for _, c := range e.Ledger.Pool(pool, e.Clock.Now()).Open {
+		o := startOrder{c: c, kind: remedy.KindAct, by: remedy.Warden()}
+		auto := c.Stage == remedy.StageProposed && c.Manual == nil && c.Decision != nil && c.Decision.Level == remedy.LevelAuto
+		if (auto || (c.Stage == remedy.StageWaiting && o.approved())) && e.foundBad(cfg, o) {
+			out = append(out, o)
+		}
+	}
+	if len(out) < 2 {
+		return out
+	}
+	last := e.turns(pool, false)
+	turnOf := func(o startOrder) turn {
+		t := turn{action: o.c.Action, host: o.c.Host, open: o.c.ID}
+		t.last = last[t.key()]
+		return t
+	}
+	slices.SortStableFunc(out, func(a, b startOrder) int { return turnOf(a).compare(turnOf(b)) })
+	return out
+}
+
+// foundBad reports whether the newest round found the order's host bad, and
+// has done so since the last attempt: one that was called off is started
+// again on new evidence only.
+func (e *Engine) foundBad(cfg *Config, o startOrder) bool {
+	if x := o.c.Execution(); x != nil && !x.FinishedAt.Before(e.view.Load().At) {
+		return false
+	}
+	j := e.newestJudgement(cfg, o)
+	if j == nil {
+		return false
+	}
+	f, ok := j.finding(o.c.Host)
+	return ok && f.Verdict == remedy.VerdictBad
+}
+
+// startOrder is what is to be started.
+type startOrder struct {
+	c      *ledger.Case
+	kind   remedy.ExecutionKind
+	by     remedy.Actor
+	reason remedy.UndoReason
+	acked  []string
+}
+
+// approved reports whether a person said yes to it.
+func (o startOrder) approved() bool { return o.c.Answer != nil && o.c.Answer.Approve }
+
+// allowedBy reports whether a decision lets the order start: what a detector
+// proposed needs a person's yes at confirm, and none at auto only.
+func (o startOrder) allowedBy(d remedy.Decision) bool {
+	switch {
+	case o.kind != remedy.KindAct:
+		return d.Level > remedy.LevelBlocked
+	case o.approved():
+		return d.Level >= remedy.LevelConfirm
+	}
+	return d.Level >= remedy.LevelAuto
+}
+
+// start decides once more, commits START and hands the execution to its
+// runner. This is the one choke point: nothing has a side effect that did not
+// come through here. The caller holds e.mu.
+func (e *Engine) start(ctx context.Context, cfg *Config, o startOrder) (remedy.Token, error) {
+	if !e.admit.Load() || e.leads == nil || e.leads() != nil || ctx.Err() != nil {
+		return remedy.Token{}, refusal(RefusedTransient, "this node does not lead, or is stopping, and starts nothing new: ask again in a moment")
+	}
+	action, ok := cfg.Actions[o.c.Action]
+	if !ok {
+		return remedy.Token{}, refusal(RefusedNotFound, "the config has no action %s: put it back", o.c.Action)
+	}
+	for range startRetries {
+		j := e.newestJudgement(cfg, o)
+		d, basis := e.decideOn(cfg, o, j, 0)
+		if !o.allowedBy(d) {
+			return remedy.Token{}, &Refusal{Code: RefusedGuardrail, Reason: why(d), Decision: &d}
+		}
+		x := &execution{cfg: cfg, action: action, c: o.c, kind: o.kind, leads: e.leads}
+		body := &ledger.ExecStart{
+			Case: o.c.ID, Kind: o.kind, PlanHash: o.c.PlanHash, Basis: basis, UndoReason: o.reason,
+			StartWithin: action.Spec.StartWithin, RunWithin: action.Spec.Timeout, TakesOut: action.Spec.TakesOut,
+			BadOthers: j.othersBad(o.c.Host),
+		}
+		if err := e.prior(ctx, x, body); err != nil {
+			return remedy.Token{}, err
+		}
+		x.startBy = clock.NewDeadline(e.Clock, action.Spec.StartWithin)
+		x.runBy = clock.NewDeadline(e.Clock, action.Spec.StartWithin+action.Spec.Timeout)
+		failpoint.Hit("before-start")
+		applied, err := e.commitEntry(ctx, o.by, body)
+		if err != nil {
+			return remedy.Token{}, fmt.Errorf("START of %s: %w", o.c.ID, err)
+		}
+		failpoint.Hit("after-start")
+		switch r := applied.Results[0]; {
+		case r.OK:
+			x.token = applied.Token()
+			x.c, _ = e.Ledger.Case(o.c.ID)
+			e.running[o.c.ID] = x.token
+			e.work.Add(1)
+			e.queue = append(e.queue, func() {
+				defer e.work.Done()
+				e.run(context.WithoutCancel(ctx), x)
+			})
+			return x.token, nil
+		case r.Code == ledger.RefusedBasis:
+			continue
+		default:
+			return remedy.Token{}, fromResult(r)
+		}
+	}
+	return remedy.Token{}, refusal(RefusedTransient, "busy: the world moved %d times while it was being decided: ask again", startRetries)
+}
+
+// prior reads the state that an undo would restore, before START, so that it
+// survives a death right after the effect. For an undo it is the state that
+// the action found.
+func (e *Engine) prior(ctx context.Context, x *execution, body *ledger.ExecStart) error {
+	if x.kind == remedy.KindUndo {
+		a := x.c.Acted()
+		if a == nil || a.Prior == "" {
+			return refusal(RefusedBackend, "warden does not know the state before %s: put the host back by hand, and warden will see it", x.c.ID)
+		}
+		x.prior = a.Prior
+	} else {
+		o, err := e.observeHost(ctx, x)
+		if err != nil {
+			return refusal(RefusedBackend, "%v", err)
+		}
+		if wanted, known := o.AsWanted.Get(); !known {
+			return refusal(RefusedBackend, "the backend can't say what state %s is in: %s", x.c.Host, o.AsWanted.Why)
+		} else if wanted {
+			return refusal(ledger.RefusedDecided, "%s is in %q already: there is nothing to do", x.c.Host, o.Admin)
+		}
+		x.prior = o.Admin
+	}
+	body.Prior = x.prior
+	return nil
+}
+
+// decideOn decides an order on a judgement and on what the ledger knows now.
+// own is the case whose running execution is left out.
+func (e *Engine) decideOn(cfg *Config, o startOrder, j *judgement, own remedy.CaseID) (remedy.Decision, remedy.Basis) {
+	now := e.Clock.Now()
+	q := ledger.FactsQuery{Pool: o.c.Pool, Host: o.c.Host, Action: o.c.Action, Detector: o.c.Detector, Now: now, Own: own}
+	if j != nil {
+		spec := j.detector.Spec()
+		q.Detector, q.CommonModeWindow = spec.Name, spec.CommonModeWindow
+	}
+	facts := e.Ledger.Facts(q)
+	d := policy.Decide(policy.Proposal{
+		Kind: o.kind, Pool: o.c.Pool, Host: o.c.Host, Action: o.c.Action, Detector: o.c.Detector,
+		TakesOut: cfg.Actions[o.c.Action].Spec.TakesOut, Acknowledged: o.acked,
+	}, e.world(cfg, j, facts, q, now))
+	return d, facts.Basis
+}
+
+// newestJudgement is the newest round's word on the order's pool: its own
+// detector's, or for a person's request that of the detector that sees the
+// most bad hosts. Nil when there is none.
+func (e *Engine) newestJudgement(cfg *Config, o startOrder) *judgement {
+	v := e.view.Load()
+	p := v.round.pool(o.c.Pool)
+	if p == nil {
+		return nil
+	}
+	if o.c.Detector != "" {
+		return p.judgement(o.c.Detector)
+	}
+	var worst *judgement
+	for i := range p.judgements {
+		j := &p.judgements[i]
+		if _, ok := cfg.detector(j.Detector); !ok {
+			continue
+		}
+		_, known := j.SourceFresh.Get()
+		switch {
+		case !known:
+			return j // what can't be read is the worst
+		case worst == nil || len(j.real.badNow) > len(worst.real.badNow):
+			worst = j
+		}
+	}
+	return worst
+}
+
+// why words the first thing that stands in the way.
+func why(d remedy.Decision) string {
+	for _, a := range d.Answers {
+		if a.Guardrail == d.BlockedBy {
+			return fmt.Sprintf("%s: %s (limit %s)", a.Guardrail, a.Observed, orNone(a.Limit))
+		}
+	}
+	return "the level is " + d.Level.String()
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}

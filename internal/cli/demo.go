@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"warden/simulate/fleet"
+)
+
+// The speeds of the demo's clock: a minute a second for people, and slower for
+// the script, which skips what is quiet and hurries nothing that is not.
+const (
+	demoSpeed   = 60
+	scriptSpeed = 20
+)
+
+// demoOptions is how the demo is run.
+type demoOptions struct {
+	script bool
+	speed  float64 // 0 for the default
+	seed   uint64
+	keep   string
+	// fault, in tests only, does something to the fleet that the story does not
+	// know of.
+	fault func(*fleet.Fleet) error
+	// patience is how long one round may take in real time.
+	patience time.Duration
+}
+
+func (p *program) newDemoCommand() *cobra.Command {
+	o := demoOptions{patience: 30 * time.Second}
+	cmd := &cobra.Command{
+		Use:     "demo",
+		Short:   "See it work: 40 simulated hosts, nothing to set up",
+		GroupID: groupRun,
+		Args:    cobra.NoArgs,
+		Long: `See warden at work on 40 simulated hosts. It needs no network, no servers and no
+config: what runs is the daemon as it is, in front of a simulated Prometheus and a
+simulated HAProxy on loopback, on a clock that runs faster.
+
+On a terminal single keys tell it what to do; without one, or with --script, the
+story is told by itself: each line is checked against warden's ledger and against
+the load balancer, and the exit code is 1 when one is not true.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDemo(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&o.script, "script", false, "tell and check the whole story without a keyboard")
+	f.Float64Var(&o.speed, "speed", 0, fmt.Sprintf("how many times faster than yours its clock runs (default %d; %d with --script)", demoSpeed, scriptSpeed))
+	f.Uint64Var(&o.seed, "seed", 1, "of the simulated fleet: equal seeds give equal series")
+	f.StringVar(&o.keep, "keep", "", "keep config, ledger and log in this new `DIR`, instead of deleting them at the end")
+	return cmd
+}
+
+// runDemo runs the demo, on the keyboard where there is one.
+func (p *program) runDemo(ctx context.Context, o demoOptions) error {
+	keyboard := !o.script && p.interactive() && isTerminal(p.out)
+	switch {
+	case o.speed == 0 && keyboard:
+		o.speed = demoSpeed
+	case o.speed == 0:
+		o.speed = scriptSpeed
+	case !(o.speed >= 1) || math.IsInf(o.speed, 0) || o.speed > 600:
+		return usage("--speed %v: use a number from 1 to 600", o.speed)
+	}
+	w := &screen{w: p.out}
+	d, err := p.openDemo(ctx, o, w)
+	if err != nil {
+		return fmt.Errorf("the demo can't be set up: %w", err)
+	}
+	if keyboard {
+		err = d.play(ctx)
+	} else {
+		err = d.script(ctx)
+	}
+	return errors.Join(err, d.close())
+}

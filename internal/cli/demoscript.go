@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"warden/internal/remedy"
+	"warden/simulate/story"
+)
+
+// script tells the whole story without a keyboard and checks it.
+func (d *demo) script(ctx context.Context) error {
+	ctx, stop := d.whileRunning(ctx)
+	defer stop()
+	o, began, from := d.p.printer, d.p.clock.Now(), d.clock.Now()
+	d.say("%s", d.title())
+	d.say("Every line that begins with ok was checked, in warden's ledger and at the load balancer.")
+	d.say("What people get to read in chat stands behind a |. The clock skips what is quiet.")
+	t := &scribe{d: d}
+	err := story.Play(ctx, d.story(), story.Script(), t)
+	took := d.p.clock.Since(began).Round(100 * time.Millisecond)
+	switch {
+	case err == nil:
+		d.say("")
+		d.say("%s: %d of %d lines, %s of story in %s.", o.paint(green, "All true"), t.ok, t.ok, span(d.clock.Since(from)), took)
+		d.say("On a terminal `warden demo` gives you the keys. Then: warden config example --minimal")
+		return nil
+	case !errors.Is(err, story.ErrFailed):
+		return err
+	case ctx.Err() != nil:
+		return errors.Join(context.Cause(ctx), err)
+	}
+	if !t.failed {
+		d.say("    %s  %s", o.paint(red, "FAIL"), clean(err.Error(), true))
+	}
+	d.say("")
+	d.say("How it stood when it went wrong, %s of story and %s after the beginning:", span(d.clock.Since(from)), took)
+	for _, line := range story.Describe(d.story()) {
+		d.say("  %s", clean(line, false))
+	}
+	if d.o.keep == "" {
+		d.say("To look closer, run it again with --keep DIR: config, ledger and log stay there.")
+	}
+	return exit(ExitError)
+}
+
+// story is the world that the script plays in.
+func (d *demo) story() story.World {
+	return story.World{
+		Fleet: d.fleet, Ledger: d.daemon.ledger, Engine: d.daemon.engine, Clock: d.clock,
+		Pool: demoPool, Detector: demoDetector, Action: demoAction, Person: d.person,
+		Promote: func(ctx context.Context, to remedy.Level) error {
+			what, err := d.promote(ctx, to)
+			if err == nil {
+				d.say("    %s", what)
+			}
+			return err
+		},
+		Told: d.heard.Told, Patience: d.o.patience,
+	}
+}
+
+// scribe writes the story down line by line.
+type scribe struct {
+	d      *demo
+	ok     int
+	failed bool
+}
+
+// Begin implements story.Teller.
+func (t *scribe) Begin(n int, s story.Step) {
+	t.d.say("")
+	t.d.say("%s", t.d.p.printer.paint(bold, fmt.Sprintf("%2d  %s", n, s.Title)))
+}
+
+// Checked implements story.Teller.
+func (t *scribe) Checked(at time.Time, l story.Line, s story.Sight) {
+	o := t.d.p.printer
+	if s.OK {
+		t.ok++
+		t.d.say("    %s    %s  %s", o.paint(green, "ok"), o.paint(dim, o.clockTime(at)), l.Says)
+		return
+	}
+	t.failed = true
+	t.d.say("    %s  %s  %s", o.paint(red, "FAIL"), o.paint(dim, o.clockTime(at)), l.Says)
+	t.d.say("          wanted  %s", clean(s.Want, false))
+	t.d.say("          saw     %s", clean(s.Seen, false))
+}
+
+// say writes one line on the screen, whole.
+func (d *demo) say(format string, args ...any) {
+	fmt.Fprintf(d.screen, format+"\n", args...)
+}
+
+// title is the demo's first line.
+func (d *demo) title() string {
+	name := "warden demo"
+	if v := thisBuild().Version; v != "unknown" {
+		name = "warden " + v + " demo"
+	}
+	return d.p.printer.paint(bold, name) +
+		fmt.Sprintf("  ·  %d simulated hosts, nothing leaves this machine", demoHosts)
+}
+
+// whileRunning is ctx until the daemon ends, the cause then saying why.
+func (d *demo) whileRunning(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-d.down:
+			cancel(errors.New("the daemon has ended: its log says why"))
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// voice is where the chat console writes: the screen, set off from the rest.
+func (d *demo) voice() io.Writer {
+	return &aside{to: d.screen, mark: "    " + d.p.printer.paint(dim, "|") + " "}
+}
+
+// aside puts a mark before each line. What is written must end with a line.
+type aside struct {
+	to   io.Writer
+	mark string
+}
+
+// Write implements io.Writer.
+func (a *aside) Write(b []byte) (int, error) {
+	var out bytes.Buffer
+	for line := range bytes.Lines(b) {
+		if len(bytes.TrimSpace(line)) > 0 {
+			out.WriteString(a.mark)
+		}
+		out.Write(line)
+	}
+	if _, err := a.to.Write(out.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}

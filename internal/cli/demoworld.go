@@ -1,0 +1,275 @@
+package cli
+
+import (
+	"context"
+	_ "embed" // the demo's config
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"warden/internal/chat"
+	"warden/internal/clock"
+	"warden/internal/remedy"
+	"warden/internal/web"
+	"warden/simulate/fleet"
+	"warden/simulate/story"
+)
+
+//go:embed demo.toml
+var demoTOML string
+
+// The names in demo.toml that the story is about.
+const (
+	demoPool     remedy.PoolName     = "web"
+	demoDetector remedy.DetectorName = "canary_missing"
+	demoAction   remedy.ActionName   = "drain"
+	demoHosts                        = 40
+)
+
+// demo is a daemon as it is, with a simulated world around it.
+type demo struct {
+	p      *program
+	o      demoOptions
+	screen *screen
+	clock  *story.Pacer
+	fleet  *fleet.Fleet
+	daemon *daemon
+	heard  *listener
+	person remedy.Actor
+
+	sockets string // a directory of its own, for paths of sockets must be short
+	data    string // config, ledger and log
+	config  string
+	log     *os.File
+
+	stop context.CancelFunc
+	down chan struct{} // closed when the daemon has ended
+	err  error         // how it ended; to be read after down
+}
+
+// openDemo makes the world and starts the daemon in it. On an error nothing is
+// left behind.
+func (p *program) openDemo(ctx context.Context, o demoOptions, w *screen) (*demo, error) {
+	d := &demo{p: p, o: o, screen: w, person: demoPerson(), down: make(chan struct{})}
+	opened := false
+	defer func() {
+		if !opened {
+			_ = d.clean() // the error that matters is on its way
+		}
+	}()
+	if err := d.directories(); err != nil {
+		return nil, err
+	}
+	scaled, err := clock.NewScaled(p.clock.Now(), o.speed)
+	if err != nil {
+		return nil, err
+	}
+	d.clock = story.NewPacer(scaled)
+	if err := d.openFleet(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.openDaemon(ctx); err != nil {
+		return nil, err
+	}
+	opened = true
+	return d, nil
+}
+
+// demoPerson is the person at the keyboard, as the approvers name them.
+func demoPerson() remedy.Actor {
+	a := remedy.Actor{Name: "you", UID: uint32(max(0, os.Getuid())), Via: "console", Person: true}
+	u, err := user.Current()
+	if err != nil || !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`).MatchString(u.Username) {
+		return a // a user without a name, as in many containers
+	}
+	a.Name = u.Username
+	ids, err := u.GroupIds()
+	if err != nil {
+		return a
+	}
+	for _, id := range ids {
+		if g, err := user.LookupGroupId(id); err == nil {
+			a.Groups = append(a.Groups, g.Name)
+		}
+	}
+	return a
+}
+
+// longestTemp is how long the path of a directory for sockets may be before
+// the sockets' own paths would be too long for the system.
+const longestTemp = 60
+
+// directories makes the demo's directories: one for sockets, and in it, or
+// where --keep says, one for what is worth keeping.
+func (d *demo) directories() error {
+	base := os.TempDir()
+	if len(base) > longestTemp {
+		base = "/tmp"
+	}
+	var err error
+	if d.sockets, err = os.MkdirTemp(base, "warden-demo-"); err != nil {
+		return fmt.Errorf("make a temporary directory: %w: set TMPDIR to one that can be written", err)
+	}
+	d.data = d.sockets
+	if d.o.keep != "" {
+		if d.data, err = filepath.Abs(d.o.keep); err != nil {
+			return fmt.Errorf("--keep: %w", err)
+		}
+		if err := os.MkdirAll(d.data, 0o700); err != nil {
+			return fmt.Errorf("--keep: %w", err)
+		}
+		if there, err := os.ReadDir(d.data); err != nil || len(there) > 0 {
+			return errors.Join(err, fmt.Errorf("--keep: %s is not empty: name a directory that does not exist yet", d.data))
+		}
+	}
+	d.log, err = os.OpenFile(filepath.Join(d.data, "warden.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the log: %w", err)
+	}
+	return nil
+}
+
+// openFleet starts the simulated hosts and the two servers in front of them.
+func (d *demo) openFleet(ctx context.Context) error {
+	o := fleet.Options{Pool: string(demoPool), Seed: d.o.seed, Clock: d.clock, SocketDir: d.sockets}
+	for i := range demoHosts {
+		o.Hosts = append(o.Hosts, fmt.Sprintf("%s-%02d", demoPool, i+1))
+	}
+	f, err := fleet.New(o)
+	if err != nil {
+		return err
+	}
+	// Whatever ends the command, the fleet goes last: see clean.
+	if err := f.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	d.fleet = f
+	if d.o.fault != nil {
+		return d.o.fault(f)
+	}
+	return nil
+}
+
+// openDaemon writes the config and starts the daemon on it.
+func (d *demo) openDaemon(ctx context.Context) error {
+	d.config = filepath.Join(d.data, "demo.toml")
+	text := strings.NewReplacer(
+		"@PROMETHEUS@", d.fleet.PrometheusURL(), "@HAPROXY@", d.fleet.HAProxyAddress(),
+		"@APPROVER@", d.person.Name, "@HOSTS@", hostLines(d.fleet.Hosts()),
+	).Replace(demoTOML)
+	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write the config: %w", err)
+	}
+	logger, err := newLogger(d.log, "info", "json", false)
+	if err != nil {
+		return err
+	}
+	d.heard = &listener{Announcer: chat.NewConsole(d.voice(), chat.ConsoleOptions{Color: d.p.colours(), Zone: d.p.local})}
+	b := thisBuild()
+	running, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	d.stop = func() { stop(nil) }
+	d.daemon, err = openDaemon(ctx, daemonOptions{
+		ConfigFile: d.config, Storage: filepath.Join(d.data, "ledger"), NodeName: "demo",
+		Socket: filepath.Join(d.sockets, "warden.sock"), Listen: "127.0.0.1:0", Lifecycle: true,
+		Clock: d.clock, Announcer: d.heard, Logger: logger, Registry: prometheus.NewRegistry(),
+		Env:   func(string) (string, bool) { return "", false }, // nobody's environment leaks in
+		Build: web.Build{Version: b.Version, Revision: b.Revision, GoVersion: b.Go},
+		Exit: func(code int) {
+			stop(fmt.Errorf("the ledger can't go on (exit code %d): see %s", code, d.log.Name()))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	go func() {
+		defer close(d.down)
+		d.err = d.daemon.Run(running)
+		if cause := context.Cause(running); cause != nil && !errors.Is(cause, context.Canceled) {
+			d.err = errors.Join(cause, d.err)
+		}
+	}()
+	return nil
+}
+
+func hostLines(hosts []string) string {
+	const perLine = 8
+	var lines []string
+	for len(hosts) > 0 {
+		n := min(perLine, len(hosts))
+		lines = append(lines, `  "`+strings.Join(hosts[:n], `", "`)+`",`)
+		hosts = hosts[n:]
+	}
+	return strings.Join(lines, "\n")
+}
+
+// close stops the daemon and then the world, and removes what is not kept.
+func (d *demo) close() error { return errors.Join(d.halt(), d.clean()) }
+
+// halt stops the daemon in order and returns what went wrong with it.
+func (d *demo) halt() error {
+	d.stop()
+	limit := d.p.clock.After(2 * stopWithin)
+	select {
+	case <-d.down:
+		return d.err
+	case <-limit:
+		return errors.New("the daemon did not stop in time: this is a bug, please report it")
+	}
+}
+
+func (d *demo) clean() error {
+	if d.fleet != nil {
+		d.fleet.Close()
+	}
+	var errs []error
+	if d.log != nil {
+		errs = append(errs, d.log.Close())
+	}
+	if d.sockets != "" {
+		errs = append(errs, os.RemoveAll(d.sockets))
+	}
+	return errors.Join(errs...)
+}
+
+// level is the action's level in the config file that is in force.
+func (d *demo) level() remedy.Level { return d.daemon.File().Level(demoAction, demoPool) }
+
+var policyLine = regexp.MustCompile(`(?m)^policy(\s*)= "([a-z-]+)"(.*)$`)
+
+// promote edits the config file as a person would, and reloads it. It returns
+// what it changed, as FILE:LINE and the two levels.
+func (d *demo) promote(ctx context.Context, to remedy.Level) (string, error) {
+	text, err := os.ReadFile(d.config)
+	if err != nil {
+		return "", fmt.Errorf("read the config: %w", err)
+	}
+	at := policyLine.FindSubmatchIndex(text)
+	if at == nil {
+		return "", fmt.Errorf("%s has no line that says policy: put it back", d.config)
+	}
+	from := string(text[at[4]:at[5]])
+	edited := string(text[:at[4]]) + to.String() + string(text[at[5]:])
+	if err := replaceFile(d.config, edited); err != nil {
+		return "", err
+	}
+	line := 1 + strings.Count(string(text[:at[0]]), "\n")
+	return fmt.Sprintf("demo.toml:%d  policy = %q -> %q", line, from, to), d.daemon.Reload(ctx)
+}
+
+// replaceFile puts a new file in an old one's place, all of it or nothing.
+func replaceFile(name, text string) error {
+	next := name + ".new"
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write the config: %w", err)
+	}
+	if err := os.Rename(next, name); err != nil {
+		return errors.Join(fmt.Errorf("replace the config: %w", err), os.Remove(next))
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+// Package story is the acceptance test that people can watch: what befalls a
+// simulated fleet, what people do about it, and what must then be seen, in
+// warden's ledger and in the load balancer both. The script is data; Play
+// carries it out on whatever World it is given and says how every line went.
+//
+// After each round, whatever line is being played, every command that the
+// load balancer ever got is held against the commands that a person had asked
+// for by then. A story can't pass with a host touched unasked.
+package story
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"warden/internal/chat"
+	"warden/internal/clock"
+	"warden/internal/engine"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/simulate/fleet"
+)
+
+// World is what a story happens to. All fields are required.
+type World struct {
+	Fleet  *fleet.Fleet
+	Ledger *ledger.Ledger
+	Engine *engine.Engine
+	// Clock is the clock of the fleet and of the engine.
+	Clock *Pacer
+	// Pool, Detector and Action are the ones that the story is about.
+	Pool     remedy.PoolName
+	Detector remedy.DetectorName
+	Action   remedy.ActionName
+	// Person approves and undoes.
+	Person remedy.Actor
+	// Promote writes a level for the action into the config file and reloads.
+	Promote func(ctx context.Context, to remedy.Level) error
+	// Told returns the messages that people got so far, oldest first.
+	Told func() []chat.Message
+	// Patience is how long a round may take in real time before the story is
+	// given up.
+	Patience time.Duration
+}
+
+// Step is one turn of the story.
+type Step struct {
+	// Title says what happens, in a few words.
+	Title string
+	// Do makes it happen; nil when only time passes.
+	Do func(ctx context.Context, r *Run) error
+	// Lines are what must be seen then, in order.
+	Lines []Line
+}
+
+// Line is one thing that must be seen.
+type Line struct {
+	// Says words it for people, as a fact.
+	Says string
+	// Within is how long, on the story's clock, it may take to come true; 0
+	// means that it must be true at once.
+	Within time.Duration
+	// Rounds is through how many further rounds it must then stay true.
+	Rounds int
+	// Look looks. It must not change anything.
+	Look func(r *Run) Sight
+}
+
+// Sight is what was looked for and what was seen.
+type Sight struct {
+	OK         bool
+	Want, Seen string
+}
+
+// Teller hears how a story goes.
+type Teller interface {
+	// Begin is called before a step happens; steps count from 1.
+	Begin(n int, s Step)
+	// Checked is called after a line: at is the story's time.
+	Checked(at time.Time, l Line, s Sight)
+}
+
+// ErrFailed is returned, wrapped, by Play when a line did not come true.
+var ErrFailed = errors.New("the story went wrong")
+
+// Run is a story in progress, for its lines to look at.
+type Run struct {
+	World
+	// Case is the case that the story is about, once there is one.
+	Case remedy.CaseID
+	// Asked are the commands that people have asked for so far: the load
+	// balancer may have got no others, and in no other order.
+	Asked []string
+	// CasesBefore is how many cases there were when the step began.
+	CasesBefore int
+	// ToldBefore is how many messages there were when the step began.
+	ToldBefore int
+	real       clock.Clock
+}
+
+// Play plays a story and stops at the first line that does not come true.
+func Play(ctx context.Context, w World, steps []Step, tell Teller) error {
+	r := &Run{World: w, real: clock.System()}
+	for i, s := range steps {
+		tell.Begin(i+1, s)
+		r.CasesBefore, r.ToldBefore = len(r.Ledger.Cases(ledger.CaseFilter{})), len(r.Told())
+		if s.Do != nil {
+			if err := s.Do(ctx, r); err != nil {
+				return fmt.Errorf("%w: step %d, %s: %w", ErrFailed, i+1, s.Title, err)
+			}
+		}
+		for _, l := range s.Lines {
+			seen, err := r.line(ctx, l)
+			if err != nil {
+				return fmt.Errorf("%w: step %d, %s: %w", ErrFailed, i+1, l.Says, err)
+			}
+			tell.Checked(r.Clock.Now(), l, seen)
+			if !seen.OK {
+				return fmt.Errorf("%w: step %d, %s: wanted %s, saw %s", ErrFailed, i+1, l.Says, seen.Want, seen.Seen)
+			}
+		}
+	}
+	return nil
+}
+
+// line waits for a line to come true, and sees that it stays so.
+func (r *Run) line(ctx context.Context, l Line) (Sight, error) {
+	deadline := r.Clock.Now().Add(l.Within)
+	seen := r.look(l)
+	for !seen.OK && r.Clock.Now().Before(deadline) && r.unasked() == "" {
+		if err := r.next(ctx); err != nil {
+			return seen, fmt.Errorf("%w; wanted %s, saw %s", err, seen.Want, seen.Seen)
+		}
+		seen = r.look(l)
+	}
+	for i := 0; i < l.Rounds && seen.OK; i++ {
+		if err := r.next(ctx); err != nil {
+			return seen, err
+		}
+		seen = r.look(l)
+	}
+	return seen, nil
+}
+
+// look looks at a line, and at the load balancer whatever the line is about.
+func (r *Run) look(l Line) Sight {
+	if wrong := r.unasked(); wrong != "" {
+		return Sight{Want: "no command at the load balancer but " + commands(r.Asked), Seen: wrong}
+	}
+	return l.Look(r)
+}
+
+// unasked describes what the load balancer was told without anybody having
+// asked for it, or what it has become without having been told; "" if nothing.
+func (r *Run) unasked() string {
+	got := r.Commands()
+	for i, c := range got {
+		if i >= len(r.Asked) || c != r.Asked[i] {
+			return commands(got)
+		}
+	}
+	admin := map[string]string{}
+	for _, c := range r.Fleet.Changes() {
+		admin[c.Host] = c.To
+	}
+	servers := r.Fleet.Servers()
+	for _, host := range r.Fleet.Hosts() {
+		want := fleet.Ready
+		if to, ok := admin[host]; ok {
+			want = to
+		}
+		if s := servers[host]; s.Admin != want || s.Down {
+			return fmt.Sprintf("%s is %s (down: %t) and no command made it so", host, s.Admin, s.Down)
+		}
+	}
+	return ""
+}
+
+// Commands are all commands that the load balancer got, oldest first.
+func (r *Run) Commands() []string {
+	var out []string
+	for _, c := range r.Fleet.Changes() {
+		out = append(out, c.Command)
+	}
+	return out
+}
+
+func commands(list []string) string {
+	if len(list) == 0 {
+		return "none at all"
+	}
+	return "“" + strings.Join(list, "”, “") + "”"
+}
+
+// pollEvery is how often, in real time, the end of a round is looked for.
+const pollEvery = time.Millisecond
+
+// next returns when one more round has been published and the engine rests
+// again. Waits are skipped, but none while an execution runs: its deadlines
+// are on the same clock.
+func (r *Run) next(ctx context.Context) error {
+	before := r.Engine.View().At
+	limit := clock.NewDeadline(r.real, r.Patience)
+	for {
+		done := r.Engine.View().At.After(before)
+		switch {
+		case done && r.Clock.Resting():
+			return nil
+		case !done && !r.executing():
+			r.Clock.Hurry()
+		}
+		if limit.Expired() {
+			return fmt.Errorf("no round ended within %s of real time: warden hangs, or the machine is overloaded", r.Patience)
+		}
+		if err := clock.Sleep(ctx, r.real, pollEvery); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Run) executing() bool {
+	return slices.ContainsFunc(r.Open(), func(c *ledger.Case) bool { return c.Stage == remedy.StageExecuting })
+}

@@ -101,8 +101,7 @@ func (d *daemon) webNode() web.Node {
 				Voters: s.Voters, SnapshotIndex: s.LastSnapshotIndex, SnapshotAt: s.LastSnapshotAt,
 			}, err
 		},
-		// Open loaded the config and replayed the log before anything listened.
-		Ready:  func() error { return nil },
+		Ready:  d.node.Ready,
 		Reload: d.Reload,
 		Reloaded: func() web.ReloadState {
 			d.mu.Lock()

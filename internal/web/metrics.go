@@ -78,12 +78,15 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	x := scrape{out}
 	now, raft, cfg := c.now(), c.raft(), c.Engine.Config()
 	v := c.view(raft.Leader)
-	x.counters(c.Ledger.Counters())
 	x.gauge(mBuild, 1, c.Build.Version, c.Build.Revision, c.Build.GoVersion)
 	x.gauge(mHash, hashNumber(cfg.Hash))
 	reload := c.Node.Reloaded()
 	x.gauge(mReloadOK, bit(reload.OK))
 	x.gauge(mReloadAt, seconds(reload.At))
+	if c.Node.Ready() != nil {
+		return // counters that start anew at 0 would look like a reset
+	}
+	x.counters(c.Ledger.Counters())
 	led := c.Ledger.Status()
 	x.gauge(mFrozen, bit(led.Freeze != nil))
 	for _, l := range c.levels(cfg, "") {

@@ -284,18 +284,41 @@ func TestLifecycle(t *testing.T) {
 	if e, ok := errors.AsType[*APIError](c.Reload(ctx)); !ok || e.Status != 500 || e.Detail != "warden.toml:3: unknown key" {
 		t.Errorf("%v", e)
 	}
-	for path, want := range map[string]string{
-		"/": "/api/v1/status", "/-/healthy": "warden is healthy.", openAPIPath + ".yaml": "openapi: 3.1.0", openAPIPath + ".json": `"openapi": "3.1.0"`,
-		"/metrics": "warden_build_info{", "/nothing": CodeNoEndpoint, "/api/v1/cases/seven": CodeInvalid, "/api/v1/cases?colour=red": CodeInvalid,
-	} {
+	page := func(path string) string {
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
 		r.RequestURI = ""
 		resp := w.raw(true, r)
 		body, err := io.ReadAll(resp.Body)
-		if err != nil || !strings.Contains(string(body), want) || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s: %.200s %v", path, body, err)
+		if err != nil || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %v, headers %v", path, err, resp.Header)
+		}
+		return string(body)
+	}
+	// A ledger that is still being replayed answers nothing: a case that isn't
+	// there yet is not a case that doesn't exist, and a counter at 0 no reset.
+	if _, err := c.Case(ctx, 1); !isTransient(err) {
+		t.Errorf("case while replaying: %v", err)
+	}
+	if _, err := c.Status(ctx); !isTransient(err) {
+		t.Errorf("status while replaying: %v", err)
+	}
+	if text := page("/metrics"); strings.Contains(text, "warden_would_have_acted_total") || strings.Contains(text, "warden_frozen") {
+		t.Errorf("metrics of a ledger that is being replayed:\n%s", text)
+	}
+	ready = nil
+	for path, want := range map[string]string{
+		"/": "/api/v1/status", "/-/healthy": "warden is healthy.", openAPIPath + ".yaml": "openapi: 3.1.0", openAPIPath + ".json": `"openapi": "3.1.0"`,
+		"/metrics": "warden_build_info{", "/nothing": CodeNoEndpoint, "/api/v1/cases/seven": CodeInvalid, "/api/v1/cases?colour=red": CodeInvalid,
+	} {
+		if body := page(path); !strings.Contains(body, want) {
+			t.Errorf("%s: %.200s", path, body)
 		}
 	}
+}
+
+func isTransient(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.Status == http.StatusServiceUnavailable && e.Code == engine.RefusedTransient
 }
 
 // TestClientErrors is about answers that are not the API's.

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -37,7 +38,20 @@ func (s *surface) handler() (http.Handler, error) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, problem(http.StatusNotFound, CodeNoEndpoint, fmt.Sprintf("there is no %s %s: see %s", r.Method, r.URL.Path, openAPIPath+".json")))
 	})
-	return mux, nil
+	return s.replayed(mux), nil
+}
+
+// replayed answers nothing from a ledger that is still being replayed: a case
+// that isn't there yet is not a case that doesn't exist.
+func (s *surface) replayed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		api := strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, openAPIPath)
+		if err := s.Node.Ready(); api && err != nil {
+			s.fail(w, problem(http.StatusServiceUnavailable, engine.RefusedTransient, err.Error()+": ask again in a moment"))
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // say answers with one line of text.

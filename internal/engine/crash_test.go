@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -17,7 +16,8 @@ import (
 func life(t *testing.T, die int, ages bool, linger time.Duration) int {
 	t.Helper()
 	steps := 0
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.lb.ages, r.lb.linger = ages, linger
 		r.rounds(time.Minute)
 		r.bad(3)
@@ -38,7 +38,7 @@ func life(t *testing.T, die int, ages bool, linger time.Duration) int {
 		}
 		if c := r.last(3); c.Stage == remedy.StageOut && c.Outcome == remedy.OutcomeDone {
 			turn(func() {
-				if err := r.e.Undo(context.Background(), alice(), c.ID, remedy.UndoTest); err == nil {
+				if err := r.e.Undo(r.ctx(), alice(), c.ID, remedy.UndoTest); err == nil {
 					r.attend()
 				}
 			})

@@ -324,7 +324,7 @@ func inServiceKnown(cfg *Config, q ledger.FactsQuery, j *judgement) remedy.Fact[
 	if !j.observed {
 		return remedy.Unknown[bool]("the load balancer can't be asked")
 	}
-	if i, ok := j.byHost[q.Host]; ok && j.view.Hosts[i].State == remedy.ServiceUnknown {
+	if i, ok := j.index(q.Host); ok && j.view.Hosts[i].State == remedy.ServiceUnknown {
 		return remedy.Unknown[bool]("the load balancer doesn't know this host")
 	}
 	return remedy.Known(true)

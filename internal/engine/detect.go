@@ -47,9 +47,9 @@ type poolRound struct {
 	// observed is what each action's backend says; a missing action could not
 	// be asked.
 	observed map[remedy.ActionName]map[remedy.HostName]remedy.Observation
-	// states and admin are the combined service states.
-	states map[remedy.HostName]remedy.ServiceState
-	admin  map[remedy.HostName]string
+	// states and admin are the combined service states, in the order of hosts.
+	states []remedy.ServiceState
+	admin  []string
 	// seen says that the backends answered, so that states is worth committing.
 	seen       bool
 	judgements []judgement
@@ -59,8 +59,7 @@ type poolRound struct {
 type judgement struct {
 	detector detectors.Detector
 	remedy.Judgement
-	view   remedy.PoolView
-	byHost map[remedy.HostName]int
+	view remedy.PoolView
 	// observed says that every backend of the pool answered this round.
 	observed bool
 	// real and shadow are what the guardrails count, without and with the
@@ -77,7 +76,7 @@ func (j *judgement) sumsFor(f ledger.Facts, shadow bool) sums {
 	}
 	s := j.shadow
 	for _, h := range f.ShadowOut {
-		i, ok := j.byHost[h]
+		i, ok := j.index(h)
 		if ok && !j.view.Hosts[i].ShadowOut {
 			s.remove(j.view.Hosts[i], j.Findings[i])
 		}
@@ -103,8 +102,14 @@ type sums struct {
 	badNow               []remedy.HostName // sorted, as the view is
 }
 
+// index finds a host among the findings, which are in the view's order, and
+// that is by name.
+func (j *judgement) index(h remedy.HostName) (int, bool) {
+	return slices.BinarySearchFunc(j.view.Hosts, h, func(v remedy.HostView, h remedy.HostName) int { return cmp.Compare(v.Name, h) })
+}
+
 func (j *judgement) finding(h remedy.HostName) (remedy.Finding, bool) {
-	i, ok := j.byHost[h]
+	i, ok := j.index(h)
 	if !ok {
 		return remedy.Finding{}, false
 	}
@@ -156,9 +161,7 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 // judge has one detector judge one pool, and counts.
 func judge(d detectors.Detector, view remedy.PoolView, at time.Time, results remedy.Results) judgement {
 	v := judgement{detector: d, Judgement: d.Judge(view, at, results), view: view}
-	v.byHost = make(map[remedy.HostName]int, len(v.Findings))
 	for i, f := range v.Findings {
-		v.byHost[f.Host] = i
 		v.real.add(view.Hosts[i], f)
 		if !view.Hosts[i].ShadowOut {
 			v.shadow.add(view.Hosts[i], f)
@@ -241,7 +244,7 @@ func (e *Engine) readInventory(ctx context.Context, cfg *Config, p *poolRound, r
 // observe asks every backend of the pool who is in service.
 func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 	p.observed = map[remedy.ActionName]map[remedy.HostName]remedy.Observation{}
-	p.states, p.admin = map[remedy.HostName]remedy.ServiceState{}, map[remedy.HostName]string{}
+	p.states, p.admin = make([]remedy.ServiceState, len(p.hosts)), make([]string, len(p.hosts))
 	names := cfg.observers(p.name)
 	for _, name := range names {
 		a := cfg.Actions[name]
@@ -262,7 +265,7 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 		// be asked.
 		out = e.Ledger.Pool(p.name, e.Clock.Now()).Out
 	}
-	for _, h := range p.hosts {
+	for i, h := range p.hosts {
 		state := remedy.ServiceUnknown
 		for _, name := range names {
 			o, ok := p.observed[name][h.Name]
@@ -272,13 +275,13 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 			// One backend that says out is enough; in needs no contradiction.
 			if o.State == remedy.ServiceOut || state == remedy.ServiceUnknown {
 				state = o.State
-				p.admin[h.Name] = o.Admin
+				p.admin[i] = o.Admin
 			}
 		}
 		if state == remedy.ServiceUnknown && assume && !outOf(out, h.Name) {
 			state = remedy.ServiceIn
 		}
-		p.states[h.Name] = state
+		p.states[i] = state
 	}
 }
 
@@ -288,7 +291,7 @@ func (e *Engine) poolView(p *poolRound, r *round) remedy.PoolView {
 	status := e.Ledger.Pool(p.name, r.now)
 	view := remedy.PoolView{Name: p.name, Hosts: make([]remedy.HostView, len(p.hosts))}
 	for i, h := range p.hosts {
-		state := p.states[h.Name]
+		state := p.states[i]
 		if state == remedy.ServiceUnknown && outOf(status.Out, h.Name) {
 			state = remedy.ServiceOut
 		}

@@ -244,8 +244,7 @@ func (e *Engine) Drain(ctx context.Context) error {
 // idle waits for the running executions. The lock is taken once so that a
 // start that is under way has been counted, or refused.
 func (e *Engine) idle() {
-	e.mu.Lock()
-	e.mu.Unlock() //nolint:staticcheck // an empty section on purpose: see above
+	e.locked(func() {})
 	e.work.Wait()
 }
 

@@ -50,7 +50,8 @@ func TestEffects(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			story(t, func(t *testing.T, r *rig) {
+			story(t, func(r *rig) {
+				t := r.t
 				r.lb.ages, r.lb.effect, r.lb.linger = tt.ages, tt.effect, tt.linger
 				r.bad(3)
 				r.rounds(15 * time.Minute)
@@ -73,7 +74,8 @@ func TestEffects(t *testing.T) {
 // in its place while it is still at it.
 func TestActionThatNeverComesBack(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		release := make(chan struct{})
 		r.spawn = func(f func()) { go f() }
 		r.lb.effect = func(context.Context, func()) error { <-release; return nil }
@@ -110,15 +112,15 @@ func TestAborts(t *testing.T) {
 		{"the source fails", remedy.LevelAuto, func(r *rig) { r.src.dead = true }, remedy.StageDetected, "source_failed", false},
 		{"somebody drains it", remedy.LevelAuto, func(r *rig) { r.lb.set(r.host(3), "drain") }, remedy.StageDetected, "somebody else", false},
 		{"somebody changes it", remedy.LevelAuto, func(r *rig) { r.lb.set(r.host(3), "maint") }, remedy.StageDetected, "somebody else", false},
-		{"frozen", remedy.LevelAuto, func(r *rig) { r.must(r.e.Freeze(context.Background(), alice(), "stop", time.Time{})) }, remedy.StageDetected, "freeze", false},
+		{"frozen", remedy.LevelAuto, func(r *rig) { r.must(r.e.Freeze(r.ctx(), alice(), "stop", time.Time{})) }, remedy.StageDetected, "freeze", false},
 		{"held", remedy.LevelAuto, func(r *rig) {
-			r.must(r.e.Hold(context.Background(), bob(), Target{Pool: ingest, Host: r.host(3)}, "mine", r.clk.Now().Add(time.Hour)))
+			r.must(r.e.Hold(r.ctx(), bob(), Target{Pool: ingest, Host: r.host(3)}, "mine", r.clk.Now().Add(time.Hour)))
 		}, remedy.StageDetected, "hold", false},
 		{"demoted", remedy.LevelAuto, func(r *rig) {
 			s := defaults()
 			s.level = remedy.LevelNotify
 			r.cfg = r.config(s)
-			r.must(r.e.Reconfigure(context.Background(), r.cfg))
+			r.must(r.e.Reconfigure(r.ctx(), r.cfg))
 		}, remedy.StageDetected, "reloaded", false},
 		{"others turn bad", remedy.LevelAuto, func(r *rig) {
 			for _, h := range []int{4, 5} {
@@ -129,12 +131,13 @@ func TestAborts(t *testing.T) {
 		{"the plan changes", remedy.LevelAuto, func(r *rig) { r.lb.suffix = " twice" }, remedy.StageClosed, "plan changed", true},
 		{"it takes too long", remedy.LevelAuto, func(r *rig) { r.clk.Advance(31 * time.Second) }, remedy.StageDetected, "within", true},
 		{"the wall clock is set back", remedy.LevelAuto, func(r *rig) { r.clk.Skew(-time.Second); r.clk.Advance(31 * time.Second) }, remedy.StageDetected, "within", true},
-		{"frozen after a yes", remedy.LevelConfirm, func(r *rig) { r.must(r.e.Freeze(context.Background(), alice(), "stop", time.Time{})) }, remedy.StageWaiting, "freeze", false},
+		{"frozen after a yes", remedy.LevelConfirm, func(r *rig) { r.must(r.e.Freeze(r.ctx(), alice(), "stop", time.Time{})) }, remedy.StageWaiting, "freeze", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			story(t, func(t *testing.T, r *rig) {
+			story(t, func(r *rig) {
+				t := r.t
 				once := false
 				r.lb.between = func() { // the first look at the host after START
 					if c := r.open(3); c != nil && c.Stage == remedy.StageExecuting && !once {
@@ -169,7 +172,8 @@ func TestAborts(t *testing.T) {
 
 func TestSupersededAndReturned(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) { // somebody else drained it first
+	story(t, func(r *rig) {
+		t := r.t // somebody else drained it first
 		r.bad(3)
 		c := r.reaches(3, remedy.StageWaiting)
 		r.lb.set(r.host(3), "drain")
@@ -178,7 +182,8 @@ func TestSupersededAndReturned(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}, level(remedy.LevelConfirm))
-	story(t, func(t *testing.T, r *rig) { // somebody else put it back
+	story(t, func(r *rig) {
+		t := r.t // somebody else put it back
 		r.bad(3)
 		c := r.reaches(3, remedy.StageOut)
 		r.lb.set(r.host(3), "ready")
@@ -191,7 +196,8 @@ func TestSupersededAndReturned(t *testing.T) {
 			t.Errorf("a person's reversal isn't kept: %d acts, %q", r.lb.acts(), blockedBy(r.open(3)))
 		}
 	})
-	story(t, func(t *testing.T, r *rig) { // and before it went quiet
+	story(t, func(r *rig) {
+		t := r.t // and before it went quiet
 		r.lb.linger = time.Hour
 		r.bad(3)
 		c := r.reaches(3, remedy.StageVerifying)
@@ -206,7 +212,8 @@ func TestSupersededAndReturned(t *testing.T) {
 func TestUndo(t *testing.T) {
 	t.Parallel()
 	for _, why := range []remedy.UndoReason{remedy.UndoFixed, remedy.UndoWasFine, remedy.UndoTest, ""} {
-		story(t, func(t *testing.T, r *rig) {
+		story(t, func(r *rig) {
+			t := r.t
 			r.bad(3)
 			c := r.reaches(3, remedy.StageOut)
 			p, err := r.e.PreviewUndo(c.ID)
@@ -231,7 +238,8 @@ func TestUndo(t *testing.T) {
 			}
 		})
 	}
-	story(t, func(t *testing.T, r *rig) { // somebody else's change is left alone
+	story(t, func(r *rig) {
+		t := r.t // somebody else's change is left alone
 		r.bad(3)
 		c := r.reaches(3, remedy.StageOut)
 		r.lb.set(r.host(3), "maint")
@@ -241,7 +249,8 @@ func TestUndo(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	})
-	story(t, func(t *testing.T, r *rig) { // an undo that fails leaves it out
+	story(t, func(r *rig) {
+		t := r.t // an undo that fails leaves it out
 		r.bad(3)
 		c := r.reaches(3, remedy.StageOut)
 		r.lb.effect = func(context.Context, func()) error { return errTest }
@@ -260,7 +269,8 @@ func TestUndo(t *testing.T) {
 func TestHelped(t *testing.T) {
 	t.Parallel()
 	for _, worse := range []bool{false, true} {
-		story(t, func(t *testing.T, r *rig) {
+		story(t, func(r *rig) {
+			t := r.t
 			r.ratio(0.3, 5)
 			r.clk.Advance(0)
 			r.bad(3)
@@ -289,12 +299,13 @@ func TestRunByHand(t *testing.T) {
 		return ""
 	}
 	run := func(r *rig, q RunRequest) (id remedy.CaseID, err error) {
-		ctx, hangUp := context.WithCancel(context.Background())
+		ctx, hangUp := context.WithCancel(r.ctx())
 		r.spawn = func(f func()) { hangUp(); f() }
 		r.do(func() { id, err = r.e.RunByHand(ctx, alice(), q); r.attend() })
 		return id, err
 	}
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.rounds(2 * time.Minute)
 		q := request(r, 3)
 		q.PlanHash = "000000000000"
@@ -328,7 +339,8 @@ func TestRunByHand(t *testing.T) {
 			t.Errorf("%d acts", r.lb.acts())
 		}
 	}, level(remedy.LevelMetricOnly), limits(func(l *ledger.Limits) { l.MinInService = 8 }))
-	story(t, func(t *testing.T, r *rig) { // common mode asks; a freeze does not
+	story(t, func(r *rig) {
+		t := r.t // common mode asks; a freeze does not
 		r.bad(0, 1, 2, 3)
 		r.rounds(10 * time.Minute)
 		if _, err := run(r, request(r, 3)); code(err) != RefusedAsk {
@@ -343,7 +355,8 @@ func TestRunByHand(t *testing.T) {
 			t.Errorf("%v, %d acts", err, r.lb.acts())
 		}
 	})
-	story(t, func(t *testing.T, r *rig) { // a host that only the backend knows
+	story(t, func(r *rig) {
+		t := r.t // a host that only the backend knows
 		r.lb.set("stranger", "ready")
 		r.rounds(time.Minute)
 		q := request(r, 3)

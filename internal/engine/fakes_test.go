@@ -163,7 +163,7 @@ func (s *series) Fetch(_ context.Context, q remedy.Query) remedy.Result {
 		one := remedy.Series{Labels: map[string]string{"instance": string(h)}}
 		for at := q.Start; !at.After(q.End); at = at.Add(q.Step) {
 			st := s.at(h, at)
-			v := 0.0
+			var v float64
 			switch {
 			case target && s.stale:
 				v = float64(at.Unix() - 3600)

@@ -20,7 +20,8 @@ func TestCommitFaults(t *testing.T) {
 	kinds := []string{"node.report", "pool.size", "case.judge", "exec.start", "exec.finish", "exec.verdict", "exec.helped", "notice.receipt", "pool.out"}
 	for _, kind := range kinds {
 		for _, how := range []fault{lost, unsure} {
-			story(t, func(t *testing.T, r *rig) {
+			story(t, func(r *rig) {
+				t := r.t
 				left := 3
 				r.log.fault = func(e ledger.Entry) fault {
 					if left > 0 && hasOp(e, kind) {
@@ -49,7 +50,8 @@ func TestCommitFaults(t *testing.T) {
 func TestUnsureStart(t *testing.T) {
 	t.Parallel()
 	for _, ages := range []bool{true, false} {
-		story(t, func(t *testing.T, r *rig) {
+		story(t, func(r *rig) {
+			t := r.t
 			r.lb.ages = ages
 			once := false
 			r.log.fault = func(e ledger.Entry) fault {
@@ -87,7 +89,8 @@ func TestUnsureStart(t *testing.T) {
 
 func TestUnknownIsSeenLater(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.lb.ages = false
 		r.lb.effect = func(_ context.Context, set func()) error { set(); r.lb.down = true; return errTest }
 		r.bad(3)
@@ -106,7 +109,8 @@ func TestUnknownIsSeenLater(t *testing.T) {
 
 func TestAnnouncementsAreAtLeastOnce(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.ear.err = errTest
 		r.bad(3)
 		r.rounds(5 * time.Minute)
@@ -147,7 +151,8 @@ func TestAnnouncementsAreAtLeastOnce(t *testing.T) {
 
 func TestSourceIsToldOnce(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.rounds(time.Minute)
 		r.src.dead = true
 		once := false
@@ -175,7 +180,8 @@ func TestQuietRoundsCommitNothing(t *testing.T) {
 	t.Parallel()
 	for _, rung := range []remedy.Level{remedy.LevelMetricOnly, remedy.LevelNotify, remedy.LevelConfirm, remedy.LevelAuto} {
 		for _, approvers := range []bool{true, false} {
-			story(t, func(t *testing.T, r *rig) {
+			story(t, func(r *rig) {
+				t := r.t
 				r.bad(3)
 				r.rounds(15 * time.Minute)
 				n := len(r.log.entries)
@@ -199,7 +205,8 @@ func TestQuietRoundsCommitNothing(t *testing.T) {
 func TestAutoCappedAtConfirm(t *testing.T) {
 	t.Parallel()
 	for _, gate := range []bool{false, true} {
-		story(t, func(t *testing.T, r *rig) {
+		story(t, func(r *rig) {
+			t := r.t
 			if gate { // the load balancer can't be asked any more, right after START
 				other := &balancer{clk: r.clk, hooks: r.hooks, servers: r.lb.servers}
 				other.spec = r.lb.spec
@@ -231,13 +238,14 @@ func TestAutoCappedAtConfirm(t *testing.T) {
 }
 
 // goroutines lets the engine run by itself, on the stepped clock.
-func goroutines(t *testing.T, f func(t *testing.T, r *rig, pass func(time.Duration)), change ...func(*setup)) {
+func goroutines(t *testing.T, f func(r *rig, pass func(time.Duration)), change ...func(*setup)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, change...)
 		r.spawn = func(f func()) { go f() }
 		r.restart()
-		f(t, r, func(d time.Duration) {
+		r.t = t
+		f(r, func(d time.Duration) {
 			for end := r.clk.Now().Add(d); r.clk.Now().Before(end); {
 				synctest.Wait()
 				next, ok := r.clk.Next()
@@ -255,7 +263,8 @@ func goroutines(t *testing.T, f func(t *testing.T, r *rig, pass func(time.Durati
 // nothing new.
 func TestRunAndDrain(t *testing.T) {
 	t.Parallel()
-	goroutines(t, func(t *testing.T, r *rig, pass func(time.Duration)) {
+	goroutines(t, func(r *rig, pass func(time.Duration)) {
+		t := r.t
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.e.Run(ctx) }()
@@ -303,7 +312,8 @@ func ctxDone(t *testing.T) context.Context {
 func TestTenureEnds(t *testing.T) {
 	t.Parallel()
 	for _, stage := range []string{"before the effect", "during it", "during it, and nothing can be committed"} {
-		goroutines(t, func(t *testing.T, r *rig, pass func(time.Duration)) {
+		goroutines(t, func(r *rig, pass func(time.Duration)) {
+			t := r.t
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			if stage == "before the effect" {
@@ -363,7 +373,8 @@ func TestTenureEnds(t *testing.T) {
 // Everything at once, for the race detector.
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
-	goroutines(t, func(t *testing.T, r *rig, pass func(time.Duration)) {
+	goroutines(t, func(r *rig, pass func(time.Duration)) {
+		t := r.t
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.e.Run(ctx) }()

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -24,14 +23,14 @@ func TestBlockers(t *testing.T) {
 		before func(*rig)
 		want   string
 	}{
-		{"freeze", nil, func(r *rig) { r.must(r.e.Freeze(context.Background(), alice(), "maintenance", time.Time{})) }, "freeze"},
+		{"freeze", nil, func(r *rig) { r.must(r.e.Freeze(r.ctx(), alice(), "maintenance", time.Time{})) }, "freeze"},
 		{"freeze file", []func(*setup){frozen(true, nil)}, nil, "freeze"},
 		{"freeze file unreadable", []func(*setup){frozen(false, errTest)}, nil, "freeze_file"},
 		{"hold", nil, func(r *rig) {
-			r.must(r.e.Hold(context.Background(), alice(), Target{Pool: ingest, Host: r.host(3)}, "mine", r.clk.Now().Add(24*time.Hour)))
+			r.must(r.e.Hold(r.ctx(), alice(), Target{Pool: ingest, Host: r.host(3)}, "mine", r.clk.Now().Add(24*time.Hour)))
 		}, "hold"},
 		{"hold of the pool", nil, func(r *rig) {
-			r.must(r.e.Hold(context.Background(), alice(), Target{Pool: ingest}, "mine", r.clk.Now().Add(24*time.Hour)))
+			r.must(r.e.Hold(r.ctx(), alice(), Target{Pool: ingest}, "mine", r.clk.Now().Add(24*time.Hour)))
 		}, "hold"},
 		{"protected", []func(*setup){func(s *setup) {
 			s.config = func(c *Config) {
@@ -61,7 +60,8 @@ func TestBlockers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			story(t, func(t *testing.T, r *rig) {
+			story(t, func(r *rig) {
+				t := r.t
 				if tt.before != nil {
 					tt.before(r)
 				}
@@ -106,7 +106,8 @@ func TestNothingIsDoneOnWhatIsNotKnown(t *testing.T) {
 		for _, rung := range []remedy.Level{remedy.LevelNotify, remedy.LevelConfirm, remedy.LevelAuto} {
 			t.Run(fmt.Sprintf("%s at %s", tt.name, rung), func(t *testing.T) {
 				t.Parallel()
-				story(t, func(t *testing.T, r *rig) {
+				story(t, func(r *rig) {
+					t := r.t
 					r.rounds(5 * time.Minute)
 					tt.do(r)
 					r.bad(3)
@@ -123,7 +124,8 @@ func TestNothingIsDoneOnWhatIsNotKnown(t *testing.T) {
 func TestCommonModeStormCooldownAndLatch(t *testing.T) {
 	t.Parallel()
 	for _, rung := range []remedy.Level{remedy.LevelNotify, remedy.LevelConfirm, remedy.LevelAuto} {
-		story(t, func(t *testing.T, r *rig) {
+		story(t, func(r *rig) {
+			t := r.t
 			r.rounds(5 * time.Minute)
 			r.bad(0, 1, 2, 3)
 			r.rounds(10 * time.Minute)
@@ -170,7 +172,8 @@ func TestCommonModeStormCooldownAndLatch(t *testing.T) {
 // let one after the other go, and then none.
 func TestPace(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.rounds(time.Minute)
 		r.bad(1, 2)
 		r.rounds(4 * time.Minute)
@@ -198,7 +201,8 @@ func TestPace(t *testing.T) {
 
 func TestWarmUp(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3)
 		r.clk.Advance(10 * time.Minute)
 		r.round()
@@ -210,7 +214,8 @@ func TestWarmUp(t *testing.T) {
 			t.Errorf("the second round: %d acts, %q", r.lb.acts(), blockedBy(r.last(3)))
 		}
 	})
-	story(t, func(t *testing.T, r *rig) { // approved before a restart: goes on at once
+	story(t, func(r *rig) {
+		t := r.t // approved before a restart: goes on at once
 		r.bad(3)
 		c := r.reaches(3, remedy.StageWaiting)
 		r.must(r.e.Freeze(t.Context(), alice(), "wait", time.Time{}))
@@ -226,7 +231,8 @@ func TestWarmUp(t *testing.T) {
 
 func TestClockStepBlocksTheRound(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3)
 		for r.open(3) == nil {
 			r.clk.Skew(3 * time.Second)
@@ -248,7 +254,8 @@ func TestClockStepBlocksTheRound(t *testing.T) {
 
 func TestInventory(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3, 9)
 		r.rounds(3 * time.Minute)
 		if c := r.last(9); c.Stage == remedy.StageClosed {
@@ -282,7 +289,8 @@ func TestInventory(t *testing.T) {
 func TestEditedStaticList(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {
-		story(t, func(t *testing.T, r *rig) {
+		story(t, func(r *rig) {
+			t := r.t
 			static := func(hash string) *Config {
 				cfg := r.config(defaults())
 				p := cfg.Pools[ingest]
@@ -316,7 +324,8 @@ func TestEditedStaticList(t *testing.T) {
 
 func TestUnknownClose(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3)
 		r.rounds(3 * time.Minute)
 		id := r.open(3).ID
@@ -340,7 +349,8 @@ func TestUnknownClose(t *testing.T) {
 func TestFreezeFileOutlastsAPassingFreeze(t *testing.T) {
 	t.Parallel()
 	there := false
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.must(r.e.Freeze(t.Context(), alice(), "an hour", r.clk.Now().Add(time.Hour)))
 		there = true
 		r.rounds(time.Minute)

@@ -75,6 +75,7 @@ func defaults() setup {
 // rig is an engine on fakes, with a clock that moves only when told.
 type rig struct {
 	tb    reporter
+	t     *testing.T // of the bubble; nil outside of one
 	clk   *clock.Stepped
 	l     *ledger.Ledger
 	log   *memLog
@@ -228,6 +229,9 @@ func (r *rig) attend() {
 	r.tb.Fatalf("the engine never comes to rest")
 }
 
+// ctx is a context that never ends.
+func (*rig) ctx() context.Context { return context.Background() }
+
 // rounds runs rounds for a span.
 func (r *rig) rounds(d time.Duration) {
 	r.tb.Helper()
@@ -331,12 +335,13 @@ func (r *rig) answer(id remedy.CaseID, yes bool) error {
 }
 
 // story runs a test in a bubble with a rig whose executions may take time.
-func story(t *testing.T, f func(t *testing.T, r *rig), change ...func(*setup)) {
+func story(t *testing.T, f func(r *rig), change ...func(*setup)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, change...)
 		r.pump = true
-		f(t, r)
+		r.t = t
+		f(r)
 	})
 }
 

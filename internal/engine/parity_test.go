@@ -45,27 +45,27 @@ type fleet struct {
 }
 
 func drawFleet(t *rapid.T) fleet {
-	rounds := rapid.IntRange(60, 900).Draw(t, "rounds")
+	rounds := rapid.SampledFrom([]int{300, 60, 1000}).Draw(t, "rounds")
 	dur := func(name string, in ...time.Duration) time.Duration { return rapid.SampledFrom(in).Draw(t, name) }
 	f := fleet{
-		N:      rapid.IntRange(4, 24).Draw(t, "n"),
+		N:      rapid.IntRange(6, 30).Draw(t, "n"),
 		Rounds: rounds,
 		Limits: ledger.Limits{
-			MinInService:      rapid.IntRange(0, 6).Draw(t, "floor"),
+			MinInService:      rapid.IntRange(0, 5).Draw(t, "floor"),
 			MaxOut:            rapid.IntRange(1, 5).Draw(t, "maxOut"),
-			MaxOutFraction:    rapid.SampledFrom([]float64{0.1, 0.25, 1}).Draw(t, "fraction"),
+			MaxOutFraction:    rapid.SampledFrom([]float64{1, 0.25, 0.1}).Draw(t, "fraction"),
 			MaxConcurrent:     rapid.IntRange(1, 3).Draw(t, "concurrent"),
-			PerHour:           rapid.IntRange(1, 6).Draw(t, "hour"),
-			PerDay:            rapid.IntRange(1, 12).Draw(t, "day"),
-			SettleAfterAction: dur("settle", 0, 5*time.Minute, time.Minute, 20*time.Minute),
+			PerHour:           rapid.IntRange(2, 8).Draw(t, "hour"),
+			PerDay:            rapid.IntRange(4, 20).Draw(t, "day"),
+			SettleAfterAction: dur("settle", 0, 5*time.Minute, time.Minute),
 		},
 		Cooldown: dur("cooldown", 0, 10*time.Minute, time.Hour, 6*time.Hour),
 		Shadow:   dur("shadowOut", 5*time.Minute, time.Hour, 4*time.Hour),
-		MaxBad:   rapid.SampledFrom([]float64{0.2, 0.4, 1}).Draw(t, "maxBad"),
+		MaxBad:   rapid.SampledFrom([]float64{1, 0.5, 0.2}).Draw(t, "maxBad"),
 		Window:   dur("window", 5*time.Minute, time.Hour),
 		Storm:    dur("stormCooldown", 0, 10*time.Minute),
 		Ended:    rapid.IntRange(0, 2).Draw(t, "maxEnded"),
-		Hourly:   rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "clusterHour"),
+		Hourly:   rapid.SampledFrom([]int{0, 0, 3}).Draw(t, "clusterHour"),
 		MinCov:   rapid.SampledFrom([]float64{0.5, 0.9}).Draw(t, "minCoverage"),
 		Rung:     rapid.SampledFrom([]remedy.Level{remedy.LevelMetricOnly, remedy.LevelNotify}).Draw(t, "rung"),
 	}
@@ -73,13 +73,13 @@ func drawFleet(t *rapid.T) fleet {
 		from := rapid.IntRange(0, rounds-1).Draw(t, name+"From")
 		return from, from + rapid.IntRange(1, longest).Draw(t, name+"For")
 	}
-	for range rapid.IntRange(1, 14).Draw(t, "spells") {
+	for range rapid.IntRange(2, 20).Draw(t, "spells") {
 		s := spell{
 			Host:  rapid.IntRange(0, f.N-1).Draw(t, "host"),
-			Ratio: rapid.SampledFrom([]float64{0, 0.3, 0.1, 0.7}).Draw(t, "ratio"),
+			Ratio: rapid.SampledFrom([]float64{0, 0.3, 0.1, 0, 0.7}).Draw(t, "ratio"),
 			Gone:  rapid.IntRange(0, 4).Draw(t, "gone") == 0,
 		}
-		s.From, s.Till = span("spell", 500)
+		s.From, s.Till = span("spell", 600)
 		f.Spells = append(f.Spells, s)
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "visits") {
@@ -235,15 +235,15 @@ func TestCountsEqualActs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFleet(t)
 		counted, dry := f.live(t, f.Rung)
-		acted, real := f.live(t, remedy.LevelAuto)
+		acted, auto := f.live(t, remedy.LevelAuto)
 		if diff := cmp.Diff(acted, counted); diff != "" {
 			t.Fatalf("acts (-) and counts (+) differ:\n%s", diff)
 		}
 		if got, want := dry.wouldAct(), len(counted); got != want {
 			t.Fatalf("the counter says %d and %d were counted", got, want)
 		}
-		done := real.counter("warden_actions_total", "trigger", "act", "result", "done")
-		if got := len(real.lb.applied); got != len(acted) || done != len(acted) {
+		done := auto.counter("warden_actions_total", "trigger", "act", "result", "done")
+		if got := len(auto.lb.applied); got != len(acted) || done != len(acted) {
 			t.Fatalf("%d effects, %d done, %d STARTs", got, done, len(acted))
 		}
 		if dry.lb.acts() != 0 {

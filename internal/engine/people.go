@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"warden/internal/inventory"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
@@ -247,7 +246,7 @@ func (e *Engine) listed(t Target) error {
 	switch {
 	case e.View().At.IsZero():
 		return refusal(RefusedTransient, "no round has run yet, so no host is known: try again in a moment")
-	case p == nil || !slices.ContainsFunc(p.hosts, func(h inventory.Host) bool { return h.Name == t.Host }):
+	case p == nil || !p.lists(t.Host):
 		return refusal(RefusedNotFound, "the inventory of pool %s has no host %q: see `warden hosts`", t.Pool, t.Host)
 	}
 	return nil
@@ -285,7 +284,7 @@ func (e *Engine) RunByHand(ctx context.Context, by remedy.Actor, q RunRequest) (
 		}
 		id = r.Case
 		c, _ := e.Ledger.Case(id)
-		_, err = e.start(ctx, e.Config(), startOrder{c: c, kind: remedy.KindManual, by: by, acked: q.Acknowledged})
+		err = e.start(ctx, e.Config(), startOrder{c: c, kind: remedy.KindManual, by: by, acked: q.Acknowledged})
 	})
 	return id, err
 }
@@ -342,7 +341,7 @@ func (e *Engine) Undo(ctx context.Context, by remedy.Actor, id remedy.CaseID, re
 	var err error
 	ctx = context.WithoutCancel(ctx) // as in RunByHand
 	e.locked(func() {
-		_, err = e.start(ctx, e.Config(), startOrder{c: c, kind: remedy.KindUndo, by: by, reason: reason})
+		err = e.start(ctx, e.Config(), startOrder{c: c, kind: remedy.KindUndo, by: by, reason: reason})
 	})
 	return err
 }

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
+	"warden/internal/inventory"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/policy"
@@ -41,6 +43,13 @@ func (e *Engine) propose(r *round) (facts, ends []ledger.Body) {
 		f, l := e.closings(r, p, status)
 		facts, ends = append(facts, f...), append(ends, l...)
 	}
+	for _, c := range e.strays(r.cfg) {
+		switch c.Stage {
+		case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting:
+			facts = append(facts, &ledger.CaseClose{Case: c.ID, Outcome: remedy.OutcomeSuperseded, Note: "the config no longer has pool " + string(c.Pool)})
+		case remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut, remedy.StageClosed: // verify looks after them
+		}
+	}
 	return append(facts, e.sourceNotices(r)...), ends
 }
 
@@ -74,14 +83,12 @@ func outChanges(p *poolRound, status ledger.PoolStatus) *ledger.PoolOut {
 		return nil
 	}
 	b := &ledger.PoolOut{Pool: p.name}
-	known := make(map[remedy.HostName]bool, len(p.hosts))
-	for _, h := range p.hosts {
-		known[h.Name] = true
-		switch p.states[h.Name] {
+	for i, h := range p.hosts {
+		switch p.states[i] {
 		case remedy.ServiceOut:
-			i, ok := slices.BinarySearchFunc(status.Out, h.Name, outByHost)
-			if !ok || status.Out[i].Admin != p.admin[h.Name] {
-				b.Set = append(b.Set, ledger.OutFact{Host: h.Name, Admin: p.admin[h.Name]})
+			k, ok := slices.BinarySearchFunc(status.Out, h.Name, outByHost)
+			if !ok || status.Out[k].Admin != p.admin[i] {
+				b.Set = append(b.Set, ledger.OutFact{Host: h.Name, Admin: p.admin[i]})
 			}
 		case remedy.ServiceIn:
 			if outOf(status.Out, h.Name) {
@@ -92,7 +99,7 @@ func outChanges(p *poolRound, status ledger.PoolStatus) *ledger.PoolOut {
 	}
 	if len(p.hosts) > 0 {
 		for _, o := range status.Out {
-			if !known[o.Host] {
+			if !p.lists(o.Host) {
 				b.Clear = append(b.Clear, o.Host)
 			}
 		}
@@ -129,9 +136,13 @@ func commonMode(l *ledger.Ledger, j *judgement, now time.Time, shadow bool) (bad
 
 // badUnion counts the hosts bad now or taken out within the window, each once.
 func badUnion(s sums, f ledger.Facts) int {
-	all := slices.Concat(s.badNow, f.TakenOut)
-	slices.Sort(all)
-	return len(slices.Compact(all))
+	n := len(s.badNow)
+	for _, h := range f.TakenOut {
+		if _, ok := slices.BinarySearch(s.badNow, h); !ok {
+			n++
+		}
+	}
+	return n
 }
 
 // storm commits that common mode began or ended.
@@ -189,12 +200,8 @@ func (e *Engine) shadowEnds(r *round, p *poolRound, status ledger.PoolStatus) []
 // closings ends the open cases that are over. Those whose host recovered come
 // last, like the other ends.
 func (e *Engine) closings(r *round, p *poolRound, status ledger.PoolStatus) (facts, ends []ledger.Body) {
-	listed := make(map[remedy.HostName]bool, len(p.hosts))
-	for _, h := range p.hosts {
-		listed[h.Name] = true
-	}
 	for _, c := range status.Open {
-		b := e.closing(r, p, c, listed)
+		b := e.closing(r, p, c)
 		if b == nil {
 			continue
 		}
@@ -207,7 +214,7 @@ func (e *Engine) closings(r *round, p *poolRound, status ledger.PoolStatus) (fac
 	return facts, ends
 }
 
-func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case, listed map[remedy.HostName]bool) ledger.Body {
+func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case) ledger.Body {
 	shut := func(o remedy.Outcome, f *remedy.Finding, note string) ledger.Body {
 		return &ledger.CaseClose{Case: c.ID, Outcome: o, Note: note, Finding: f}
 	}
@@ -215,13 +222,13 @@ func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case, listed map[reme
 	case remedy.StageExecuting, remedy.StageVerifying, remedy.StageClosed:
 		return nil // these end with their execution
 	case remedy.StageOut:
-		if len(p.hosts) > 0 && !listed[c.Host] {
+		if len(p.hosts) > 0 && !p.lists(c.Host) {
 			return shut(remedy.OutcomeGone, nil, "the host left the inventory")
 		}
 		return nil // verify.go watches hosts that are out
 	case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting:
 	}
-	if len(p.hosts) > 0 && !listed[c.Host] {
+	if len(p.hosts) > 0 && !p.lists(c.Host) {
 		return shut(remedy.OutcomeGone, nil, "the host left the inventory")
 	}
 	if c.Manual != nil {
@@ -253,6 +260,12 @@ func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case, listed map[reme
 	case remedy.VerdictBad:
 	}
 	return nil
+}
+
+// lists reports whether the inventory has the host. Its list is by name.
+func (p *poolRound) lists(h remedy.HostName) bool {
+	_, ok := slices.BinarySearchFunc(p.hosts, h, func(i inventory.Host, h remedy.HostName) int { return cmp.Compare(i.Name, h) })
+	return ok
 }
 
 // judgement finds a detector's word on the pool.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -11,7 +10,8 @@ import (
 
 func TestMetricOnlyCountsOnce(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3)
 		r.rounds(5 * time.Hour)
 		if r.wouldAct() != 1 || r.lb.acts() != 0 || len(r.ear.heard) != 0 {
@@ -31,7 +31,8 @@ func TestMetricOnlyCountsOnce(t *testing.T) {
 
 func TestNotifyComplainsAgainAfterComplainEvery(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3)
 		r.rounds(3*time.Hour + 50*time.Minute)
 		if n := r.ear.count(ledger.NoticeComplaint); n != 1 {
@@ -46,14 +47,15 @@ func TestNotifyComplainsAgainAfterComplainEvery(t *testing.T) {
 
 func TestConfirmAsksAndActsOnYes(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3)
 		r.rounds(10 * time.Minute)
 		c := r.open(3)
 		if c == nil || c.Stage != remedy.StageWaiting || r.ear.count(ledger.NoticeQuestion) != 1 || r.lb.acts() != 0 {
 			t.Fatalf("%+v", c)
 		}
-		if err := r.e.Answer(context.Background(), bob(), ledger.CaseAnswer{Case: c.ID, Approve: true, PlanHash: c.PlanHash}); err == nil {
+		if err := r.e.Answer(r.ctx(), bob(), ledger.CaseAnswer{Case: c.ID, Approve: true, PlanHash: c.PlanHash}); err == nil {
 			t.Error("bob may not approve")
 		}
 		r.must(r.answer(c.ID, true))
@@ -69,7 +71,8 @@ func TestConfirmAsksAndActsOnYes(t *testing.T) {
 
 func TestAutoActsAlone(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.lb.linger = 40 * time.Second // takes time to go quiet
 		r.bad(3)
 		c := r.reaches(3, remedy.StageOut)
@@ -89,7 +92,8 @@ func TestAutoActsAlone(t *testing.T) {
 // Promotion of an open case takes effect on it; demotion does too.
 func TestReconfigureMovesOpenCases(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3)
 		r.rounds(10 * time.Minute)
 		id := r.open(3).ID
@@ -129,7 +133,8 @@ func TestReconfigureMovesOpenCases(t *testing.T) {
 func TestDeniedAndExpiredAreNotAskedAgain(t *testing.T) {
 	t.Parallel()
 	for _, deny := range []bool{true, false} {
-		story(t, func(t *testing.T, r *rig) {
+		story(t, func(r *rig) {
+			t := r.t
 			r.bad(3)
 			c := r.reaches(3, remedy.StageWaiting)
 			if deny {
@@ -163,7 +168,8 @@ func TestDeniedAndExpiredAreNotAskedAgain(t *testing.T) {
 
 func TestChangedPlanIsAskedAfresh(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3)
 		c := r.reaches(3, remedy.StageWaiting)
 		r.lb.suffix = " in another backend"
@@ -186,7 +192,8 @@ func TestChangedPlanIsAskedAfresh(t *testing.T) {
 // make the engine run in circles; it holds until it expires.
 func TestApprovedButUnknown(t *testing.T) {
 	t.Parallel()
-	story(t, func(t *testing.T, r *rig) {
+	story(t, func(r *rig) {
+		t := r.t
 		r.bad(3)
 		c := r.reaches(3, remedy.StageWaiting)
 		r.ratio(0.7, 3)

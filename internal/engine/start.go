@@ -23,7 +23,7 @@ const startRetries = 3
 func (e *Engine) startReady(ctx context.Context, cfg *Config) {
 	for _, name := range sorted(cfg.Pools) {
 		for _, o := range e.ready(cfg, name) {
-			if _, err := e.start(ctx, cfg, o); err != nil {
+			if err := e.start(ctx, cfg, o); err != nil {
 				e.Logger.Info("not started", zap.Stringer("case", o.c.ID), zap.Error(err))
 			}
 		}
@@ -95,19 +95,19 @@ func (o startOrder) allowedBy(d remedy.Decision) bool {
 // start decides once more, commits START and hands the execution to its
 // runner. This is the one choke point: nothing has a side effect that did not
 // come through here. The caller holds e.mu.
-func (e *Engine) start(ctx context.Context, cfg *Config, o startOrder) (remedy.Token, error) {
+func (e *Engine) start(ctx context.Context, cfg *Config, o startOrder) error {
 	if !e.admit.Load() || e.leads == nil || e.leads() != nil || ctx.Err() != nil {
-		return remedy.Token{}, refusal(RefusedTransient, "this node does not lead, or is stopping, and starts nothing new: ask again in a moment")
+		return refusal(RefusedTransient, "this node does not lead, or is stopping, and starts nothing new: ask again in a moment")
 	}
 	action, ok := cfg.Actions[o.c.Action]
 	if !ok {
-		return remedy.Token{}, refusal(RefusedNotFound, "the config has no action %s: put it back", o.c.Action)
+		return refusal(RefusedNotFound, "the config has no action %s: put it back", o.c.Action)
 	}
 	for range startRetries {
 		j := e.newestJudgement(cfg, o)
 		d, basis := e.decideOn(cfg, o, j, 0)
 		if !o.allowedBy(d) {
-			return remedy.Token{}, &Refusal{Code: RefusedGuardrail, Reason: why(d), Decision: &d}
+			return &Refusal{Code: RefusedGuardrail, Reason: why(d), Decision: &d}
 		}
 		x := &execution{cfg: cfg, action: action, c: o.c, kind: o.kind, leads: e.leads}
 		body := &ledger.ExecStart{
@@ -116,14 +116,14 @@ func (e *Engine) start(ctx context.Context, cfg *Config, o startOrder) (remedy.T
 			BadOthers: j.othersBad(o.c.Host),
 		}
 		if err := e.prior(ctx, x, body); err != nil {
-			return remedy.Token{}, err
+			return err
 		}
 		x.startBy = clock.NewDeadline(e.Clock, action.Spec.StartWithin)
 		x.runBy = clock.NewDeadline(e.Clock, action.Spec.StartWithin+action.Spec.Timeout)
 		failpoint.Hit("before-start")
 		applied, err := e.commitEntry(ctx, o.by, body)
 		if err != nil {
-			return remedy.Token{}, fmt.Errorf("START of %s: %w", o.c.ID, err)
+			return fmt.Errorf("START of %s: %w", o.c.ID, err)
 		}
 		failpoint.Hit("after-start")
 		switch r := applied.Results[0]; {
@@ -136,14 +136,14 @@ func (e *Engine) start(ctx context.Context, cfg *Config, o startOrder) (remedy.T
 				defer e.work.Done()
 				e.run(context.WithoutCancel(ctx), x)
 			})
-			return x.token, nil
+			return nil
 		case r.Code == ledger.RefusedBasis:
 			continue
 		default:
-			return remedy.Token{}, fromResult(r)
+			return fromResult(r)
 		}
 	}
-	return remedy.Token{}, refusal(RefusedTransient, "busy: the world moved %d times while it was being decided: ask again", startRetries)
+	return refusal(RefusedTransient, "busy: the world moved %d times while it was being decided: ask again", startRetries)
 }
 
 // prior reads the state that an undo would restore, before START, so that it

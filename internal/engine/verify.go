@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,21 +33,35 @@ func (e *Engine) unfinished() bool {
 // are simply out. The caller holds e.mu.
 func (e *Engine) verify(ctx context.Context, cfg *Config, all bool) {
 	seen := looks{}
+	var open []*ledger.Case
 	for _, name := range sorted(cfg.Pools) {
-		for _, c := range e.Ledger.Pool(name, e.Clock.Now()).Open {
-			switch c.Stage {
-			case remedy.StageExecuting:
-				e.recoverExecution(ctx, cfg, c, seen)
-			case remedy.StageVerifying:
+		open = append(open, e.Ledger.Pool(name, e.Clock.Now()).Open...)
+	}
+	if all {
+		open = append(open, e.strays(cfg)...)
+	}
+	for _, c := range open {
+		switch c.Stage {
+		case remedy.StageExecuting:
+			e.recoverExecution(ctx, cfg, c, seen)
+		case remedy.StageVerifying:
+			e.watch(ctx, cfg, c, seen)
+		case remedy.StageOut:
+			if all {
 				e.watch(ctx, cfg, c, seen)
-			case remedy.StageOut:
-				if all {
-					e.watch(ctx, cfg, c, seen)
-				}
-			case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting, remedy.StageClosed:
 			}
+		case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting, remedy.StageClosed:
 		}
 	}
+}
+
+// strays are the open cases of pools that the config no longer has. What was
+// begun there still ends in a verdict or with a person.
+func (e *Engine) strays(cfg *Config) []*ledger.Case {
+	return slices.DeleteFunc(e.Ledger.Cases(ledger.CaseFilter{Open: true}), func(c *ledger.Case) bool {
+		_, ok := cfg.Pools[c.Pool]
+		return ok
+	})
 }
 
 // watch observes one host that warden acted on, and commits what follows.

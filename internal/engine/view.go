@@ -44,7 +44,7 @@ func (v *View) Hosts(pool remedy.PoolName) []HostStatus {
 	}
 	out := make([]HostStatus, len(p.hosts))
 	for i, h := range p.hosts {
-		out[i] = HostStatus{Host: h.Name, State: p.states[h.Name], Admin: p.admin[h.Name]}
+		out[i] = HostStatus{Host: h.Name, State: p.states[i], Admin: p.admin[i]}
 	}
 	return out
 }

@@ -16,13 +16,19 @@ func (m *machine) check() error {
 	if !rising(m.reports, func(a, b NodeReport) int { return cmp.Compare(a.Node, b.Node) }) ||
 		!rising(m.holds, func(a, b Hold) int { return cmp.Or(cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Host, b.Host)) }) ||
 		!rising(m.pools, func(a, b *pool) int { return cmp.Compare(a.Name, b.Name) }) ||
-		!rising(m.cases, func(a, b *Case) int { return cmp.Compare(a.ID, b.ID) }) ||
 		!rising(m.notices, func(a, b Notice) int { return cmp.Compare(a.Seq, b.Seq) }) ||
 		!rising(m.counters, func(a, b counter) int { return cmp.Compare(a.Key, b.Key) }) {
 		return errors.New("its records are out of order")
 	}
-	if n := len(m.cases); n > 0 && m.cases[n-1].ID > m.lastCase {
-		return fmt.Errorf("%s is beyond the last case, %s", m.cases[n-1].ID, m.lastCase)
+	last := remedy.CaseID(0)
+	for c := range m.cases.all() {
+		if c.ID <= last {
+			return errors.New("its cases are out of order")
+		}
+		last = c.ID
+	}
+	if last > m.lastCase {
+		return fmt.Errorf("%s is beyond the last case, %s", last, m.lastCase)
 	}
 	if n := len(m.notices); n > 0 && m.notices[n-1].Seq > m.lastNotice {
 		return fmt.Errorf("notice %d is beyond the last, %d", m.notices[n-1].Seq, m.lastNotice)
@@ -35,7 +41,7 @@ func (m *machine) check() error {
 		listed += len(p.Open)
 	}
 	open := 0
-	for _, c := range m.cases {
+	for c := range m.cases.all() {
 		if err := c.check(); err != nil {
 			return err
 		}

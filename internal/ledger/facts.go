@@ -116,14 +116,17 @@ func (l *Ledger) Facts(q FactsQuery) Facts {
 // rates fills in everything that is counted over STARTs.
 func (m *machine) rates(f *Facts, p *pool, q FactsQuery) {
 	for _, other := range m.pools {
-		for _, s := range other.Starts {
+		for _, s := range slices.Backward(other.Starts) {
+			age := q.Now.Sub(s.At)
+			if other != p && age >= 24*time.Hour {
+				break // they are by time, and no window reaches further back
+			}
 			if s.Shadow && (!q.Shadow || s.Case == q.ExceptCase) {
 				continue
 			}
 			if !s.Shadow && q.Own != 0 && s.Case == q.Own && s.EndedAt.IsZero() {
 				continue
 			}
-			age := q.Now.Sub(s.At)
 			if age < time.Hour {
 				f.ClusterHourly++
 			}
@@ -233,10 +236,14 @@ func (l *Ledger) Cases(f CaseFilter) []*Case {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	var out []*Case
-	for _, c := range slices.Backward(l.m.cases) {
+	all := l.m.cases.newest()
+	if f.Open {
+		all = slices.Values(l.m.openCases(f.Pool))
+	}
+	for c := range all {
 		if (f.Pool != "" && c.Pool != f.Pool) || (f.Host != "" && c.Host != f.Host) ||
 			(f.Action != "" && c.Action != f.Action) || (f.Stage != "" && c.Stage != f.Stage) ||
-			(f.Open && !c.Open()) || c.ChangedAt.Before(f.Since) {
+			c.ChangedAt.Before(f.Since) {
 			continue
 		}
 		out = append(out, c)
@@ -244,6 +251,21 @@ func (l *Ledger) Cases(f CaseFilter) []*Case {
 			break
 		}
 	}
+	return out
+}
+
+// openCases are the open cases of a pool, or of all, newest first.
+func (m *machine) openCases(name remedy.PoolName) []*Case {
+	var out []*Case
+	for _, p := range m.pools {
+		if name != "" && p.Name != name {
+			continue
+		}
+		for _, id := range p.Open {
+			out = append(out, m.find(id))
+		}
+	}
+	slices.SortFunc(out, func(a, b *Case) int { return cmp.Compare(b.ID, a.ID) })
 	return out
 }
 
@@ -270,7 +292,7 @@ func (l *Ledger) Status() Status {
 	m := l.m
 	s := Status{
 		Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID, Chain: m.chain,
-		Voters: slices.Clone(m.voters), Holds: slices.Clone(m.holds), Reports: slices.Clone(m.reports), Cases: len(m.cases),
+		Voters: slices.Clone(m.voters), Holds: slices.Clone(m.holds), Reports: slices.Clone(m.reports), Cases: m.cases.n,
 		OldestClosed: m.oldestClosed,
 	}
 	if m.freeze != nil {

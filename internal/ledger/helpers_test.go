@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,9 +30,17 @@ func alice() remedy.Actor {
 
 func bob() remedy.Actor { return remedy.Actor{Name: "bob", UID: 1001, Via: "cli", Person: true} }
 
+// reporter is what tests, benchmarks, fuzz targets and rapid's checks share.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // rig is a ledger with a clock and a log index, as raft would drive it.
 type rig struct {
-	t     testing.TB
+	t     reporter
 	l     *ledger.Ledger
 	now   time.Time
 	index uint64
@@ -57,14 +64,14 @@ func roomy() ledger.Limits {
 	}
 }
 
-func bare(tb testing.TB) *rig {
+func bare(tb reporter) *rig {
 	tb.Helper()
 	return &rig{t: tb, l: ledger.New(), now: t0(), term: 2}
 }
 
 // newRig returns a ledger with one voter, one pool and one action at auto,
 // unless change says otherwise.
-func newRig(tb testing.TB, change ...func(*setup)) *rig {
+func newRig(tb reporter, change ...func(*setup)) *rig {
 	tb.Helper()
 	s := setup{level: remedy.LevelAuto, limits: roomy(), n: 10, cooldown: 6 * time.Hour}
 	for _, f := range change {
@@ -79,10 +86,12 @@ func at(level remedy.Level) func(*setup)          { return func(s *setup) { s.le
 func hosts(n int) func(*setup)                    { return func(s *setup) { s.n = n } }
 func limited(f func(*ledger.Limits)) func(*setup) { return func(s *setup) { f(&s.limits) } }
 
-func report(node remedy.NodeID, s setup) *ledger.NodeReport {
+func report(node remedy.NodeID, s setup) *ledger.NodeReport { return reportOf(node, s, pool, drain) }
+
+func reportOf(node remedy.NodeID, s setup, pool remedy.PoolName, action remedy.ActionName) *ledger.NodeReport {
 	return &ledger.NodeReport{
 		Node: node, MaxVersion: ledger.Version, ConfigHash: "h",
-		Levels: []ledger.LevelReport{{Action: drain, Pool: pool, Level: s.level, Cooldown: s.cooldown, Detectors: []remedy.DetectorName{canary}}},
+		Levels: []ledger.LevelReport{{Action: action, Pool: pool, Level: s.level, Cooldown: s.cooldown, Detectors: []remedy.DetectorName{canary}}},
 		Pools:  []ledger.PoolReport{{Pool: pool, Limits: s.limits}},
 	}
 }
@@ -164,7 +173,7 @@ func (r *rig) records() string {
 	return fmt.Sprint(head) + "\n" + strings.Join(lines[1:len(lines)-2], "")
 }
 
-func snapshotOf(tb testing.TB, l *ledger.Ledger) []byte {
+func snapshotOf(tb reporter, l *ledger.Ledger) []byte {
 	tb.Helper()
 	s, err := l.Snapshot()
 	if err != nil {
@@ -177,7 +186,7 @@ func snapshotOf(tb testing.TB, l *ledger.Ledger) []byte {
 	return []byte(b.String())
 }
 
-func hashOf(tb testing.TB, l *ledger.Ledger) string {
+func hashOf(tb reporter, l *ledger.Ledger) string {
 	tb.Helper()
 	h, err := l.Hash()
 	if err != nil {

@@ -24,7 +24,7 @@ type machine struct {
 	freeze      *Freeze
 	holds       []Hold  // by pool, host
 	pools       []*pool // by name
-	cases       []*Case // by id
+	cases       caseList
 	notices     []Notice
 	counters    []counter // by key
 
@@ -101,17 +101,8 @@ func (m *machine) findPool(name remedy.PoolName) *pool {
 	return &pool{Name: name}
 }
 
-func (m *machine) caseIndex(id remedy.CaseID) (int, bool) {
-	return slices.BinarySearchFunc(m.cases, id, func(c *Case, id remedy.CaseID) int { return cmp.Compare(c.ID, id) })
-}
-
 // find returns the case, or nil.
-func (m *machine) find(id remedy.CaseID) *Case {
-	if i, ok := m.caseIndex(id); ok {
-		return m.cases[i]
-	}
-	return nil
-}
+func (m *machine) find(id remedy.CaseID) *Case { return m.cases.find(id) }
 
 // openCase returns the open case of a host and action, or nil.
 func (m *machine) openCase(p *pool, host remedy.HostName, action remedy.ActionName) *Case {
@@ -130,8 +121,7 @@ func (m *machine) edit(c *Case, x step) *Case {
 	n.Executions = slices.Clone(c.Executions)
 	n.Events = slices.Clip(c.Events)
 	n.ChangedAt = x.at
-	i, _ := m.caseIndex(c.ID)
-	m.cases[i] = &n
+	m.cases.replace(&n)
 	return &n
 }
 
@@ -151,7 +141,7 @@ func (m *machine) open(p *pool, c Case, x step) *Case {
 	m.lastCase++
 	c.ID = m.lastCase
 	c.OpenedAt, c.ChangedAt = x.at, x.at
-	m.cases = append(m.cases, &c)
+	m.cases.add(&c)
 	p.Open = append(p.Open, c.ID)
 	return &c
 }
@@ -177,7 +167,7 @@ func (m *machine) close(c *Case, outcome remedy.Outcome, note string, x step) {
 // recount finds the closed case that ended first.
 func (m *machine) recount() {
 	m.oldestClosed = time.Time{}
-	for _, c := range m.cases {
+	for c := range m.cases.all() {
 		if !c.Open() && (m.oldestClosed.IsZero() || c.ClosedAt.Before(m.oldestClosed)) {
 			m.oldestClosed = c.ClosedAt
 		}

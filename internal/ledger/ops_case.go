@@ -341,9 +341,7 @@ type CasesForget struct {
 func (*CasesForget) kind() string { return "cases.forget" }
 
 func (b *CasesForget) apply(m *machine, _ step) Result {
-	m.cases = slices.DeleteFunc(m.cases, func(c *Case) bool {
-		return !c.Open() && c.ClosedAt.Before(b.Before)
-	})
+	m.cases.drop(func(c *Case) bool { return !c.Open() && c.ClosedAt.Before(b.Before) })
 	m.recount()
 	return done(0)
 }

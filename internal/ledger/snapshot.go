@@ -74,7 +74,7 @@ func (m *machine) clone() machine {
 	n.voters = slices.Clone(m.voters)
 	n.reports = slices.Clone(m.reports)
 	n.holds = slices.Clone(m.holds)
-	n.cases = slices.Clone(m.cases)
+	n.cases = m.cases.clone()
 	n.notices = slices.Clone(m.notices)
 	n.counters = slices.Clone(m.counters)
 	n.pools = make([]*pool, len(m.pools))
@@ -135,7 +135,7 @@ func (s *snapshot) WriteTo(w io.Writer) (int64, error) {
 	for _, p := range m.pools {
 		l.record(record{Pool: p})
 	}
-	for _, c := range m.cases {
+	for c := range m.cases.all() {
 		l.record(record{Case: c})
 	}
 	for i := range m.notices {
@@ -236,7 +236,7 @@ func (m *machine) add(r record) error {
 		set++
 	}
 	if r.Case != nil {
-		m.cases = append(m.cases, r.Case)
+		m.cases.fill(r.Case)
 		set++
 	}
 	if r.Notice != nil {

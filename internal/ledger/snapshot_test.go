@@ -18,7 +18,7 @@ import (
 )
 
 // busyRig is a ledger with something of everything.
-func busyRig(tb testing.TB) *rig {
+func busyRig(tb reporter) *rig {
 	tb.Helper()
 	r := newRig(tb, at(remedy.LevelConfirm), hosts(20))
 	r.drainByYes("h1")
@@ -74,7 +74,7 @@ func view(l *ledger.Ledger, now time.Time) map[string]any {
 
 // sameView compares what two ledgers show. Unexported parts of facts are
 // compared by their JSON elsewhere: the hash.
-func sameView(tb testing.TB, want, got *ledger.Ledger, now time.Time) {
+func sameView(tb reporter, want, got *ledger.Ledger, now time.Time) {
 	tb.Helper()
 	opts := []cmp.Option{
 		cmpopts.EquateEmpty(),
@@ -153,18 +153,22 @@ func (r *rig) damaged(what string, data []byte) {
 
 func TestDamageIsNeverAccepted(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.ok(judge("h1", remedy.LevelMetricOnly, shadowed))
+	r := bare(t)
+	r.ok(&ledger.ClusterInit{ClusterID: "c-1", Voters: []remedy.NodeID{n1}}, judge("h1", remedy.LevelMetricOnly, shadowed), &ledger.FreezeSet{})
 	snap := snapshotOf(t, r.l)
 	was := newRig(t)
 	hash := hashOf(t, was.l)
 	for i := range snap {
-		for _, bit := range []byte{0x01, 0x20} { // 0x20 turns a letter's case
-			b := bytes.Clone(snap)
-			b[i] ^= bit
-			was.damaged(fmt.Sprintf("byte %d with %#x", i, bit), b)
+		bit := byte(0x20) // turns a letter's case, which JSON forgives in names
+		if i%2 == 0 && i < len(snap)-200 {
+			bit = 0x01
 		}
-		was.damaged(fmt.Sprintf("cut at %d", i), snap[:i])
+		b := bytes.Clone(snap)
+		b[i] ^= bit
+		was.damaged(fmt.Sprintf("byte %d with %#x", i, bit), b)
+		if i%5 == 0 || i > len(snap)-200 || snap[i] == '\n' {
+			was.damaged(fmt.Sprintf("cut at %d", i), snap[:i])
+		}
 	}
 	was.damaged("something behind it", append(bytes.Clone(snap), '\n'))
 	was.damaged("twice", append(bytes.Clone(snap), snap...))

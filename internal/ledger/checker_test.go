@@ -1,0 +1,389 @@
+package ledger_test
+
+import (
+	"slices"
+	"time"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// checker judges a history from the outside: it reads the entries and their
+// results, never the ledger, and keeps its own account of who is out, what runs
+// and what restrains. It knows nothing of how the ledger keeps its state.
+type checker struct {
+	tb      reporter
+	time    time.Time
+	voters  []remedy.NodeID
+	reports map[remedy.NodeID]*ledger.NodeReport
+	frozen  bool
+	held    map[[2]string]bool // pool, host
+	pools   map[remedy.PoolName]*poolAccount
+	cases   map[remedy.CaseID]*caseAccount
+	tokens  []remedy.Token
+	starts  int
+}
+
+type poolAccount struct {
+	out   map[remedy.HostName]bool
+	sizes []sizeAccount // since a person last accepted one
+	from  int           // the size it must come back to; 0 while not blocked
+	stale bool
+}
+
+type sizeAccount struct {
+	at time.Time
+	n  int
+}
+
+// phase is where a case's effects stand.
+type phase int
+
+const (
+	idle phase = iota
+	running
+	unknown
+	effective // done, verified or not: the host is not as it was
+	over
+)
+
+type caseAccount struct {
+	pool     remedy.PoolName
+	host     remedy.HostName
+	action   remedy.ActionName
+	phase    phase
+	before   phase // before the START that runs
+	takesOut bool
+	manual   *ledger.ManualOpen
+	verdict  remedy.Verdict
+	level    remedy.Level
+	plan     string
+	ask      *ledger.Ask
+	approved bool
+}
+
+func newChecker(tb reporter) *checker {
+	tb.Helper()
+	return &checker{
+		tb: tb, reports: map[remedy.NodeID]*ledger.NodeReport{}, held: map[[2]string]bool{},
+		pools: map[remedy.PoolName]*poolAccount{}, cases: map[remedy.CaseID]*caseAccount{},
+	}
+}
+
+func (k *checker) pool(name remedy.PoolName) *poolAccount {
+	if k.pools[name] == nil {
+		k.pools[name] = &poolAccount{out: map[remedy.HostName]bool{}}
+	}
+	return k.pools[name]
+}
+
+// entry takes in one applied entry.
+func (k *checker) entry(e ledger.Entry, bodies []ledger.Body, a ledger.Applied) {
+	k.tb.Helper()
+	at := e.At
+	if at.Before(k.time) {
+		at = k.time
+	}
+	_, accept := bodies[0].(*ledger.ClockAccept)
+	if gap := !k.time.IsZero() && at.Sub(k.time) > ledger.MaxGap; gap && (len(bodies) != 1 || !accept) {
+		for _, r := range a.Results {
+			if r.Code != ledger.RefusedClock {
+				k.tb.Fatalf("time stepped from %v to %v and the answer was %+v", k.time, at, r)
+			}
+		}
+		return
+	}
+	k.time = at
+	for i, b := range bodies {
+		if a.Results[i].OK {
+			k.take(b, a.Results[i].Case, e.By, a.Token(), len(bodies) == 1)
+		} else if a.Results[i].Code == ledger.RefusedClock {
+			k.tb.Fatalf("a step of %v was refused", at.Sub(k.time))
+		}
+	}
+}
+
+// take takes in one operation that was not refused.
+func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok remedy.Token, alone bool) {
+	k.tb.Helper()
+	c := k.cases[id]
+	switch b := b.(type) {
+	case *ledger.ClusterInit:
+		k.voters = b.Voters
+	case *ledger.NodeReport:
+		k.reports[b.Node] = b
+	case *ledger.FreezeSet:
+		k.frozen = true
+	case *ledger.FreezeLift:
+		k.frozen = false
+	case *ledger.HoldSet:
+		k.held[[2]string{string(b.Pool), string(b.Host)}] = true
+	case *ledger.HoldRelease:
+		delete(k.held, [2]string{string(b.Pool), string(b.Host)})
+	case *ledger.RestraintExpire:
+		if b.Freeze {
+			k.frozen = false
+		} else {
+			delete(k.held, [2]string{string(b.Pool), string(b.Host)})
+		}
+	case *ledger.PoolSize:
+		k.pool(b.Pool).size(b, k.time)
+	case *ledger.PoolAccept:
+		p := k.pool(b.Pool)
+		p.sizes, p.from = []sizeAccount{{k.time, p.n()}}, 0
+	case *ledger.PoolOut:
+		for _, o := range b.Set {
+			k.pool(b.Pool).out[o.Host] = true
+		}
+		for _, h := range b.Clear {
+			delete(k.pool(b.Pool).out, h)
+		}
+	case *ledger.CaseJudge:
+		k.judge(b, id)
+	case *ledger.ManualOpen:
+		if c == nil {
+			c = &caseAccount{pool: b.Pool, host: b.Host, action: b.Action}
+			k.cases[id] = c
+		}
+		c.manual, c.plan, c.ask, c.approved = b, b.Plan.Hash(), nil, false
+	case *ledger.CaseAnswer:
+		if !b.Approve {
+			c.phase = over
+			return
+		}
+		if !by.MayApprove(c.ask.Approvers) || b.PlanHash != c.ask.PlanHash || !k.time.Before(c.ask.ExpiresAt) {
+			k.tb.Fatalf("%s was approved by %s, plan %q, at %v, and the question was %+v", id, by.Name, b.PlanHash, k.time, c.ask)
+		}
+		c.approved = true
+	case *ledger.CaseExpire, *ledger.CaseClose:
+		c.phase = over
+	case *ledger.ExecStart:
+		k.start(b, id, by, tok, alone)
+	case *ledger.ExecFinish:
+		c.finish(b)
+	case *ledger.ExecVerdict:
+		if b.Returned || !c.takesOut {
+			c.phase = over
+		}
+	case *ledger.Resolve:
+		c.phase = over
+		if b.Out {
+			c.phase, c.takesOut = effective, true
+		}
+	}
+}
+
+func (k *checker) judge(b *ledger.CaseJudge, id remedy.CaseID) {
+	c := k.cases[id]
+	if c == nil {
+		c = &caseAccount{pool: b.Pool, host: b.Host, action: b.Action}
+		k.cases[id] = c
+	}
+	c.verdict = b.Finding.Verdict
+	if c.phase != idle || c.ask != nil || b.Decision == nil {
+		return // not decided while it waits, runs or is over
+	}
+	c.level = b.Decision.Level
+	if b.Plan != nil {
+		c.plan = b.Plan.Hash()
+	}
+	if c.level == remedy.LevelConfirm && b.Ask != nil && b.Ask.PlanHash == c.plan && c.plan != "" && len(b.Ask.Approvers) > 0 {
+		c.ask, c.approved = b.Ask, false
+	}
+}
+
+func (c *caseAccount) finish(b *ledger.ExecFinish) {
+	undo := c.before == effective
+	switch {
+	case b.Outcome == remedy.OutcomeUnknown:
+		c.phase = unknown
+	case b.Outcome == remedy.OutcomeAborted && !undo && (b.Recovered || b.Stale || c.manual != nil):
+		c.phase = over
+	case b.Outcome == remedy.OutcomeAborted, b.Outcome == remedy.OutcomeFailed && undo:
+		c.phase = c.before
+	case b.Outcome == remedy.OutcomeFailed, b.Outcome == remedy.OutcomeDone && undo:
+		c.phase = over
+	default:
+		c.phase = effective
+	}
+}
+
+// size is the inventory's rule in a longer spelling: the highest size that was
+// in force at any moment of the last hour, or that a block remembers.
+func (p *poolAccount) size(b *ledger.PoolSize, at time.Time) {
+	if p.stale = b.Stale; b.Stale {
+		return
+	}
+	if b.Accepted && b.N > 0 {
+		p.sizes, p.from = []sizeAccount{{at, b.N}}, 0
+		return
+	}
+	high := max(b.N, p.from)
+	for i, s := range p.sizes {
+		ended := at
+		if i+1 < len(p.sizes) {
+			ended = p.sizes[i+1].at
+		}
+		if ended.After(at.Add(-time.Hour)) {
+			high = max(high, s.n)
+		}
+	}
+	p.sizes = append(p.sizes, sizeAccount{at, b.N})
+	p.from = 0
+	if b.N == 0 || high-b.N > max(1, high*20/100) {
+		p.from = max(high, 1)
+	}
+}
+
+func (p *poolAccount) n() int {
+	if len(p.sizes) == 0 {
+		return 0
+	}
+	return p.sizes[len(p.sizes)-1].n
+}
+
+func (p *poolAccount) known() bool { return len(p.sizes) > 0 && !p.stale && p.from == 0 }
+
+// start holds an admitted START against everything that must stop one.
+func (k *checker) start(b *ledger.ExecStart, id remedy.CaseID, by remedy.Actor, tok remedy.Token, alone bool) {
+	k.tb.Helper()
+	c := k.cases[id]
+	fail := func(format string, args ...any) {
+		k.tb.Helper()
+		k.tb.Fatalf("START of %s (%s on %s in %s) was admitted: "+format, append([]any{id, b.Kind, c.host, c.pool}, args...)...)
+	}
+	k.starts++
+	if !alone {
+		fail("beside other operations")
+	}
+	if n := len(k.tokens); n > 0 && (tok.Index <= k.tokens[n-1].Index || tok.Term < k.tokens[n-1].Term) {
+		fail("token %s after %s", tok, k.tokens[n-1])
+	}
+	k.tokens = append(k.tokens, tok)
+	limits, reported := k.limits(c.pool)
+	if !reported {
+		fail("without any limits")
+	}
+	slots := 0
+	for other, o := range k.cases {
+		if o.pool != c.pool {
+			continue
+		}
+		if o.phase == running {
+			slots++
+		}
+		if o.host == c.host && (o.phase == running || o.phase == unknown) {
+			fail("%s executes on the host, or may have", other)
+		}
+	}
+	if slots+1 > limits.MaxConcurrent {
+		fail("%d are running and %d may", slots, limits.MaxConcurrent)
+	}
+	c.before, c.phase = c.phase, running
+	if b.Kind == remedy.KindUndo {
+		if c.before != effective || !by.Person {
+			fail("by %+v at phase %d", by, c.before)
+		}
+		return
+	}
+	if c.before != idle {
+		fail("at phase %d", c.before)
+	}
+	c.takesOut = b.TakesOut
+	k.forward(b, c, fail)
+	if b.TakesOut {
+		k.room(c, limits, fail)
+	}
+}
+
+// forward checks what binds everything but an undo.
+func (k *checker) forward(b *ledger.ExecStart, c *caseAccount, fail func(string, ...any)) {
+	held := k.held[[2]string{string(c.pool), string(c.host)}] || k.held[[2]string{string(c.pool), ""}]
+	switch {
+	case k.frozen:
+		fail("while frozen")
+	case !k.pool(c.pool).known():
+		fail("with an inventory nobody can believe")
+	case b.PlanHash == "" || b.PlanHash != c.plan:
+		fail("with plan %q, it is %q", b.PlanHash, c.plan)
+	case b.Kind == remedy.KindManual:
+		if c.manual == nil || held && !slices.Contains(c.manual.Acknowledged, "hold") {
+			fail("by hand: asked for %v, held %v", c.manual != nil, held)
+		}
+		return
+	case held:
+		fail("while held")
+	case c.verdict != remedy.VerdictBad:
+		fail("with verdict %s", c.verdict)
+	}
+	level := k.level(c.action, c.pool)
+	asked := c.ask != nil
+	approved := asked && c.approved && c.ask.PlanHash == b.PlanHash && k.time.Before(c.ask.ExpiresAt) && level >= remedy.LevelConfirm
+	auto := !asked && level == remedy.LevelAuto && c.level == remedy.LevelAuto
+	if !approved && !auto {
+		fail("at level %s, decided %s, asked %v, approved %v", level, c.level, asked, c.approved)
+	}
+}
+
+// room counts the pool as if the host were out.
+func (k *checker) room(c *caseAccount, l ledger.Limits, fail func(string, ...any)) {
+	p := k.pool(c.pool)
+	out := map[remedy.HostName]bool{}
+	for h := range p.out {
+		out[h] = true
+	}
+	for _, o := range k.cases {
+		if o != c && o.pool == c.pool && o.takesOut && (o.phase == running || o.phase == unknown || o.phase == effective) {
+			out[o.host] = true
+		}
+	}
+	already := out[c.host]
+	out[c.host] = true
+	twentieths := int(l.MaxOutFraction*20 + 0.5) // histories use whole ones only
+	switch {
+	case len(out) > l.MaxOut:
+		fail("%d would be out and max_out_of_service is %d", len(out), l.MaxOut)
+	case len(out) > p.n()*twentieths/20:
+		fail("%d would be out and max_out_fraction leaves %d of %d", len(out), p.n()*twentieths/20, p.n())
+	case !already && p.n()-len(out) < l.MinInService:
+		fail("%d of %d would stay and the floor is %d", p.n()-len(out), p.n(), l.MinInService)
+	}
+}
+
+// limits takes the strictest of each.
+func (k *checker) limits(pool remedy.PoolName) (out ledger.Limits, found bool) {
+	for _, r := range k.reports {
+		for _, p := range r.Pools {
+			if p.Pool != pool {
+				continue
+			}
+			l := p.Limits
+			if found {
+				l.MinInService, l.MaxOut = max(l.MinInService, out.MinInService), min(l.MaxOut, out.MaxOut)
+				l.MaxOutFraction, l.MaxConcurrent = min(l.MaxOutFraction, out.MaxOutFraction), min(l.MaxConcurrent, out.MaxConcurrent)
+			}
+			out, found = l, true
+		}
+	}
+	return out, found
+}
+
+// level is the lowest of every voter's word.
+func (k *checker) level(action remedy.ActionName, pool remedy.PoolName) remedy.Level {
+	lowest := remedy.LevelAuto
+	for _, v := range k.voters {
+		word := remedy.LevelMetricOnly
+		if r := k.reports[v]; r != nil {
+			for _, l := range r.Levels {
+				if l.Action == action && l.Pool == pool {
+					word = l.Level
+				}
+			}
+		}
+		lowest = min(lowest, word)
+	}
+	if len(k.voters) == 0 {
+		return remedy.LevelMetricOnly
+	}
+	return lowest
+}

@@ -1,0 +1,179 @@
+package ledger_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// update writes the golden files of the present version, if there are none.
+// Those that are there are never overwritten: snapshots and logs like them are
+// on people's disks.
+var update = flag.Bool("update", false, "write golden files of a new version; existing ones are kept")
+
+// goldenLine is one line of a golden log.
+type goldenLine struct {
+	Index uint64          `json:"index"`
+	Term  uint64          `json:"term"`
+	Entry json.RawMessage `json:"entry"`
+}
+
+// goldenRig is the fixed history behind the golden files: every kind of
+// operation, admitted and refused, and something left over of each record.
+func goldenRig(t *testing.T) *rig {
+	t.Helper()
+	r := busyRig(t)
+	r.okAs(alice(), &ledger.Resolve{Case: 8, Out: true, Reason: "looked"})
+	r.okAs(alice(), &ledger.FreezeLift{})
+	r.refused(ledger.RefusedPerson, remedy.Warden(), &ledger.HoldRelease{Pool: pool, Host: "h5"})
+	r.okAs(alice(), &ledger.HoldRelease{Pool: pool, Host: "h5"}, &ledger.PoolAccept{Pool: "other"})
+	r.ok(&ledger.Storm{Pool: pool, Detector: canary, On: true, Detail: "again"}, &ledger.Storm{Pool: pool, Detector: canary})
+	r.okAs(bob(), &ledger.StormReset{Pool: pool})
+	r.refused(ledger.RefusedBasis, remedy.Warden(), r.starting(3, func(b *ledger.ExecStart) { b.Basis.Pool = 0 }))
+	r.pass(35 * time.Minute)
+	r.ok(&ledger.CaseExpire{Case: 3, QuietFor: time.Hour}, &ledger.ShadowEnd{Pool: pool, Host: "h6"},
+		&ledger.HostGood{Pool: pool, Host: "h4", Action: drain}, &ledger.CaseClose{Case: 5, Outcome: remedy.OutcomeSelfRecovered})
+	id := r.ok(judge("h10", remedy.LevelConfirm, r.asks("@ops")))
+	r.okAs(alice(), &ledger.CaseAnswer{Case: id, Approve: true, PlanHash: r.get(id).PlanHash})
+	r.finish(id, r.start(id, remedy.Warden()), remedy.OutcomeAborted)
+	r.long(25 * time.Hour)
+	r.ok(&ledger.RestraintExpire{Pool: pool, Host: "h2"}, &ledger.CasesForget{Before: t0().Add(30 * time.Second)},
+		&ledger.NoticeReceipt{Upto: 20}, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Page: true, Detail: "prom went blind"})
+	r.okAs(alice(), &ledger.HoldSet{Pool: pool, Reason: "sale", Until: r.now.Add(time.Hour)}, &ledger.FreezeSet{Reason: "sale"})
+	r.ok(judge("h11", remedy.LevelConfirm, r.asks("alice")))
+	return r
+}
+
+// keep writes a golden file unless it is there.
+func keep(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// golden lists the golden files of a kind, each with its recorded hash.
+func golden(t *testing.T, pattern string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", pattern))
+	if err != nil || len(files) < ledger.Version {
+		t.Fatalf("%d golden files, want one a version: run this test with -update (%v)", len(files), err)
+	}
+	out := map[string]string{}
+	for _, f := range files {
+		sum, err := os.ReadFile(f + ".hash")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[f] = strings.TrimSpace(string(sum))
+	}
+	return out
+}
+
+func TestGoldenFilesAreWritten(t *testing.T) {
+	if !*update {
+		return
+	}
+	r := goldenRig(t)
+	var log bytes.Buffer
+	for i, data := range r.log {
+		line, err := json.Marshal(goldenLine{Index: uint64(i + 1), Term: r.term, Entry: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Write(append(line, '\n'))
+	}
+	sum := []byte(hashOf(t, r.l) + "\n")
+	for path, data := range map[string][]byte{
+		"testdata/snapshots/v%d.snap": snapshotOf(t, r.l), "testdata/snapshots/v%d.snap.hash": sum,
+		"testdata/log/v%d.jsonl": log.Bytes(), "testdata/log/v%d.jsonl.hash": sum,
+	} {
+		keep(t, fmt.Sprintf(path, ledger.Version), data)
+	}
+}
+
+// Every build reads the snapshots of every build before it, and makes the same
+// state of them.
+func TestGoldenSnapshots(t *testing.T) {
+	t.Parallel()
+	for file, want := range golden(t, "snapshots/v*.snap") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := ledger.New()
+		if err := l.Restore(bytes.NewReader(data)); err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if got := hashOf(t, l); got != want {
+			t.Errorf("%s is the state %s now, it was %s", file, got, want)
+		}
+	}
+}
+
+// Every build makes the same of the logs of every build before it: otherwise
+// two versions side by side in one cluster would part ways.
+func TestGoldenLogs(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for file, want := range golden(t, "log/v*.jsonl") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := ledger.New()
+		lines := bufio.NewScanner(bytes.NewReader(data))
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			var g goldenLine
+			if err := json.Unmarshal(lines.Bytes(), &g); err != nil {
+				t.Fatal(err)
+			}
+			e, _, err := ledger.DecodeEntry(g.Entry)
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			for _, op := range e.Ops {
+				seen[op.Kind] = true
+			}
+			l.Apply(g.Index, g.Term, g.Entry)
+		}
+		if err := lines.Err(); err != nil {
+			t.Fatal(err)
+		}
+		if got := hashOf(t, l); got != want {
+			t.Errorf("%s leads to %s now, it was %s", file, got, want)
+		}
+	}
+	for kind := range everyKind() {
+		if !seen[kind] {
+			t.Errorf("no golden log holds a %s", kind)
+		}
+	}
+}

@@ -4,6 +4,8 @@ package main_test
 
 import (
 	"encoding/json"
+	"errors"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +24,10 @@ func (w *world) restart(t *testing.T) {
 	t.Run("keeps_everything", func(t *testing.T) {
 		t.Parallel()
 		w.keepsEverything(t)
+	})
+	t.Run("ready_means_that_it_knows", func(t *testing.T) {
+		t.Parallel()
+		w.readyMeansThatItKnows(t)
 	})
 	t.Run("waits_for_the_running_effect", func(t *testing.T) {
 		t.Parallel()
@@ -73,6 +79,41 @@ func (w *world) keepsEverything(t *testing.T) {
 	s.must(exitOK, "release", hosts[0])
 	s.balancer.onlyChanged(t, map[string][]string{s.host: {up, drained}, hosts[8]: {up, drained, up}},
 		s.balancer.set(s.host, "drain"), s.balancer.set(hosts[8], "drain"), s.balancer.set(hosts[8], "ready"))
+}
+
+// readyMeansThatItKnows: from its first answer on, a daemon that was killed
+// knows of the freeze, of the host that is out and of what was counted. One
+// that doesn't know yet isn't ready, and answers nothing rather than "there is
+// no such case".
+func (w *world) readyMeansThatItKnows(t *testing.T) {
+	t.Helper()
+	s := w.begin(t, "notify", 3, nil)
+	s.must(exitOK, "run", "drain", s.host, "--reason", "rehearsal", "--yes", "--wait")
+	s.must(exitOK, "freeze", "--reason", "we move house")
+	before := s.counters()
+	s.kill()
+	s.launch()
+	eventually(t, "the daemon is ready", func() error {
+		// Whoever asks too early hears that it is too early.
+		if _, err := s.client.Case(t.Context(), 1); err != nil {
+			if refused, ok := errors.AsType[*web.APIError](err); ok && refused.Status == http.StatusNotFound {
+				t.Error("before it was ready, it said that there is no case W-1")
+			}
+		}
+		if st, err := s.client.Status(t.Context()); err == nil && st.Freeze == nil {
+			t.Error("before it was ready, it said that it is not frozen")
+		}
+		return s.client.Ready(t.Context())
+	})
+	counters := s.counters()
+	st := s.status()
+	s.must(exitOK, "show", "W-1")
+	if st.Freeze == nil || len(st.Out) != 1 {
+		t.Errorf("when it said that it was ready, it knew of the freeze %+v and of these hosts out: %+v", st.Freeze, st.Out)
+	}
+	if d := cmp.Diff(before, counters); d != "" {
+		t.Errorf("when it said that it was ready, the counters were (-before +after):\n%s", d)
+	}
 }
 
 // memory is what a restart must keep.

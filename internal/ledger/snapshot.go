@@ -188,13 +188,14 @@ func readSnapshot(r io.Reader) (*machine, error) {
 		index: h.Index, term: h.Term, time: h.Time, clusterID: h.ClusterID, chain: h.Chain, lastCase: remedy.CaseID(h.LastCase),
 		lastNotice: h.LastNote, global: h.Global, voters: h.Voters, freeze: h.Freeze,
 	}
+	lines := newLineDecoder()
 	for n := 0; ; n++ {
 		line, err := br.ReadBytes('\n')
 		if err != nil {
 			return nil, fmt.Errorf("record %d: %w: the file is cut off", n, err)
 		}
 		var rec record
-		if err := strict(line, &rec); err != nil {
+		if err := lines.decode(line, &rec); err != nil {
 			return nil, fmt.Errorf("record %d: %w", n, err)
 		}
 		if rec.Trailer != nil {
@@ -218,6 +219,44 @@ func readSnapshot(r io.Reader) (*machine, error) {
 			return nil, fmt.Errorf("record %d: %w", n, err)
 		}
 	}
+}
+
+// lineDecoder is strict for one line after the other, with one decoder and so
+// one buffer for all of them.
+type lineDecoder struct {
+	d    *json.Decoder
+	rest []byte // of the line, not read yet
+}
+
+func newLineDecoder() *lineDecoder {
+	l := &lineDecoder{}
+	l.d = json.NewDecoder(l)
+	l.d.DisallowUnknownFields()
+	return l
+}
+
+// Read hands the decoder the present line, and nothing behind it.
+func (l *lineDecoder) Read(p []byte) (int, error) {
+	if len(l.rest) == 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n := copy(p, l.rest)
+	l.rest = l.rest[n:]
+	return n, nil
+}
+
+// decode reads the one value of a line. After an error it must not be called
+// again.
+func (l *lineDecoder) decode(line []byte, into any) error {
+	l.rest = line
+	if err := l.d.Decode(into); err != nil {
+		return err
+	}
+	behind, err := io.ReadAll(l.d.Buffered())
+	if err != nil || len(bytes.TrimSpace(behind)) > 0 || len(bytes.TrimSpace(l.rest)) > 0 {
+		return errors.New("there is something behind it")
+	}
+	return nil
 }
 
 // add takes in one record.

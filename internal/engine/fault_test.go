@@ -411,3 +411,22 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 var _ actions.Action = (*balancer)(nil)
+
+// A start that is called off for as long as leadership can't be verified is
+// tried once a round, and not over and over.
+func TestCalledOffIsTriedOncePerRound(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		t := r.t
+		r.bad(3)
+		c := r.reaches(3, remedy.StageWaiting)
+		r.log.verify = func() error { return errTest }
+		r.must(r.answer(c.ID, true))
+		r.rounds(2 * time.Minute)
+		if n := r.counter("warden_actions_total", "result", "aborted"); n < 2 || n > 5 {
+			t.Errorf("called off %d times in four rounds", n)
+		}
+		r.log.verify = nil
+		r.reaches(3, remedy.StageOut)
+	}, level(remedy.LevelConfirm))
+}

@@ -33,9 +33,9 @@ type agentFlags struct {
 	logFormat  string
 }
 
-// stopWithin is how long the agent waits for a running effect when it is told
-// to stop. systemd's unit allows a little more.
-const stopWithin = 40 * time.Second
+// stopSlack is how much longer than the longest execution a daemon that was
+// told to stop waits. systemd's TimeoutStopSec must allow for both.
+const stopSlack = 10 * time.Second
 
 func (p *program) newAgentCommand() *cobra.Command {
 	f := agentFlags{}
@@ -90,7 +90,7 @@ func (p *program) runAgent(ctx context.Context, f agentFlags) error {
 		ConfigFile: f.configFile, Storage: f.storage, NodeName: f.nodeName,
 		Socket: f.socket, Listen: f.listen, Lifecycle: f.lifecycle,
 		Clock:     p.clock,
-		Announcer: chat.NewConsole(p.out, chat.ConsoleOptions{Color: p.colours(), Zone: p.local}),
+		Announcer: chat.NewConsole(p.out, chat.ConsoleOptions{Color: p.colours(), Zone: p.printer.zone}),
 		Logger:    log, Registry: registry, Env: p.env,
 		Build: web.Build{Version: b.Version, Revision: b.Revision, GoVersion: b.Go},
 	})

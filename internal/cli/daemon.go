@@ -135,7 +135,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	d.Logger.Info("stopping: nothing new starts")
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.engine.Config().LongestExecution()+stopSlack)
 	defer cancel()
 	if drained := d.engine.Drain(last); drained != nil {
 		d.Logger.Error("an effect is still running; the next start looks after it", zap.Error(drained))

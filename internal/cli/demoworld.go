@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -170,7 +171,7 @@ func (d *demo) openDaemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.heard = &listener{Announcer: chat.NewConsole(d.voice(), chat.ConsoleOptions{Color: d.p.colours(), Zone: d.p.local})}
+	d.heard = &listener{Announcer: chat.NewConsole(d.voice(), chat.ConsoleOptions{Color: d.p.colours(), Zone: d.p.printer.zone})}
 	b := thisBuild()
 	running, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	d.stop = func() { stop(nil) }
@@ -211,10 +212,14 @@ func hostLines(hosts []string) string {
 // close stops the daemon and then the world, and removes what is not kept.
 func (d *demo) close() error { return errors.Join(d.halt(), d.clean()) }
 
+// haltWithin is how long the demo waits for its daemon to stop, in real time:
+// far longer than its fake load balancer ever takes.
+const haltWithin = time.Minute
+
 // halt stops the daemon in order and returns what went wrong with it.
 func (d *demo) halt() error {
 	d.stop()
-	limit := d.p.clock.After(2 * stopWithin)
+	limit := d.p.clock.After(haltWithin)
 	select {
 	case <-d.down:
 		return d.err

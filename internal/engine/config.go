@@ -155,3 +155,13 @@ func (c *Config) level(action remedy.ActionName, pool remedy.PoolName) remedy.Le
 	}
 	return remedy.LevelMetricOnly
 }
+
+// LongestExecution is how long the longest of the config's executions may
+// take, from START to the end of its effect.
+func (c *Config) LongestExecution() time.Duration {
+	var longest time.Duration
+	for _, name := range sorted(c.Actions) {
+		longest = max(longest, c.Actions[name].Spec.StartWithin+c.Actions[name].Spec.Timeout)
+	}
+	return longest
+}

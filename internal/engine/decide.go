@@ -233,7 +233,7 @@ func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledg
 		b.Count = now.count && b.Plan != nil && (d.WouldAct || d.WouldAsk)
 		b.Tell = now.tells(d.Level)
 		if d.Level == remedy.LevelConfirm && b.Plan != nil && len(action.Approvers) > 0 {
-			b.Ask = &ledger.Ask{PlanHash: b.Plan.Hash(), Approvers: action.Approvers, ExpiresAt: r.now.Add(action.ExpiresAfter)}
+			b.Ask = &ledger.Ask{PlanHash: b.Plan.Hash(), Approvers: action.Approvers, ExpiresAt: e.asOf().Add(action.ExpiresAfter)}
 		}
 	}
 	return c == nil || (d.Allowed() && c.Stage == remedy.StageDetected) || b.Count || b.Tell || b.Ask != nil ||
@@ -289,16 +289,19 @@ func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.Facts
 		// assumed pool has nobody to say it.
 		InServiceKnown: inServiceKnown(cfg, q, j),
 		Clock: remedy.Known(policy.Clock{
-			Step: time.Duration(e.step.Load()), Max: cfg.MaxClockOffset, Answered: 1, Voters: max(1, len(e.Ledger.Status().Voters)),
+			Step: e.clockOff(), Max: cfg.MaxClockOffset, Answered: 1, Voters: max(1, len(e.Ledger.Status().Voters)),
 		}),
 	}
 	if pool.ProtectedBy != nil {
 		w.Protected = remedy.Known(pool.ProtectedBy(q.Host))
 	}
-	if f.SizeKnown {
-		w.Pool = remedy.Known(policy.Pool{N: f.N, Out: f.Out, HostOut: f.HostOut})
-	} else {
+	switch {
+	case !f.SizeKnown:
 		w.Pool = remedy.Unknown[policy.Pool](f.SizeWhy)
+	case len(cfg.observers(q.Pool)) == 0 && !pool.AssumeInService:
+		w.Pool = remedy.Unknown[policy.Pool]("no load balancer says who is in service, and the pool doesn't assume it")
+	default:
+		w.Pool = remedy.Known(policy.Pool{N: f.N, Out: f.Out, HostOut: f.HostOut})
 	}
 	if f.LimitsKnown {
 		w.Limits = remedy.Known(policy.Limits{

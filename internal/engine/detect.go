@@ -18,6 +18,9 @@ import (
 // parallelFetches is how many queries one source answers at a time.
 const parallelFetches = 4
 
+// inventoryTimeout bounds one reading of an inventory, in real time.
+const inventoryTimeout = 10 * time.Second
+
 // poolMemory is what a tenure keeps of a pool between rounds: the inventory's
 // last good list and when it was read.
 type poolMemory struct {
@@ -51,7 +54,10 @@ type poolRound struct {
 	states []remedy.ServiceState
 	admin  []string
 	// seen says that the backends answered, so that states is worth committing.
-	seen       bool
+	seen bool
+	// believed says that the inventory's list is whole: not stale, and not
+	// shrunk without anybody having accepted it. Set by propose.
+	believed   bool
 	judgements []judgement
 }
 
@@ -221,7 +227,9 @@ func (e *Engine) readInventory(ctx context.Context, cfg *Config, p *poolRound, r
 	}
 	pool, now := cfg.Pools[p.name], r.now
 	if mem.read.IsZero() || r.reloaded || now.Sub(mem.read) >= pool.Refresh || now.Before(mem.read) {
-		hosts, err := pool.Inventory.Hosts(ctx)
+		bounded, cancel := context.WithTimeout(ctx, inventoryTimeout)
+		hosts, err := pool.Inventory.Hosts(bounded)
+		cancel()
 		if err != nil {
 			e.Logger.Warn("the inventory can't be read", zap.String("pool", string(p.name)), zap.Error(err))
 		}
@@ -292,7 +300,7 @@ func (e *Engine) poolView(p *poolRound, r *round) remedy.PoolView {
 	view := remedy.PoolView{Name: p.name, Hosts: make([]remedy.HostView, len(p.hosts))}
 	for i, h := range p.hosts {
 		state := p.states[i]
-		if state == remedy.ServiceUnknown && outOf(status.Out, h.Name) {
+		if k, ok := slices.BinarySearchFunc(status.Out, h.Name, outByHost); state == remedy.ServiceUnknown && ok && status.Out[k].Admin != adminUnlisted {
 			state = remedy.ServiceOut
 		}
 		_, shadow := slices.BinarySearch(status.ShadowOut, h.Name)

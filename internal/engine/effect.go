@@ -56,7 +56,7 @@ func (e *Engine) readBack(ctx context.Context, x *execution, b *ledger.ExecFinis
 			b.Outcome = remedy.OutcomeFailed // refused before anything was touched
 			return
 		case x.runBy.Expired():
-			b.Outcome, b.Note = lateOutcome(known && (!cutOff || neverTook(o, x.c.Execution())), b.Note, err)
+			b.Outcome, b.Note = lateOutcome(known && (!cutOff || neverTook(o, x.c.Execution(), e.Clock.Now())), b.Note, err)
 			return
 		}
 		if clock.Sleep(ctx, e.Clock, min(readBackEvery, x.runBy.Left())) != nil {

@@ -64,20 +64,22 @@ type Engine struct {
 	mu sync.Mutex
 	// admit is false from SIGTERM on: nothing new starts.
 	admit atomic.Bool
-	// warm is whether one complete round has run in this tenure; step how far
-	// the clocks drifted apart since the round before.
+	// warm is whether one complete round has run in this tenure; drift how far
+	// wall and monotonic time have moved apart.
 	warm     atomic.Bool
-	step     atomic.Int64
+	drift    atomic.Int64
 	reloaded atomic.Bool // the config was reloaded since the last round
+	voice    voice
 	tenure
 }
 
 // tenure is what the engine remembers while it leads, and nothing else: all of
 // it can be rebuilt. Guarded by Engine.mu.
 type tenure struct {
-	rounds   int
-	lastRead clock.Reading
-	queue    []func() // executions whose START is committed, to be spawned
+	rounds  int
+	clocks  clockWatch
+	stepped string   // what to tell of a clock that stepped; empty when told
+	queue   []func() // executions whose START is committed, to be spawned
 	// running are the executions this process carries out; seen is when this
 	// tenure first noticed each executing case that it doesn't carry out.
 	running map[remedy.CaseID]remedy.Token
@@ -87,8 +89,6 @@ type tenure struct {
 	// first round. It is not the context of whoever asks for something: a
 	// person who hangs up doesn't end a tenure.
 	leads func() error
-	told  uint64 // the newest notice that was announced
-	again uint64 // notices up to here may have been told by an earlier tenure
 }
 
 // sighting is when an execution without a runner was first seen.
@@ -114,18 +114,20 @@ func New(o Options, cfg *Config) *Engine {
 // reset forgets everything of an earlier tenure.
 func (e *Engine) reset() {
 	e.tenure = tenure{
-		lastRead: e.Clock.Read(),
-		running:  map[remedy.CaseID]remedy.Token{},
-		seen:     map[remedy.CaseID]sighting{},
-		blind:    map[remedy.SourceName]bool{},
+		clocks:  newClockWatch(e.Clock.Read()),
+		running: map[remedy.CaseID]remedy.Token{},
+		seen:    map[remedy.CaseID]sighting{},
+		blind:   map[remedy.SourceName]bool{},
 	}
 	e.pools = map[remedy.PoolName]*poolMemory{}
 	e.warm.Store(false)
-	e.step.Store(0)
+	e.drift.Store(0)
 	e.view.Store(&View{})
+	again := uint64(0)
 	for _, n := range e.Ledger.Pending() {
-		e.again = max(e.again, n.Seq)
+		again = max(again, n.Seq)
 	}
+	e.voice.reset(again)
 	for _, r := range e.Ledger.Status().Reports {
 		if r.Node == e.Node && r.ConfigHash != e.Config().Hash {
 			e.reloaded.Store(true) // edited while this node didn't run, or didn't lead
@@ -252,7 +254,7 @@ func (e *Engine) idle() {
 // record, execute, verify, tell.
 func (e *Engine) Round(ctx context.Context) {
 	cfg := e.Config()
-	e.readClock()
+	e.readClock(cfg)
 	r := e.detect(ctx, cfg)
 	e.locked(func() {
 		e.leads = ctx.Err
@@ -282,7 +284,7 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		e.Logger.Warn("the round was not recorded, and nothing follows from it", zap.Error(err))
 		return false
 	}
-	e.blind = r.blind
+	e.blind, e.stepped = r.blind, ""
 	e.publish(r)
 	e.rounds++
 	if r.complete {
@@ -292,13 +294,6 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 	e.startReady(ctx, cfg)
 	e.announce(ctx)
 	return true
-}
-
-// readClock compares wall and monotonic time since the round before.
-func (e *Engine) readClock() {
-	now := e.Clock.Read()
-	e.step.Store(int64((now.Wall.Sub(e.lastRead.Wall) - (now.Mono - e.lastRead.Mono)).Abs()))
-	e.lastRead = now
 }
 
 // sorted returns a map's keys in order.

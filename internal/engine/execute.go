@@ -160,6 +160,11 @@ func (e *Engine) samePlan(ctx context.Context, x *execution) *ledger.ExecFinish 
 // everything, and nothing that binds this execution has changed. Only the
 // effect follows it.
 func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.ExecFinish {
+	if x.kind != remedy.KindUndo {
+		if err := e.look(ctx, x.cfg, x.c.Pool); err != nil {
+			return aborted("%v", err)
+		}
+	}
 	if err := e.Log.Verify(ctx); err != nil {
 		return aborted("leadership can't be verified: %v", err)
 	}

@@ -87,6 +87,9 @@ func (m *memLog) Commit(_ context.Context, e ledger.Entry) (ledger.Applied, erro
 	if err != nil {
 		return ledger.Applied{}, err
 	}
+	if len(data) > 1<<20 { // as the real log has it
+		return ledger.Applied{}, fmt.Errorf("%w: %d bytes are too many", ErrNotCommitted, len(data))
+	}
 	m.index++
 	applied := m.l.Apply(m.index, 1, data).(ledger.Applied)
 	m.entries = append(m.entries, e)

@@ -245,7 +245,11 @@ func TestClockStepBlocksTheRound(t *testing.T) {
 		if b := blockedBy(r.open(3)); b != "clock" || r.lb.acts() != 0 {
 			t.Errorf("blocked by %q, %d acts", b, r.lb.acts())
 		}
-		r.rounds(time.Minute)
+		r.rounds(clockStands - 2*time.Minute)
+		if r.lb.acts() != 0 {
+			t.Errorf("%d acts before the clock has stood", r.lb.acts())
+		}
+		r.rounds(4 * time.Minute)
 		if r.lb.acts() != 1 {
 			t.Errorf("%d acts once the clocks agree", r.lb.acts())
 		}
@@ -263,8 +267,8 @@ func TestInventory(t *testing.T) {
 		}
 		r.inv.keep(7)
 		r.rounds(2 * time.Minute)
-		if c := r.last(9); c.Outcome != remedy.OutcomeGone {
-			t.Errorf("%+v", c)
+		if c := r.last(9); !c.Open() {
+			t.Errorf("a list that isn't believed closed %+v", c)
 		}
 		if s := r.l.Pool(ingest, r.clk.Now()); s.Blocked == "" || r.lb.acts() > 1 {
 			t.Errorf("%+v", s)
@@ -279,6 +283,9 @@ func TestInventory(t *testing.T) {
 		}
 		r.must(r.e.AcceptPool(t.Context(), alice(), ingest))
 		r.rounds(20 * time.Minute)
+		if c := r.last(9); c.Outcome != remedy.OutcomeGone {
+			t.Errorf("accepted, and %+v", c)
+		}
 		if r.lb.acts() != acts+1 {
 			t.Errorf("accepted, and still %q", blockedBy(r.open(4)))
 		}

@@ -8,6 +8,7 @@ import (
 
 	"warden/internal/ledger"
 	"warden/internal/remedy"
+	"warden/policy"
 )
 
 // Refusal is why a person's request was not carried out. Nothing was done.
@@ -60,7 +61,10 @@ func (e *Engine) ask(ctx context.Context, by remedy.Actor, b ledger.Body) (ledge
 // mayAct reports whether a person may act on an action's hosts: one of its
 // approvers, or anybody who reaches warden when it has none.
 func (e *Engine) mayAct(by remedy.Actor, action remedy.ActionName) error {
-	a := e.Config().Actions[action]
+	a, ok := e.Config().Actions[action]
+	if !ok {
+		return e.mayLift(by) // an action that left the config has no approvers of its own
+	}
 	if len(a.Approvers) == 0 || by.MayApprove(a.Approvers) {
 		return nil
 	}
@@ -92,6 +96,9 @@ func (e *Engine) Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswe
 
 // Freeze stops all acting until it is lifted, or until an instant.
 func (e *Engine) Freeze(ctx context.Context, by remedy.Actor, reason string, until time.Time) error {
+	if !until.IsZero() {
+		until = until.Add(e.behind())
+	}
 	_, err := e.ask(ctx, by, &ledger.FreezeSet{Reason: reason, Until: until})
 	return err
 }
@@ -148,7 +155,7 @@ func (e *Engine) Find(word string, pool remedy.PoolName) (Target, error) {
 
 // Hold keeps warden's hands off a host or pool until an instant.
 func (e *Engine) Hold(ctx context.Context, by remedy.Actor, t Target, reason string, until time.Time) error {
-	_, err := e.ask(ctx, by, &ledger.HoldSet{Pool: t.Pool, Host: t.Host, Reason: reason, Until: until})
+	_, err := e.ask(ctx, by, &ledger.HoldSet{Pool: t.Pool, Host: t.Host, Reason: reason, Until: until.Add(e.behind())})
 	return err
 }
 
@@ -222,6 +229,14 @@ func (e *Engine) PreviewRun(ctx context.Context, q RunRequest) (Preview, error) 
 	if q.Target.Host == "" {
 		return Preview{}, refusal(RefusedNotFound, "name a host: an action is run on one host at a time")
 	}
+	if _, ok := a.Levels[q.Target.Pool]; !ok {
+		return Preview{}, refusal(RefusedNotFound, "action %s is not meant for pool %s: nothing proposes it there, and neither pool_policy nor pool_backend names the pool", q.Action, q.Target.Pool)
+	}
+	for _, g := range q.Acknowledged {
+		if !slices.Contains(policy.Names(), g) {
+			return Preview{}, refusal(RefusedNotFound, "there is no guardrail %q to acknowledge: the guardrails are %v", g, policy.Names())
+		}
+	}
 	if err := e.listed(q.Target); err != nil {
 		return Preview{}, err
 	}
@@ -252,8 +267,9 @@ func (e *Engine) listed(t Target) error {
 	return nil
 }
 
-// RunByHand runs an action for a person: under the same guardrails, and recorded like any
-// other. It returns once START is committed; the case tells the rest.
+// RunByHand runs an action for a person: under the same guardrails, and
+// recorded like any other. It returns once START is committed; the case tells
+// the rest.
 func (e *Engine) RunByHand(ctx context.Context, by remedy.Actor, q RunRequest) (remedy.CaseID, error) {
 	if err := e.mayAct(by, q.Action); err != nil {
 		return 0, err

@@ -24,16 +24,17 @@ const maxOpenCases = 100
 // to bring about after an action: a host that is good frees its shadow slot
 // for the next round, as it would if somebody put it back now.
 func (e *Engine) propose(r *round) (facts, ends []ledger.Body) {
-	facts = e.expire(r)
+	facts = append(e.clockNotice(), e.expire(r)...)
 	for _, name := range sorted(r.pools) {
 		p := r.pools[name]
 		status := e.Ledger.Pool(name, r.now)
+		sized := status
 		if p.size != nil {
 			facts = append(facts, p.size)
+			sized = e.Ledger.Preview(r.now, remedy.Warden(), p.size).Pool(name, r.now)
 		}
-		if out := outChanges(p, status); out != nil {
-			facts = append(facts, out)
-		}
+		p.believed = len(p.hosts) > 0 && sized.Known && !sized.Stale && sized.Blocked == ""
+		facts = append(facts, outChanges(p, status)...)
 		for i := range p.judgements {
 			j := &p.judgements[i]
 			facts = append(facts, e.storm(r, p, j)...)
@@ -57,11 +58,12 @@ func (e *Engine) propose(r *round) (facts, ends []ledger.Body) {
 func (e *Engine) expire(r *round) []ledger.Body {
 	var bodies []ledger.Body
 	s := e.Ledger.Status()
-	if s.Freeze != nil && !s.Freeze.Until.IsZero() && !r.now.Before(s.Freeze.Until) {
+	sure := e.mayExpire(r.cfg) // a clock that jumped ends nobody's freeze
+	if sure && s.Freeze != nil && !s.Freeze.Until.IsZero() && !r.now.Before(s.Freeze.Until) {
 		bodies = append(bodies, &ledger.RestraintExpire{Freeze: true})
 	}
 	for _, h := range s.Holds {
-		if !r.now.Before(h.Until) {
+		if sure && !r.now.Before(h.Until) {
 			bodies = append(bodies, &ledger.RestraintExpire{Pool: h.Pool, Host: h.Host})
 		}
 	}
@@ -76,40 +78,6 @@ func (e *Engine) expire(r *round) []ledger.Body {
 	return bodies
 }
 
-// outChanges is how the observed out-set differs from the committed one. What
-// could not be observed stays as it was.
-func outChanges(p *poolRound, status ledger.PoolStatus) *ledger.PoolOut {
-	if !p.seen {
-		return nil
-	}
-	b := &ledger.PoolOut{Pool: p.name}
-	for i, h := range p.hosts {
-		switch p.states[i] {
-		case remedy.ServiceOut:
-			k, ok := slices.BinarySearchFunc(status.Out, h.Name, outByHost)
-			if !ok || status.Out[k].Admin != p.admin[i] {
-				b.Set = append(b.Set, ledger.OutFact{Host: h.Name, Admin: p.admin[i]})
-			}
-		case remedy.ServiceIn:
-			if outOf(status.Out, h.Name) {
-				b.Clear = append(b.Clear, h.Name)
-			}
-		case remedy.ServiceUnknown:
-		}
-	}
-	if len(p.hosts) > 0 {
-		for _, o := range status.Out {
-			if !p.lists(o.Host) {
-				b.Clear = append(b.Clear, o.Host)
-			}
-		}
-	}
-	if len(b.Set) == 0 && len(b.Clear) == 0 {
-		return nil
-	}
-	return b
-}
-
 // shadowed reports whether an action is below confirm in a pool, so that its
 // decisions are taken against the shadow budget.
 func (e *Engine) shadowed(cfg *Config, action remedy.ActionName, pool remedy.PoolName) bool {
@@ -119,19 +87,20 @@ func (e *Engine) shadowed(cfg *Config, action remedy.ActionName, pool remedy.Poo
 // commonMode counts the hosts past the threshold now together with those
 // warden took out within the window. It is unknown while the source can't be
 // believed.
-func commonMode(l *ledger.Ledger, j *judgement, now time.Time, shadow bool) (bad int, limit int, known bool) {
+func commonMode(l *ledger.Ledger, j *judgement, now time.Time, shadow bool) (badNow, bad, limit int, known bool) {
 	spec := j.detector.Spec()
 	if fresh, ok := j.SourceFresh.Get(); !ok || !fresh {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
 	f := l.Facts(ledger.FactsQuery{
 		Pool: j.Pool, Action: spec.Proposes, Detector: spec.Name, Now: now,
 		CommonModeWindow: spec.CommonModeWindow, Shadow: shadow,
 	})
 	if !f.SizeKnown {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
-	return badUnion(j.sumsFor(f, shadow), f), policy.CommonModeLimit(f.N, spec.MaxBadFraction), true
+	s := j.sumsFor(f, shadow)
+	return len(s.badNow), badUnion(s, f), policy.CommonModeLimit(f.N, spec.MaxBadFraction), true
 }
 
 // badUnion counts the hosts bad now or taken out within the window, each once.
@@ -149,7 +118,7 @@ func badUnion(s sums, f ledger.Facts) int {
 func (e *Engine) storm(r *round, p *poolRound, j *judgement) []ledger.Body {
 	spec := j.detector.Spec()
 	shadow := e.shadowed(r.cfg, spec.Proposes, p.name)
-	bad, limit, known := commonMode(e.Ledger, j, r.now, shadow)
+	badNow, bad, limit, known := commonMode(e.Ledger, j, r.now, shadow)
 	if !known {
 		return nil // a storm neither begins nor ends on what can't be read
 	}
@@ -160,7 +129,11 @@ func (e *Engine) storm(r *round, p *poolRound, j *judgement) []ledger.Body {
 	}
 	b := &ledger.Storm{Pool: p.name, Detector: spec.Name, On: on, Page: !shadow}
 	if on {
-		b.Detail = fmt.Sprintf("%s: %d of %d hosts are bad at once and %d may be: this is not a host problem, hands off", spec.Name, bad, f.N, limit)
+		more := ""
+		if bad > badNow {
+			more = fmt.Sprintf(", %d more taken out within %s", bad-badNow, spec.CommonModeWindow)
+		}
+		b.Detail = fmt.Sprintf("%s: %d of %d hosts are bad at once%s, and %d may be: this is not a host problem, hands off", spec.Name, badNow, f.N, more, limit)
 	}
 	return []ledger.Body{b}
 }
@@ -222,13 +195,13 @@ func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case) ledger.Body {
 	case remedy.StageExecuting, remedy.StageVerifying, remedy.StageClosed:
 		return nil // these end with their execution
 	case remedy.StageOut:
-		if len(p.hosts) > 0 && !p.lists(c.Host) {
+		if p.believed && !p.lists(c.Host) {
 			return shut(remedy.OutcomeGone, nil, "the host left the inventory")
 		}
 		return nil // verify.go watches hosts that are out
 	case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting:
 	}
-	if len(p.hosts) > 0 && !p.lists(c.Host) {
+	if p.believed && !p.lists(c.Host) {
 		return shut(remedy.OutcomeGone, nil, "the host left the inventory")
 	}
 	if c.Manual != nil {

@@ -2,12 +2,12 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
 
-	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
@@ -28,22 +28,46 @@ func (e *Engine) report(ctx context.Context, cfg *Config) error {
 	return e.commit(ctx, remedy.Warden(), want)
 }
 
-// commit puts bodies into one entry, or into none when there are none.
-// Refusals are logged: in a round they mean that a person was faster.
+// entryBytes is how large an entry grows before another one is begun: half of
+// what the log takes. Only a storm or a fleet that changes at once gets there.
+const entryBytes = 512 << 10
+
+// commit puts bodies into one entry, or into none when there are none; what
+// one entry can't hold goes, in order, into as many as it takes. Refusals are
+// logged: in a round they mean that a person was faster.
 func (e *Engine) commit(ctx context.Context, by remedy.Actor, bodies ...ledger.Body) error {
-	if len(bodies) == 0 {
-		return nil
-	}
-	applied, err := e.commitEntry(ctx, by, bodies...)
-	if err != nil {
-		return err
-	}
-	for i, r := range applied.Results {
-		if !r.OK {
-			e.Logger.Info("the ledger refused an operation", zap.Int("op", i), zap.String("code", r.Code), zap.String("reason", r.Reason))
+	for len(bodies) > 0 {
+		n, err := fitting(bodies)
+		if err != nil {
+			return err
 		}
+		applied, err := e.commitEntry(ctx, by, bodies[:n]...)
+		if err != nil {
+			return err
+		}
+		for i, r := range applied.Results {
+			if !r.OK {
+				e.Logger.Info("the ledger refused an operation", zap.Int("op", i), zap.String("code", r.Code), zap.String("reason", r.Reason))
+			}
+		}
+		bodies = bodies[n:]
 	}
 	return nil
+}
+
+// fitting is how many of the bodies go into one entry; at least one.
+func fitting(bodies []ledger.Body) (int, error) {
+	size := 0
+	for i, b := range bodies {
+		raw, err := json.Marshal(b)
+		if err != nil {
+			return 0, fmt.Errorf("encode an operation: %w; this is a bug, please report it", err)
+		}
+		if size += len(raw); i > 0 && size > entryBytes {
+			return i, nil
+		}
+	}
+	return len(bodies), nil
 }
 
 // commitEntry commits one entry. Committed time may not step far in one entry:
@@ -64,32 +88,4 @@ func (e *Engine) commitEntry(ctx context.Context, by remedy.Actor, bodies ...led
 		return ledger.Applied{}, err
 	}
 	return e.Log.Commit(ctx, entry)
-}
-
-// announce tells people what waits to be told, and commits the receipt. The
-// caller holds e.mu.
-func (e *Engine) announce(ctx context.Context) {
-	pending := e.Ledger.Pending()
-	upto := uint64(0)
-	for _, n := range pending {
-		if n.Seq > e.told {
-			c, _ := e.Ledger.Case(n.Case)
-			m := chat.Message{Notice: n, Case: c, Again: n.Seq <= e.again}
-			if c != nil {
-				m.Level = e.Ledger.Level(c.Action, c.Pool)
-			}
-			if err := e.Announcer.Announce(ctx, m); err != nil {
-				e.Logger.Warn("a notice can't be told yet", zap.Uint64("seq", n.Seq), zap.Error(err))
-				break
-			}
-			e.told = n.Seq
-		}
-		upto = n.Seq
-	}
-	if upto == 0 {
-		return
-	}
-	if err := e.commit(ctx, remedy.Warden(), &ledger.NoticeReceipt{Upto: upto}); err != nil {
-		e.Logger.Warn("a receipt is not committed yet", zap.Error(err))
-	}
 }

@@ -84,7 +84,7 @@ func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeDone, Prior: x.Prior, Note: "warden stopped in the middle; found done"}
 	case hung:
 		return unknown("its action never came back")
-	case neverTook(o, x) && action.Spec.Idempotent:
+	case neverTook(o, x, e.Clock.Now()) && action.Spec.Idempotent:
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeAborted, Note: "warden stopped in the middle; it never took: decided afresh"}
 	}
 	return unknown("it isn't there, but it may have been")
@@ -92,7 +92,10 @@ func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case
 
 // neverTook reports whether the backend proves that the effect did not happen:
 // it has not changed the host since before START.
-func neverTook(o remedy.Observation, x *ledger.Execution) bool {
+func neverTook(o remedy.Observation, x *ledger.Execution, now time.Time) bool {
 	last, ok := o.LastChange.Get()
+	if x.StartedAt.After(now) {
+		return false // the clock was set back since: nothing can be proved by it
+	}
 	return ok && last.Add(lastChangeSlack).Before(x.StartedAt)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -103,6 +104,9 @@ func (e *Engine) start(ctx context.Context, cfg *Config, o startOrder) error {
 	if !ok {
 		return refusal(RefusedNotFound, "the config has no action %s: put it back", o.c.Action)
 	}
+	if err := e.upToDate(ctx, cfg, o); err != nil {
+		return err
+	}
 	for range startRetries {
 		j := e.newestJudgement(cfg, o)
 		d, basis := e.decideOn(cfg, o, j, 0)
@@ -144,6 +148,25 @@ func (e *Engine) start(ctx context.Context, cfg *Config, o startOrder) error {
 		}
 	}
 	return refusal(RefusedTransient, "busy: the world moved %d times while it was being decided: ask again", startRetries)
+}
+
+// staleRounds is how many intervals the newest recorded round may be old.
+const staleRounds = 3
+
+// upToDate makes sure that an action is decided on what is: this node's own
+// file is in the ledger, a round was recorded lately, and the load balancer's
+// out-set is the one of this moment. An undo needs none of it.
+func (e *Engine) upToDate(ctx context.Context, cfg *Config, o startOrder) error {
+	if o.kind == remedy.KindUndo {
+		return nil
+	}
+	if err := e.report(ctx, cfg); err != nil {
+		return refusal(RefusedTransient, "the config isn't in the ledger yet, so its limits don't hold yet: ask again in a moment (%v)", err)
+	}
+	if age := e.Clock.Now().Sub(e.view.Load().At); age > staleRounds*cfg.interval()+inventoryTimeout {
+		return refusal(RefusedTransient, "no round has been recorded for %s: see the log, and ask again", age.Round(time.Second))
+	}
+	return e.look(ctx, cfg, o.c.Pool)
 }
 
 // prior reads the state that an undo would restore, before START, so that it

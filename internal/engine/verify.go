@@ -68,7 +68,11 @@ func (e *Engine) strays(cfg *Config) []*ledger.Case {
 func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen looks) {
 	action, ok := cfg.Actions[c.Action]
 	a := c.Acted()
-	if !ok || a == nil {
+	switch {
+	case a == nil:
+		return
+	case !ok:
+		e.watchless(ctx, c, a)
 		return
 	}
 	x := &execution{cfg: cfg, action: action, c: c, kind: a.Kind, prior: a.Prior, looks: seen}
@@ -90,6 +94,22 @@ func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen lo
 	if b == nil {
 		return
 	}
+	if err := e.commit(ctx, remedy.Warden(), b); err != nil {
+		e.Logger.Warn("a verification is not committed yet", zap.Stringer("case", c.ID), zap.Error(err))
+	}
+}
+
+// orphanWithin is how long a case that is verifying waits for its action to
+// come back to the config: as long as took_within is by default.
+const orphanWithin = 3 * time.Minute
+
+// watchless ends the verification of a case whose action left the config: with
+// a person, since nobody can be asked whether it took.
+func (e *Engine) watchless(ctx context.Context, c *ledger.Case, a *ledger.Execution) {
+	if c.Stage != remedy.StageVerifying || e.Clock.Now().Sub(a.FinishedAt) < orphanWithin {
+		return
+	}
+	b := &ledger.ExecVerdict{Case: c.ID, Note: "the config no longer has action " + string(c.Action) + ", so nobody can be asked whether it took"}
 	if err := e.commit(ctx, remedy.Warden(), b); err != nil {
 		e.Logger.Warn("a verification is not committed yet", zap.Stringer("case", c.ID), zap.Error(err))
 	}

@@ -16,7 +16,7 @@ type View struct {
 	// Rounds counts the rounds of this tenure; Warm whether one was complete.
 	Rounds int
 	Warm   bool
-	// ClockStep is how far the clocks drifted apart since the round before.
+	// ClockStep is how far wall and monotonic time have moved apart.
 	ClockStep time.Duration
 	round     *round
 }
@@ -25,7 +25,7 @@ type View struct {
 func (e *Engine) View() *View { return e.view.Load() }
 
 func (e *Engine) publish(r *round) {
-	e.view.Store(&View{At: r.now, Rounds: e.rounds + 1, Warm: e.warm.Load() || r.complete, ClockStep: time.Duration(e.step.Load()), round: r})
+	e.view.Store(&View{At: r.now, Rounds: e.rounds + 1, Warm: e.warm.Load() || r.complete, ClockStep: time.Duration(e.drift.Load()), round: r})
 }
 
 func (r *round) pool(name remedy.PoolName) *poolRound {

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// voice remembers what was told. It has a lock of its own, since telling goes
+// on beside rounds: a reader that hangs must not hold up anything else.
+type voice struct {
+	mu    sync.Mutex
+	busy  bool
+	told  uint64 // the newest notice that was announced
+	again uint64 // notices up to here may have been told by an earlier tenure
+}
+
+// reset forgets what an earlier tenure told.
+func (v *voice) reset(again uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.told, v.again = 0, again
+}
+
+// take reports whether the caller may speak now: one does at a time.
+func (v *voice) take() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.busy {
+		return false
+	}
+	v.busy = true
+	return true
+}
+
+func (v *voice) release() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.busy = false
+}
+
+// heard is the newest notice that was told, and up to which notice telling may
+// be repeating an earlier tenure.
+func (v *voice) heard() (told, again uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.told, v.again
+}
+
+func (v *voice) said(seq uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.told = max(v.told, seq)
+}
+
+// announce tells people what waits to be told, beside whatever else goes on.
+func (e *Engine) announce(ctx context.Context) {
+	if len(e.Ledger.Pending()) == 0 || !e.voice.take() {
+		return
+	}
+	e.Spawn(func() {
+		defer e.voice.release()
+		e.tell(ctx)
+	})
+}
+
+// tell delivers notices and commits their receipts, until none is left. A
+// notice whose receipt could not be committed is not told again by this
+// tenure; its receipt is.
+func (e *Engine) tell(ctx context.Context) {
+	for ctx.Err() == nil {
+		upto, all := uint64(0), true
+		told, again := e.voice.heard()
+		for _, n := range e.Ledger.Pending() {
+			if n.Seq > told {
+				if err := e.Announcer.Announce(ctx, e.message(n, again)); err != nil {
+					e.Logger.Warn("a notice can't be told yet", zap.Uint64("seq", n.Seq), zap.Error(err))
+					all = false
+					break
+				}
+				e.voice.said(n.Seq)
+			}
+			upto = n.Seq
+		}
+		if upto == 0 {
+			return
+		}
+		if err := e.commit(ctx, remedy.Warden(), &ledger.NoticeReceipt{Upto: upto}); err != nil {
+			e.Logger.Warn("a receipt is not committed yet", zap.Error(err))
+			return
+		}
+		if !all {
+			return
+		}
+	}
+}
+
+// message is a notice with the records it is about, as they are now.
+func (e *Engine) message(n ledger.Notice, again uint64) chat.Message {
+	c, _ := e.Ledger.Case(n.Case)
+	m := chat.Message{Notice: n, Case: c, Again: n.Seq <= again}
+	if c != nil {
+		m.Level = e.Ledger.Level(c.Action, c.Pool)
+	}
+	return m
+}

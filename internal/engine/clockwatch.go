@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"warden/internal/clock"
+	"warden/internal/ledger"
+)
+
+// clockStands is how long a stepped clock must go on evenly before it is
+// believed again, and how far back drift is summed up.
+const clockStands = 10 * time.Minute
+
+// clockWatch compares wall and monotonic time. A step doesn't pass by itself:
+// until the clock has stood for clockStands nothing is done, and no freeze or
+// hold ends because of it.
+type clockWatch struct {
+	anchor  clock.Reading // what drift is measured against
+	last    clock.Reading
+	tripped bool
+	drift   time.Duration
+}
+
+func newClockWatch(now clock.Reading) clockWatch { return clockWatch{anchor: now, last: now} }
+
+// apart is how far wall and monotonic time moved apart from one reading to the
+// other; positive when the wall clock went ahead.
+func apart(from, to clock.Reading) time.Duration {
+	return to.Wall.Sub(from.Wall) - (to.Mono - from.Mono)
+}
+
+// read takes a reading. It reports whether the clock has just been found to
+// have stepped by more than most.
+func (w *clockWatch) read(now clock.Reading, most time.Duration) (stepped bool) {
+	step := apart(w.last, now)
+	w.last = now
+	if w.tripped {
+		if step.Abs() > most {
+			w.anchor = now // it moved once more: the standing begins anew
+			w.drift += step
+		}
+		if now.Mono-w.anchor.Mono >= clockStands {
+			*w = newClockWatch(now)
+		}
+		return false
+	}
+	w.drift = apart(w.anchor, now)
+	if w.drift.Abs() > most {
+		w.tripped, w.anchor = true, now
+		return true
+	}
+	if now.Mono-w.anchor.Mono >= clockStands {
+		w.anchor = now
+	}
+	return false
+}
+
+// readClock reads the clocks for a round and tells people when they stepped.
+func (e *Engine) readClock(cfg *Config) {
+	now := e.Clock.Read()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.clocks.read(now, cfg.MaxClockOffset) {
+		e.stepped = fmt.Sprintf("this node's clock stepped by %s: nothing is done until it has gone evenly for %s", e.clocks.drift.Round(time.Second), clockStands)
+	}
+	e.drift.Store(int64(e.clocks.drift))
+}
+
+// clockNotice tells once that the clock stepped.
+func (e *Engine) clockNotice() []ledger.Body {
+	if e.stepped == "" {
+		return nil
+	}
+	return []ledger.Body{&ledger.NoticeAdd{Kind: ledger.NoticeStop, Page: true, Detail: e.stepped}}
+}
+
+// behind is how far this node's clock is behind committed time: after it was
+// set back, or on a node whose clock is slow. 0 when it isn't.
+func (e *Engine) behind() time.Duration {
+	return max(0, e.Ledger.Status().Time.Sub(e.Clock.Now()))
+}
+
+// asOf is the instant that new deadlines are counted from: committed time
+// never goes back, so they must not either.
+func (e *Engine) asOf() time.Time { return e.Clock.Now().Add(e.behind()) }
+
+// clockOff is how wrong the clock is, for the clock guardrail: the larger of
+// its drift and of how far it is behind committed time.
+func (e *Engine) clockOff() time.Duration {
+	return max(time.Duration(e.drift.Load()).Abs(), e.behind())
+}
+
+// mayExpire reports whether the clock can be trusted to say that a freeze or a
+// hold is over.
+func (e *Engine) mayExpire(cfg *Config) bool { return e.clockOff() <= cfg.MaxClockOffset }

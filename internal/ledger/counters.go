@@ -57,14 +57,15 @@ func (m *machine) precreate(a remedy.ActionName, d remedy.DetectorName, p remedy
 	labels := []string{"action", string(a), "detector", string(d), "pool", string(p)}
 	m.counter(counterWouldHaveActed, labels)
 	m.counter(counterWouldHaveAsked, labels)
-	for _, o := range []remedy.Outcome{
-		remedy.OutcomeSelfRecovered, remedy.OutcomeDenied, remedy.OutcomeExpired, remedy.OutcomeUndone,
-		remedy.OutcomeFailed, remedy.OutcomeReturned, remedy.OutcomeNoData, remedy.OutcomeGone,
+	for _, o := range []remedy.Outcome{ // all that a case can close with
+		remedy.OutcomeDone, remedy.OutcomeAborted, remedy.OutcomeDenied, remedy.OutcomeExpired, remedy.OutcomeStale,
+		remedy.OutcomeSuperseded, remedy.OutcomeCancelled, remedy.OutcomeSelfRecovered, remedy.OutcomeFailed,
+		remedy.OutcomeUnverified, remedy.OutcomeNoData, remedy.OutcomeUndone, remedy.OutcomeReturned, remedy.OutcomeGone,
 	} {
 		m.counter(counterCases, append(slices.Clone(labels), "outcome", string(o)))
 	}
 	for _, k := range []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo} {
-		for _, r := range []remedy.Outcome{remedy.OutcomeDone, remedy.OutcomeFailed, remedy.OutcomeUnknown, remedy.OutcomeAborted} {
+		for _, r := range []remedy.Outcome{remedy.OutcomeDone, remedy.OutcomePartial, remedy.OutcomeFailed, remedy.OutcomeUnknown, remedy.OutcomeAborted} {
 			m.counter(counterActions, []string{"action", string(a), "pool", string(p), "trigger", string(k), "result", string(r)})
 		}
 	}

@@ -248,10 +248,3 @@ const (
 	NoticeStop      NoticeKind = "stop" // freeze, hold, and their ends
 	NoticeSource    NoticeKind = "source"
 )
-
-// CounterKey names one ledger counter and its labels, joined as in
-// `name{a="b"}` order: see counters.go.
-type CounterKey struct {
-	Name   string
-	Labels string
-}

@@ -12,6 +12,7 @@ import (
 	"warden/internal/engine"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
+	"warden/policy"
 )
 
 // metric describes one series family. Names are written out, so that they can
@@ -86,7 +87,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	if c.Node.Ready() != nil {
 		return // counters that start anew at 0 would look like a reset
 	}
-	x.counters(c.Ledger.Counters())
+	counters := c.Ledger.Counters()
+	x.counters(counters)
+	x.unblocked(cfg, counters)
 	led := c.Ledger.Status()
 	x.gauge(mFrozen, bit(led.Freeze != nil))
 	for _, l := range c.levels(cfg, "") {
@@ -145,6 +148,29 @@ func (x scrape) counters(all []ledger.Counter) {
 			m.labels, values[i] = append(m.labels, l.Name), l.Value
 		}
 		x.send(prometheus.CounterValue, m, float64(c.Value), values...)
+	}
+}
+
+// unblocked sends a 0 for each guardrail that never blocked an action in its
+// pool: the ledger begins to count at the first block, and an increase is seen
+// only by those who saw the 0 before.
+func (x scrape) unblocked(cfg *engine.Config, all []ledger.Counter) {
+	i := slices.IndexFunc(ledgerCounters, func(k metric) bool { return k.name == "warden_guardrail_blocks_total" })
+	m := ledgerCounters[i]
+	seen := map[[3]string]bool{}
+	for _, c := range all {
+		if c.Name == m.name && len(c.Labels) == 3 {
+			seen[[3]string{c.Labels[0].Value, c.Labels[1].Value, c.Labels[2].Value}] = true
+		}
+	}
+	for action, a := range cfg.Actions {
+		for pool := range a.Levels {
+			for _, g := range policy.Names() {
+				if key := [3]string{g, string(action), string(pool)}; !seen[key] {
+					x.send(prometheus.CounterValue, m, 0, key[:]...)
+				}
+			}
+		}
 	}
 }
 

@@ -132,6 +132,9 @@ func (h *HAProxy) Stat() map[string]map[string]string {
 	return out
 }
 
+// reloadAgain is how long a reload may take before it is asked for once more.
+const reloadAgain = 4 * time.Second
+
 // Reload makes HAProxy replace its worker, as systemctl reload does, and waits
 // until the new one answers.
 func (h *HAProxy) Reload() {
@@ -140,10 +143,17 @@ func (h *HAProxy) Reload() {
 	if err != nil {
 		h.tb.Fatalf("reload: %v", err)
 	}
-	if err := h.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
-		h.tb.Fatalf("reload: %v", err)
-	}
+	asked := time.Time{}
 	err = h.poll(func() error {
+		// A master that is still starting its first worker loses the signal,
+		// and one that can't start the next keeps the old: it is asked again,
+		// as a person would.
+		if time.Since(asked) > reloadAgain {
+			if err := h.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
+				return err
+			}
+			asked = time.Now()
+		}
 		now, err := h.worker()
 		if err == nil && now == old {
 			err = errors.New("the old worker still answers")

@@ -16,6 +16,7 @@ import (
 
 // subject is one finding that may be worth deciding about, with its open case.
 type subject struct {
+	n int // which of the pool's judgements
 	j *judgement
 	f *remedy.Finding
 	c *ledger.Case // nil when there is none
@@ -29,11 +30,12 @@ func (e *Engine) decide(ctx context.Context, r *round, preview *ledger.Ledger) [
 		p := r.pools[name]
 		open := preview.Pool(name, r.now).Open
 		room := maxOpenCases - len(open)
+		again := p.judgements
 		for _, s := range e.subjects(r, p, open) {
 			if s.c == nil && room <= 0 {
 				continue
 			}
-			b := e.decideHost(ctx, r, s, preview)
+			b := e.decideHost(ctx, r, s, &again[s.n], preview)
 			if b == nil {
 				continue
 			}
@@ -44,10 +46,32 @@ func (e *Engine) decide(ctx context.Context, r *round, preview *ledger.Ledger) [
 			if b.Count && b.Shadow {
 				// What this case takes of the shadow budget, the next one sees.
 				preview = preview.Preview(r.now, remedy.Warden(), b)
+				again = without(r, again, s.f.Host, b.TakesOut)
 			}
 		}
 	}
 	return bodies
+}
+
+// without has the detectors judge again as if the host had been taken out, the
+// way a real execution judges again once the one before it is done. What was
+// judged at first stays as it is.
+func without(r *round, all []judgement, host remedy.HostName, takesOut bool) []judgement {
+	if !takesOut {
+		return all
+	}
+	out := make([]judgement, len(all))
+	for n := range all {
+		j := &all[n]
+		view := j.view
+		view.Hosts = slices.Clone(view.Hosts)
+		if i, ok := j.index(host); ok {
+			view.Hosts[i].ShadowOut = true
+		}
+		out[n] = judge(j.detector, view, j.At, r.results)
+		out[n].observed = j.observed
+	}
+	return out
 }
 
 // subjects lists what is to be decided about, in the order in which startReady
@@ -60,7 +84,7 @@ func (e *Engine) subjects(r *round, p *poolRound, open []*ledger.Case) []subject
 		for k := range j.Findings {
 			f := &j.Findings[k]
 			if c := cases[f.Host]; worthDeciding(f, c, j.Detector) {
-				out = append(out, subject{j: j, f: f, c: c})
+				out = append(out, subject{n: i, j: j, f: f, c: c})
 			}
 		}
 	}
@@ -156,8 +180,9 @@ func decidable(c *ledger.Case) bool {
 }
 
 // decideHost returns what is to be committed about one host, or nil when
-// nothing changed.
-func (e *Engine) decideHost(ctx context.Context, r *round, s subject, l *ledger.Ledger) *ledger.CaseJudge {
+// nothing changed. On the shadow budget, again is the judgement as it is after
+// what was counted before in this round.
+func (e *Engine) decideHost(ctx context.Context, r *round, s subject, again *judgement, l *ledger.Ledger) *ledger.CaseJudge {
 	j, f, c, spec := s.j, s.f, s.c, s.j.detector.Spec()
 	judged := &ledger.CaseJudge{
 		Pool: j.Pool, Host: f.Host, Action: spec.Proposes, Detector: spec.Name, Digest: spec.Digest, Finding: *f,
@@ -199,6 +224,15 @@ func (e *Engine) decideHost(ctx context.Context, r *round, s subject, l *ledger.
 		if held {
 			return undecided // another case holds it out: to this one it is gone
 		}
+		if g, ok := again.finding(f.Host); !ok || g.Verdict != remedy.VerdictBad {
+			// A real one would have been called off. It is remembered as bad all
+			// the same, as it would be then.
+			if c == nil {
+				return judged
+			}
+			return undecided
+		}
+		s.j = again
 	}
 	if !e.decideCase(ctx, r, s, facts, q, d, judged) {
 		return undecided
@@ -343,7 +377,7 @@ func (e *Engine) evidence(w *policy.World, cfg *Config, j *judgement, f ledger.F
 		return
 	}
 	spec := j.detector.Spec()
-	s := j.sumsFor(f, q.Shadow)
+	s := j.sums(q.Shadow)
 	if fresh, ok := j.SourceFresh.Get(); ok {
 		age, _ := j.SourceAge.Get()
 		src := policy.Source{Fresh: fresh, Age: age, MaxStaleness: cfg.Sources[spec.Source].MaxStaleness}

@@ -37,6 +37,8 @@ type round struct {
 	// complete says that every detector judged with an answer to each query.
 	complete bool
 	reloaded bool // the config was reloaded since the round before
+	// results are the answers, kept until the round is concluded.
+	results remedy.Results
 	// blind are the sources that could not be believed; set by propose.
 	blind map[remedy.SourceName]bool
 }
@@ -73,21 +75,12 @@ type judgement struct {
 	real, shadow sums
 }
 
-// sumsFor is what the guardrails count for a decision. On the shadow budget the
-// hosts that shadow executions began to hold out since the round looked are
-// left out as well, as they would be if the actions had been real.
-func (j *judgement) sumsFor(f ledger.Facts, shadow bool) sums {
-	if !shadow {
-		return j.real
+// sums is what the guardrails count on the real budget, or on the shadow one.
+func (j *judgement) sums(shadow bool) sums {
+	if shadow {
+		return j.shadow
 	}
-	s := j.shadow
-	for _, h := range f.ShadowOut {
-		i, ok := j.index(h)
-		if ok && !j.view.Hosts[i].ShadowOut {
-			s.remove(j.view.Hosts[i], j.Findings[i])
-		}
-	}
-	return s
+	return j.real
 }
 
 // othersBad counts the hosts but one that are past the threshold now.
@@ -152,9 +145,9 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 			jobs = append(jobs, j)
 		}
 	}
-	results := e.fetch(ctx, cfg, queries)
+	r.results = e.fetch(ctx, cfg, queries)
 	for _, j := range jobs {
-		v := judge(j.d, j.view, j.at, results)
+		v := judge(j.d, j.view, j.at, r.results)
 		v.observed = j.p.seen
 		if !v.SourceFresh.IsKnown() {
 			r.complete = false
@@ -188,19 +181,6 @@ func (s *sums) add(h remedy.HostView, f remedy.Finding) {
 	}
 	if f.BadNow {
 		s.badNow = append(s.badNow, f.Host)
-	}
-}
-
-// remove undoes add, on a copy.
-func (s *sums) remove(h remedy.HostView, f remedy.Finding) {
-	if h.State == remedy.ServiceIn {
-		s.inService--
-		if !f.Covered() {
-			s.uncovered--
-		}
-	}
-	if i, ok := slices.BinarySearch(s.badNow, f.Host); ok {
-		s.badNow = slices.Delete(slices.Clone(s.badNow), i, i+1)
 	}
 }
 

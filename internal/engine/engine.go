@@ -261,6 +261,7 @@ func (e *Engine) Round(ctx context.Context) {
 		if !e.conclude(ctx, cfg, r) && r.reloaded {
 			e.reloaded.Store(true) // the next round has to know of it still
 		}
+		r.results = nil // the view keeps the round, and needs the answers no more
 	})
 }
 

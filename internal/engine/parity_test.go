@@ -251,27 +251,3 @@ func TestCountsEqualActs(t *testing.T) {
 		}
 	})
 }
-
-// What shadow executions began to hold out since the round looked is not
-// counted on their budget, and is on the real one.
-func TestSumsOnTheShadowBudget(t *testing.T) {
-	t.Parallel()
-	in := func(h remedy.HostName) remedy.HostView { return remedy.HostView{Name: h, State: remedy.ServiceIn} }
-	j := judgement{view: remedy.PoolView{Hosts: []remedy.HostView{in("a"), in("b"), in("c")}}}
-	j.Findings = []remedy.Finding{
-		{Host: "a", Verdict: remedy.VerdictBad, BadNow: true},
-		{Host: "b", Verdict: remedy.VerdictBad, BadNow: true},
-		{Host: "c", Reason: remedy.ReasonStale},
-	}
-	for i, f := range j.Findings {
-		j.real.add(j.view.Hosts[i], f)
-		j.shadow.add(j.view.Hosts[i], f)
-	}
-	f := ledger.Facts{ShadowOut: []remedy.HostName{"a", "c", "gone"}}
-	if s := j.sumsFor(f, true); s.inService != 1 || s.uncovered != 0 || len(s.badNow) != 1 || s.badNow[0] != "b" {
-		t.Errorf("shadow: %+v", s)
-	}
-	if s := j.sumsFor(f, false); s.inService != 3 || s.uncovered != 1 || len(s.badNow) != 2 || len(j.shadow.badNow) != 2 {
-		t.Errorf("real: %+v", s)
-	}
-}

@@ -99,7 +99,7 @@ func commonMode(l *ledger.Ledger, j *judgement, now time.Time, shadow bool) (bad
 	if !f.SizeKnown {
 		return 0, 0, 0, false
 	}
-	s := j.sumsFor(f, shadow)
+	s := j.sums(shadow)
 	return len(s.badNow), badUnion(s, f), policy.CommonModeLimit(f.N, spec.MaxBadFraction), true
 }
 

@@ -63,13 +63,17 @@ func without(r *round, all []judgement, host remedy.HostName, takesOut bool) []j
 	out := make([]judgement, len(all))
 	for n := range all {
 		j := &all[n]
+		if !j.shadowed {
+			out[n] = *j // real decisions never see shadow executions
+			continue
+		}
 		view := j.view
 		view.Hosts = slices.Clone(view.Hosts)
 		if i, ok := j.index(host); ok {
 			view.Hosts[i].ShadowOut = true
 		}
 		out[n] = judge(j.detector, view, j.At, r.results)
-		out[n].observed = j.observed
+		out[n].observed, out[n].shadowed = j.observed, true
 	}
 	return out
 }

@@ -68,6 +68,10 @@ type judgement struct {
 	detector detectors.Detector
 	remedy.Judgement
 	view remedy.PoolView
+	// shadowed says that the detector's action is below confirm here, so that
+	// its view marks what shadow executions hold out. Real decisions never see
+	// them.
+	shadowed bool
 	// observed says that every backend of the pool answered this round.
 	observed bool
 	// real and shadow are what the guardrails count, without and with the
@@ -131,6 +135,8 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 		p    *poolRound
 		view remedy.PoolView
 		at   time.Time
+		// shadowed says that the detector's action is below confirm here.
+		shadowed bool
 	}
 	var jobs []job
 	for _, d := range cfg.Detectors {
@@ -140,7 +146,8 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 			if !ok {
 				continue
 			}
-			j := job{d: d, p: p, view: e.poolView(p, r), at: judgedAt(r.now, spec.Interval)}
+			shadowed := e.shadowed(cfg, spec.Proposes, name)
+			j := job{d: d, p: p, view: e.poolView(p, r, shadowed), at: judgedAt(r.now, spec.Interval), shadowed: shadowed}
 			queries = append(queries, d.Queries(j.view, j.at)...)
 			jobs = append(jobs, j)
 		}
@@ -148,7 +155,7 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 	r.results = e.fetch(ctx, cfg, queries)
 	for _, j := range jobs {
 		v := judge(j.d, j.view, j.at, r.results)
-		v.observed = j.p.seen
+		v.observed, v.shadowed = j.p.seen, j.shadowed
 		if !v.SourceFresh.IsKnown() {
 			r.complete = false
 		}
@@ -274,8 +281,9 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 }
 
 // poolView is the pool as a detector sees it. While a backend can't be asked,
-// the committed out-set stands in for it.
-func (e *Engine) poolView(p *poolRound, r *round) remedy.PoolView {
+// the committed out-set stands in for it. What shadow executions hold out is
+// marked only for a detector whose own action is decided on the shadow budget.
+func (e *Engine) poolView(p *poolRound, r *round, shadowed bool) remedy.PoolView {
 	status := e.Ledger.Pool(p.name, r.now)
 	view := remedy.PoolView{Name: p.name, Hosts: make([]remedy.HostView, len(p.hosts))}
 	for i, h := range p.hosts {
@@ -283,8 +291,8 @@ func (e *Engine) poolView(p *poolRound, r *round) remedy.PoolView {
 		if k, ok := slices.BinarySearchFunc(status.Out, h.Name, outByHost); state == remedy.ServiceUnknown && ok && status.Out[k].Admin != adminUnlisted {
 			state = remedy.ServiceOut
 		}
-		_, shadow := slices.BinarySearch(status.ShadowOut, h.Name)
-		view.Hosts[i] = remedy.HostView{Name: h.Name, State: state, ShadowOut: shadow}
+		_, held := slices.BinarySearch(status.ShadowOut, h.Name)
+		view.Hosts[i] = remedy.HostView{Name: h.Name, State: state, ShadowOut: held && shadowed}
 	}
 	return view
 }

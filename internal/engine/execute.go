@@ -96,7 +96,7 @@ func (e *Engine) judgeAgain(ctx context.Context, x *execution) (*judgement, *led
 		p.hosts = seen.hosts
 	}
 	e.observe(ctx, x.cfg, p)
-	view := e.poolView(p, r)
+	view := e.poolView(p, r, false)
 	at := judgedAt(r.now, d.Spec().Interval)
 	j := judge(d, view, at, e.fetch(ctx, x.cfg, d.Queries(view, at)))
 	j.observed = p.seen

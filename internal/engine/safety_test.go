@@ -245,3 +245,29 @@ func TestLargeRoundsAreRecorded(t *testing.T) {
 		}
 	})
 }
+
+// What a shadow execution holds out is no secret excuse for a real one: only a
+// detector that is itself below confirm sees it.
+func TestRealDecisionsDontSeeShadows(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		r.rounds(time.Minute)
+		r.bad(3)
+		r.rounds(5 * time.Minute)
+		if out := r.l.Pool(ingest, r.clk.Now()).ShadowOut; len(out) != 1 {
+			t.Fatalf("shadow out: %v", out)
+		}
+		p := r.e.View().round.pool(ingest)
+		for _, shadowed := range []bool{true, false} {
+			marked := 0
+			for _, h := range r.e.poolView(p, r.e.View().round, shadowed).Hosts {
+				if h.ShadowOut {
+					marked++
+				}
+			}
+			if (marked == 1) != shadowed {
+				t.Errorf("shadowed %v: %d hosts marked", shadowed, marked)
+			}
+		}
+	}, level(remedy.LevelMetricOnly))
+}

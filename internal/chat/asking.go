@@ -112,7 +112,7 @@ func (w *writer) doubts(f *remedy.Finding) string {
 			if a.Effect == remedy.EffectNotBind || (a.Effect == remedy.EffectAllow && !a.Unreadable && !counts) {
 				continue
 			}
-			out = append(out, GuardrailWord(a.Guardrail)+": "+answerWords(a))
+			out = append(out, guardrailWord(a.Guardrail)+": "+answerWords(a))
 		}
 	}
 	if len(out) == 0 {
@@ -128,7 +128,7 @@ func (w *writer) caps() {
 	}
 	for _, a := range w.c.Decision.Answers {
 		if a.Effect == remedy.EffectCap {
-			w.line("%s: %s.", capital(GuardrailWord(a.Guardrail)), answerWords(a))
+			w.line("%s: %s.", capital(guardrailWord(a.Guardrail)), answerWords(a))
 		}
 	}
 }

@@ -102,7 +102,7 @@ func TestConsoleColorAndZone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, want := range []string{"\x1b[1mwarden: stop: frozen by kim\x1b[0m", "\x1b[1;31mPAGE warden: stop: frozen by kim\x1b[0m"} {
+	for i, want := range []string{"\x1b[1mFrozen by kim\x1b[0m", "\x1b[1;31mPAGE Frozen by kim\x1b[0m"} {
 		if !strings.Contains(w.writes[i], want) || !strings.HasPrefix(w.writes[i], "2026-11-20 04:15:00 CET  stop\n") {
 			t.Errorf("got %q, want %q in it", w.writes[i], want)
 		}

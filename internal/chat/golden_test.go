@@ -155,10 +155,15 @@ func examples() map[string][]example {
 		"pool_wide": {
 			{"common mode begins", page(notice(ledger.NoticeStorm, "edge", "canary_missing: 4 of 10 hosts are bad at once and 2 may be: this is not a host problem, hands off"))},
 			{"common mode ends", notice(ledger.NoticeStorm, "edge", "common mode is over for canary_missing")},
+			{"a person resets it", notice(ledger.NoticeStorm, "edge", "kim reset common mode")},
 			{"inventory shrank", page(notice(ledger.NoticePool, "edge", "the inventory shrank from 10 to 4 hosts: hands off until it is back or somebody runs `warden pool accept edge`"))},
+			{"inventory is back", notice(ledger.NoticePool, "edge", "inventory is back at 10 hosts")},
+			{"inventory accepted", notice(ledger.NoticePool, "edge", "kim accepted 4 hosts")},
 			{"freeze", notice(ledger.NoticeStop, "", "frozen by kim: network work")},
 			{"hold", again(notice(ledger.NoticeStop, "edge", "hold on web-07 by kim: disk swap"))},
+			{"released", notice(ledger.NoticeStop, "edge", "web-07 released by kim")},
 			{"source", notice(ledger.NoticeSource, "", "source prom can't be believed (its canary_target is not fresh): everything on it is unknown, and nobody is touched")},
+			{"source is back", notice(ledger.NoticeSource, "", "source prom can be believed again")},
 			{"no detail", notice(ledger.NoticeSource, "", "")},
 		},
 	}

@@ -127,13 +127,9 @@ func ReasonWords(reason string) string {
 	return Clean(strings.ReplaceAll(reason, "_", " "))
 }
 
-// AnswerLine is one guardrail's answer as one line: a mark, the guardrail and
-// what was seen against what limit. The marks are "ok", "NO" (blocks), "wait",
-// "ask", "cap" (lowers the level) and "-" (does not bind).
-func AnswerLine(a remedy.Answer) string {
-	line := fmt.Sprintf("%-4s  %-16s  %s", mark(a.Effect), GuardrailWord(a.Guardrail), answerWords(a))
-	return Clean(strings.TrimRight(line, " "))
-}
+// AnswerWords is what a guardrail saw against what limit, and how far it lowers
+// the level: "9 of 10 in service after this, limit: floor 6".
+func AnswerWords(a remedy.Answer) string { return Clean(answerWords(a)) }
 
 func answerWords(a remedy.Answer) string {
 	words := a.Observed
@@ -146,27 +142,9 @@ func answerWords(a remedy.Answer) string {
 	return words
 }
 
-func mark(e remedy.Effect) string {
-	switch e {
-	case remedy.EffectAllow:
-		return "ok"
-	case remedy.EffectCap:
-		return "cap"
-	case remedy.EffectBlock:
-		return "NO"
-	case remedy.EffectWait:
-		return "wait"
-	case remedy.EffectAsk:
-		return "ask"
-	case remedy.EffectNotBind:
-		return "-"
-	}
-	return "?"
-}
-
-// GuardrailWord is a guardrail's name as people say it: "pool floor" for
+// guardrailWord is a guardrail's name as people say it: "pool floor" for
 // "pool_floor".
-func GuardrailWord(name string) string {
+func guardrailWord(name string) string {
 	switch name {
 	case "max_out":
 		return "hosts out"
@@ -176,30 +154,42 @@ func GuardrailWord(name string) string {
 	return Clean(strings.ReplaceAll(name, "_", " "))
 }
 
-// Span spells a duration in its two or three largest units, to the second:
-// "6m10s", "4h", "2d 4h". Below a second it is in milliseconds.
+// Span spells a duration in its two largest units: "12s", "6m10s", "5h20m",
+// "2d 4h". Below a second it is in milliseconds.
 func Span(d time.Duration) string {
-	switch {
-	case d < 0:
+	const day = 24 * time.Hour
+	if d < 0 {
 		return "-" + Span(max(-d, 0))
-	case d < time.Second:
-		return strconv.FormatInt(d.Round(time.Millisecond).Milliseconds(), 10) + "ms"
-	case d >= 24*time.Hour:
+	}
+	if ms := d.Round(time.Millisecond); ms > 0 && ms < time.Second {
+		return strconv.FormatInt(ms.Milliseconds(), 10) + "ms"
+	}
+	// From the smallest unit up, for 59m59.9s is an hour.
+	d = d.Round(time.Second)
+	if d >= time.Hour {
+		d = d.Round(time.Minute)
+	}
+	if d >= day {
 		d = d.Round(time.Hour)
-		days, rest := d/(24*time.Hour), d%(24*time.Hour)
-		if rest == 0 {
-			return fmt.Sprintf("%dd", days)
-		}
-		return fmt.Sprintf("%dd %dh", days, rest/time.Hour)
 	}
-	s := d.Round(time.Second).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
+	switch {
+	case d < time.Minute:
+		return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+	case d < time.Hour:
+		return pair(d, time.Minute, "m", "", time.Second, "s")
+	case d < day:
+		return pair(d, time.Hour, "h", "", time.Minute, "m")
 	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
+	return pair(d, day, "d", " ", time.Hour, "h")
+}
+
+// pair spells a duration in two units, the smaller only where it says something.
+func pair(d, large time.Duration, unit, between string, small time.Duration, lesser string) string {
+	text := strconv.FormatInt(int64(d/large), 10) + unit
+	if rest := d % large / small; rest > 0 {
+		text += between + strconv.FormatInt(int64(rest), 10) + lesser
 	}
-	return s
+	return text
 }
 
 // When spells a time of day in a zone, with its date where that differs from
@@ -213,13 +203,9 @@ func When(t, ref time.Time, zone *time.Location) string {
 	return t.Format("2006-01-02 15:04 MST")
 }
 
-// Percent spells a ratio of 0..1, rounded for people: 0.08 is "8%", 0.998
-// "99.8%".
-func Percent(ratio float64) string { return amount(ratio, "of") }
-
 // isRatio reports whether a unit, such as "of expected canary data", words a
 // share of something.
-func isRatio(unit string) bool { return unit == "of" || strings.HasPrefix(unit, "of ") }
+func isRatio(unit string) bool { return strings.HasPrefix(unit, "of ") }
 
 // amount spells a value, as a percentage where the unit is a share. It is
 // rounded for reading, but never so far that it would lie on the other side of

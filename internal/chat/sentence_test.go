@@ -83,33 +83,26 @@ func TestEveryReasonHasWords(t *testing.T) {
 	}
 }
 
-func TestAnswerLine(t *testing.T) {
-	for _, tt := range []struct {
-		answer remedy.Answer
-		want   string
-	}{
-		{remedy.Answer{Guardrail: "pool_floor", Effect: remedy.EffectAllow, Observed: "9 of 10 in service after this", Limit: "floor 6"},
-			"ok    pool floor        9 of 10 in service after this, limit: floor 6"},
-		{remedy.Answer{Guardrail: "freeze", Effect: remedy.EffectBlock, Observed: "frozen by kim: network\nwork"},
-			`NO    freeze            frozen by kim: network\nwork`},
-		{remedy.Answer{Guardrail: "in_service_known", Effect: remedy.EffectCap, Cap: remedy.LevelConfirm, Observed: "assumed"},
-			"cap   in service known  assumed: at most confirm"},
-		{remedy.Answer{Guardrail: "settle", Effect: remedy.EffectWait, Observed: "2m ago", Limit: "5m"}, "wait  settle            2m ago, limit: 5m"},
-		{remedy.Answer{Guardrail: "hold", Effect: remedy.EffectAsk}, "ask   hold"},
-		{remedy.Answer{Guardrail: "rate", Effect: remedy.EffectNotBind, Observed: "0 of 4"}, "-     rate limit        0 of 4"},
-		{remedy.Answer{Guardrail: "max_out", Effect: "novel"}, "?     hosts out"},
+func TestAnswerWords(t *testing.T) {
+	for want, answer := range map[string]remedy.Answer{
+		"9 of 10 in service after this, limit: floor 6": {Guardrail: "pool_floor", Effect: remedy.EffectAllow, Observed: "9 of 10 in service after this", Limit: "floor 6"},
+		`frozen by kim: network\nwork`:                  {Guardrail: "freeze", Effect: remedy.EffectBlock, Observed: "frozen by kim: network\nwork"},
+		"assumed: at most confirm":                      {Guardrail: "in_service_known", Effect: remedy.EffectCap, Cap: remedy.LevelConfirm, Observed: "assumed"},
+		"":                                              {Guardrail: "hold", Effect: remedy.EffectAsk},
 	} {
-		if got := chat.AnswerLine(tt.answer); got != tt.want {
-			t.Errorf("got  %q\nwant %q", got, tt.want)
+		if got := chat.AnswerWords(answer); got != want {
+			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	}
 }
 
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0ms", 250 * time.Millisecond: "250ms", time.Second: "1s", 370 * time.Second: "6m10s", 10 * time.Minute: "10m",
+		0: "0s", 250 * time.Millisecond: "250ms", time.Second: "1s", 370 * time.Second: "6m10s", 10 * time.Minute: "10m",
 		4 * time.Hour: "4h", 90 * time.Minute: "1h30m", 24 * time.Hour: "1d", 52 * time.Hour: "2d 4h",
-		59600 * time.Millisecond: "1m", -time.Minute: "-1m", math.MinInt64: "-0ms",
+		59600 * time.Millisecond: "1m", -time.Minute: "-1m", math.MinInt64: "-0s",
+		999600 * time.Microsecond: "1s", time.Hour - 400*time.Millisecond: "1h", 24*time.Hour - 20*time.Second: "1d", 5*time.Hour + 20*time.Minute + time.Second: "5h20m",
+		52*time.Hour + time.Minute: "2d 4h", 41 * 24 * time.Hour: "41d", 300 * time.Microsecond: "0s",
 	} {
 		if got := chat.Span(d); got != want {
 			t.Errorf("%d: got %q, want %q", d, got, want)
@@ -117,16 +110,16 @@ func TestSpan(t *testing.T) {
 	}
 }
 
-func TestPercent(t *testing.T) {
+func TestShares(t *testing.T) {
 	for ratio, want := range map[float64]string{
 		0.08: "8%", 0: "0%", 1: "100%", 0.998: "99.8%", 0.413: "41%", 0.0004: "0.04%", 1.2: "120%", 0.9999: "99.99%",
 		math.Inf(1): "not a number",
 	} {
-		if got := chat.Percent(ratio); got != want {
+		if got := chat.FindingShort(remedy.Finding{Value: remedy.Known(ratio), Unit: "of expected"}); got != want {
 			t.Errorf("%v: got %q, want %q", ratio, got, want)
 		}
 	}
-	if got := chat.Percent(math.NaN()); got != "not a number" {
+	if got := chat.FindingShort(remedy.Finding{Value: remedy.Known(math.NaN()), Unit: "of expected"}); got != "not a number" {
 		t.Errorf("NaN: got %q", got)
 	}
 }

@@ -95,13 +95,13 @@ func (w *writer) message() headline {
 	n := w.m.Notice
 	switch n.Kind {
 	case ledger.NoticeStorm:
-		return w.about("common mode", "While more hosts are bad at once than may be, I start nothing by myself. By hand works as ever.")
+		return w.about("common mode", "While more hosts are bad at once than may be, I start nothing by myself. By hand works as ever.", stormOver)
 	case ledger.NoticePool:
-		return w.about("inventory", "While its inventory is blocked, nothing starts in the pool but an undo. By hand works as ever.")
+		return w.about("inventory", "While its inventory is blocked, nothing starts in the pool but an undo. By hand works as ever.", poolBack)
 	case ledger.NoticeStop:
-		return w.about("stop", "`warden status` says what is stopped. Neither a freeze nor a hold stops an undo.")
+		return w.stopped()
 	case ledger.NoticeSource:
-		return w.about("source", "Without data there are no verdicts, and unknown never acts.")
+		return w.about("source", "Without data there are no verdicts, and unknown never acts.", sourceBack)
 	case ledger.NoticeComplaint:
 		return w.onCase(w.complaint)
 	case ledger.NoticeQuestion:
@@ -136,27 +136,6 @@ func (w *writer) onCase(words func() headline) headline {
 	}
 	w.line("Its record is gone from the ledger, so there is no more to say.")
 	return headline{lead: capital(w.kind()) + " about ", name: n.Case.String(), tail: " (no record)"}
-}
-
-// about words a notice that is not about a case.
-func (w *writer) about(topic, rule string) headline {
-	n := w.m.Notice
-	h := headline{lead: "warden: ", say: topic + ": " + n.Detail}
-	if n.Pool != "" {
-		h = headline{lead: "Pool ", name: string(n.Pool), say: ", " + topic + ": " + n.Detail}
-	}
-	if n.Detail == "" {
-		h.say = strings.TrimSuffix(h.say, ": ")
-	}
-	if n.Case != 0 {
-		h.tail = ". " + n.Case.String()
-	}
-	// What did not fit the headline is said in full.
-	if full := Clean(h.lead + h.name + h.say); utf8.RuneCountInString(full+h.tail) > MaxHeadline-len("PAGE ") {
-		w.line("%s", full)
-	}
-	w.line("%s", rule)
-	return h
 }
 
 // head is a headline about the case: lead, host, what is said, id.

@@ -77,7 +77,7 @@ func (p *program) readPlan(ctx context.Context, client *web.Client, id remedy.Ca
 	shown := p.talker()
 	shown.title(k)
 	if k.Latest != nil {
-		shown.line("  " + clean(sawFinding(k.Latest, p.clock.Now()), false))
+		shown.line("  " + saw(k.Latest))
 	}
 	shown.plan("  ", k.Plan, k.Ask.PlanHash)
 	if err := p.confirm(ctx, "", "Approve this plan?"); err != nil {

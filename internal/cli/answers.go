@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"warden/internal/chat"
 	"warden/internal/remedy"
 	"warden/internal/web"
 )
@@ -14,9 +15,11 @@ func mark(a remedy.Answer) cell {
 		return c("wait").in(yellow)
 	case remedy.EffectAsk:
 		return c("ask").in(yellow)
+	case remedy.EffectCap:
+		return c("cap").in(yellow)
 	case remedy.EffectNotBind:
 		return c("--").in(dim)
-	case remedy.EffectBlock, remedy.EffectCap:
+	case remedy.EffectBlock:
 	}
 	return c("NO").in(red)
 }
@@ -33,7 +36,7 @@ func (o *printer) answers(indent string, d *remedy.Decision) {
 func answer(a remedy.Answer) []cell {
 	limit := a.Limit
 	if a.Effect == remedy.EffectCap {
-		limit = joined(", ", limit, "needs a person: "+a.Cap.String()+" at most")
+		limit = joined(": ", limit, "at most "+a.Cap.String())
 	}
 	return []cell{mark(a), c("%s", a.Guardrail), c("%s", a.Observed), c("%s", limit)}
 }
@@ -78,7 +81,7 @@ func (o *printer) plan(indent string, plan *remedy.Plan, hash string) {
 func (o *printer) preview(v *web.Preview) {
 	o.plan("  ", &v.Plan, v.PlanHash)
 	for _, w := range v.Warnings {
-		o.line("  " + o.paint(yellow, "! "+clean(w, false)))
+		o.line("  " + o.paint(yellow, "! "+chat.Clean(w)))
 	}
 	o.line("")
 	o.answers("  ", &v.Decision)

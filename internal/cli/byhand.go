@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"warden/internal/chat"
 	"warden/internal/remedy"
 	"warden/internal/web"
 )
@@ -109,7 +110,7 @@ func refusal(v *web.Preview) error {
 	}
 	var asks, blocks []string
 	for _, a := range against(&v.Decision) {
-		text := fmt.Sprintf("%s (%s)", a.Guardrail, joined(", limit ", a.Observed, a.Limit))
+		text := fmt.Sprintf("%s (%s)", a.Guardrail, chat.AnswerWords(a))
 		if a.Effect == remedy.EffectAsk {
 			asks = append(asks, text)
 		} else {

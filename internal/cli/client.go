@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"warden/internal/chat"
 	"warden/internal/engine"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -57,7 +58,7 @@ func read[T any](ctx context.Context, p *program, do func(context.Context) (T, e
 	defer cancel()
 	answer, err := do(ctx)
 	if errors.Is(err, errTimeout) {
-		err = fail(ExitUnreachable, fmt.Errorf("%w from %s within %s", errTimeout, p.address(), span(p.flags.timeout)))
+		err = fail(ExitUnreachable, fmt.Errorf("%w from %s within %s", errTimeout, p.address(), chat.Span(p.flags.timeout)))
 	}
 	return answer, err
 }
@@ -76,7 +77,7 @@ func write[T any](ctx context.Context, p *program, look string, do func(context.
 		p.printer.talk("It may have been done all the same: look with `%s`.", look)
 		return answer, err
 	case errors.Is(err, errTimeout):
-		err = fmt.Errorf("%w from %s within %s", errTimeout, p.address(), span(p.flags.timeout))
+		err = fmt.Errorf("%w from %s within %s", errTimeout, p.address(), chat.Span(p.flags.timeout))
 	case errors.Is(err, web.ErrUnreachable) && !unsent:
 	default:
 		return answer, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"warden/internal/chat"
 	"warden/internal/config"
 )
 
@@ -104,7 +105,7 @@ func (p *program) problems(report config.Report) {
 			}
 			s = yellow
 		}
-		p.printer.line(p.printer.paint(s, clean(x.String(), false)))
+		p.printer.line(p.printer.paint(s, chat.Clean(x.String())))
 	}
 }
 
@@ -130,7 +131,7 @@ func (p *program) newConfigShowCommand() *cobra.Command {
 				return err
 			}
 			if !p.printer.asJSON() {
-				_, err := io.WriteString(p.out, clean(config.Show(cfg, defaults), true))
+				_, err := io.WriteString(p.out, cleanLines(config.Show(cfg, defaults)))
 				return err
 			}
 			res := shown{Schema: "warden.config/v1", File: path, Hash: cfg.Hash(), Settings: []config.Setting{}}

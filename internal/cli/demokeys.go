@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"warden/internal/chat"
 	"warden/simulate/story"
 )
 
@@ -198,6 +199,6 @@ func (k *keyboard) press(ctx context.Context, key byte) {
 		k.say("%s", demoKeys)
 	}
 	if err != nil {
-		k.note("%s %s", k.p.printer.paint(yellow, "no:"), clean(err.Error(), false))
+		k.note("%s %s", k.p.printer.paint(yellow, "no:"), chat.Clean(err.Error()))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"warden/internal/chat"
 	"warden/internal/remedy"
 	"warden/simulate/story"
 )
@@ -26,7 +27,7 @@ func (d *demo) script(ctx context.Context) error {
 	switch {
 	case err == nil:
 		d.say("")
-		d.say("%s: %d of %d lines, %s of story in %s.", o.paint(green, "All true"), t.ok, t.ok, span(d.clock.Since(from)), took)
+		d.say("%s: %d of %d lines, %s of story in %s.", o.paint(green, "All true"), t.ok, t.ok, chat.Span(d.clock.Since(from)), took)
 		d.say("On a terminal `warden demo` gives you the keys. Then: warden config example --minimal")
 		return nil
 	case !errors.Is(err, story.ErrFailed):
@@ -35,12 +36,12 @@ func (d *demo) script(ctx context.Context) error {
 		return errors.Join(context.Cause(ctx), err)
 	}
 	if !t.failed {
-		d.say("    %s  %s", o.paint(red, "FAIL"), clean(err.Error(), true))
+		d.say("    %s  %s", o.paint(red, "FAIL"), cleanLines(err.Error()))
 	}
 	d.say("")
-	d.say("How it stood when it went wrong, %s of story and %s after the beginning:", span(d.clock.Since(from)), took)
+	d.say("How it stood when it went wrong, %s of story and %s after the beginning:", chat.Span(d.clock.Since(from)), took)
 	for _, line := range story.Describe(d.story()) {
-		d.say("  %s", clean(line, false))
+		d.say("  %s", chat.Clean(line))
 	}
 	if d.o.keep == "" {
 		d.say("To look closer, run it again with --keep DIR: config, ledger and log stay there.")
@@ -87,8 +88,8 @@ func (t *scribe) Checked(at time.Time, l story.Line, s story.Sight) {
 	}
 	t.failed = true
 	t.d.say("    %s  %s  %s", o.paint(red, "FAIL"), o.paint(dim, o.clockTime(at)), l.Says)
-	t.d.say("          wanted  %s", clean(s.Want, false))
-	t.d.say("          saw     %s", clean(s.Seen, false))
+	t.d.say("          wanted  %s", chat.Clean(s.Want))
+	t.d.say("          saw     %s", chat.Clean(s.Seen))
 }
 
 // say writes one line on the screen, whole.

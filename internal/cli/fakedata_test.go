@@ -185,7 +185,7 @@ func (f *fakeAPI) status() *web.Status {
 		StartedAt: fakeNow.Add(-41 * 24 * time.Hour), UptimeSec: 41 * 86400, Freeze: f.freeze, Holds: f.holds, Rounds: 900, LastRound: fakeNow, Warm: true,
 		Pools: []web.PoolSummary{
 			{Pool: "edge", N: 42, Usable: true, InService: 40, OutOfService: 2, OutByWarden: 2, MinInService: 30, Verdicts: map[string]int{"good": 40, "out": 2}},
-			{Pool: "ingest", N: 40, Usable: true, InService: 40, MinInService: 30, Verdicts: map[string]int{"good": 38, "bad": 2}, OpenCases: 4},
+			{Pool: "ingest", N: 40, Usable: true, InService: 40, MinInService: 30, Verdicts: map[string]int{"good": 25, "bad": 2, "unknown": 12}, OpenCases: 4},
 		},
 		Sources: []web.SourceStatus{
 			{Source: "prometheus", Fresh: &fresh, AgeSec: &twelve}, {Source: "mimir", Fresh: &stale, AgeSec: &old},

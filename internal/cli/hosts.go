@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"warden/internal/chat"
 	"warden/internal/remedy"
 	"warden/internal/web"
 )
@@ -89,15 +90,23 @@ func (p *program) hostRows(h *web.Host, wide bool, now time.Time) [][]cell {
 			verdict = h.Verdict
 		}
 		row := []cell{
-			c("%s", h.Host), c("%s", h.Pool), service, orDash(joined(" ", verdict, f.Reason)).in(styleOfVerdict(verdict)),
-			c("%s", short(f.Value, f.Unit)),
+			c("%s", h.Host), c("%s", h.Pool), service, orDash(verdict).in(styleOfVerdict(verdict)),
+			c("%s", short(f.Value, f.Unit, f.BadBelow)),
 		}
 		if wide {
 			row = append(row, orDash(f.Detector), c("%d", f.Points), c("%s", ago(now, f.Newest)))
 		}
-		rows = append(rows, append(row, c("%s", since(now, f.BadSince)), orDash(strings.Join(cases, " ")), c("%s", p.hostNote(h, now))))
+		rows = append(rows, append(row, c("%s", since(now, f.BadSince)), orDash(strings.Join(cases, " ")), c("%s", joined("; ", reason(f), p.hostNote(h, now)))))
 	}
 	return rows
+}
+
+// reason says why a verdict is unknown.
+func reason(f web.HostFinding) string {
+	if f.Reason == "" {
+		return ""
+	}
+	return chat.ReasonWords(f.Reason)
 }
 
 // worst is the finding that has the host's verdict.

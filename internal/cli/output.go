@@ -7,13 +7,14 @@ import (
 	"os"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
+	"unicode/utf16"
 
 	"golang.org/x/term"
+
+	"warden/internal/chat"
 )
 
 // format is how data is written.
@@ -143,49 +144,33 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 // controls, and marks that reorder text. They stand inside strings only, where
 // an escape means the same.
 func escapeJSON(s string) string {
-	if !strings.ContainsFunc(s, unsafeRune) {
+	if !strings.ContainsFunc(s, unprintable) {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if r != '\n' && unsafeRune(r) {
-			if r > 0xffff {
-				r = unicode.ReplacementChar
-			}
-			fmt.Fprintf(&b, `\u%04x`, r)
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// unsafeRune reports whether a terminal may do more with a rune than show it.
-func unsafeRune(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
-}
-
-// clean neutralises a string from outside before it reaches a terminal: what a
-// terminal would obey is shown as an escape. Line breaks stay if lines is set.
-func clean(s string, lines bool) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, unsafeRune) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
 		switch {
-		case r == '\n' && lines:
-			b.WriteByte('\n')
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unsafeRune(r):
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		default:
+		case r == '\n' || !unprintable(r):
 			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}
 	return b.String()
+}
+
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// cleanLines neutralises text from outside of which the line breaks stay.
+func cleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = chat.Clean(l)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // say formats text in which everything that is words is neutralised.
@@ -196,13 +181,13 @@ func cleanArgs(args []any) []any {
 	for i, a := range args {
 		switch v := a.(type) {
 		case error:
-			out[i] = clean(v.Error(), true)
+			out[i] = cleanLines(v.Error())
 		case fmt.Stringer:
-			out[i] = clean(v.String(), false)
+			out[i] = chat.Clean(v.String())
 		default:
 			// Host, pool and other names are strings underneath.
 			if rv := reflect.ValueOf(a); rv.Kind() == reflect.String {
-				out[i] = clean(rv.String(), false)
+				out[i] = chat.Clean(rv.String())
 			}
 		}
 	}

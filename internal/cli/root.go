@@ -111,7 +111,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 
 // report prints an error that a command ended with.
 func (p *program) report(cmd *cobra.Command, code int, err error) {
-	text := clean(strings.TrimRight(err.Error(), "\n"), true)
+	text := cleanLines(strings.TrimRight(err.Error(), "\n"))
 	switch {
 	case code == ExitInterrupted:
 		fmt.Fprintln(p.err, "warden: interrupted")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/web"
@@ -59,7 +60,7 @@ func (o *printer) title(k *ledger.Case) {
 		state += ", " + string(k.Outcome)
 	}
 	name := o.paint(bold, say("%s  %s %s", k.ID, k.Action, k.Host)) + say(" (pool %s)", k.Pool)
-	o.line(name + "    " + o.paint(styleOf(k.Stage, k.Outcome), clean(state, false)))
+	o.line(name + "    " + o.paint(styleOf(k.Stage, k.Outcome), chat.Clean(state)))
 }
 
 func (p *program) showCase(d *web.CaseDetail) {
@@ -78,10 +79,10 @@ func (p *program) showCase(d *web.CaseDetail) {
 		}
 	}
 	if k.Opened != nil {
-		add("saw", "%s", sawFinding(k.Opened, k.OpenedAt))
+		add("saw", "%s", saw(k.Opened))
 	}
 	if k.Latest != nil {
-		add("latest", "%s; judged %s: %s", sawFinding(k.Latest, k.Latest.At), o.stamp(k.Latest.At), verdict(k.Latest))
+		add("latest", "%s; judged %s: %s", saw(k.Latest), o.stamp(k.Latest.At), k.Latest.Verdict)
 	}
 	add("level", "%s in force now", d.Effective)
 	if k.Decision != nil {
@@ -132,7 +133,7 @@ func (o *printer) executions(k *ledger.Case) {
 	for i, x := range k.Executions {
 		lasted, took := "-", "-"
 		if !x.FinishedAt.IsZero() {
-			lasted = span(x.FinishedAt.Sub(x.StartedAt))
+			lasted = chat.Span(x.FinishedAt.Sub(x.StartedAt))
 		}
 		if t, known := x.Took.Get(); known {
 			took = yesNo(t)
@@ -165,19 +166,15 @@ func (o *printer) next(k *ledger.Case) {
 // every guardrail said, and what happened then.
 func (p *program) explainCase(d *web.CaseDetail) {
 	o, k := p.printer, d.Case
-	at := k.OpenedAt
-	if k.Latest != nil {
-		at = k.Latest.At
-	}
 	o.title(k)
-	o.line(clean(whatNext(k), false))
+	o.line(chat.Clean(whatNext(k)))
 	o.line("")
 	rows := [][]cell{}
 	if f := k.Latest; f != nil {
-		rows = append(rows, []cell{c("saw"), c("%s", sawFinding(f, at))},
-			[]cell{{}, c("%s; judged %s: %s", samples(f), o.stamp(f.At), verdict(f))})
+		rows = append(rows, []cell{c("saw"), c("%s", saw(f))},
+			[]cell{{}, c("%s; judged %s: %s", samples(f), o.stamp(f.At), f.Verdict)})
 		if k.Opened != nil && !k.Opened.At.Equal(f.At) {
-			rows = append(rows, []cell{c("first"), c("%s; judged %s", sawFinding(k.Opened, k.Opened.At), o.stamp(k.Opened.At))})
+			rows = append(rows, []cell{c("first"), c("%s; judged %s", saw(k.Opened), o.stamp(k.Opened.At))})
 		}
 	}
 	if k.Plan != nil {
@@ -211,10 +208,8 @@ func howFar(d *remedy.Decision, now remedy.Level) string {
 	return text
 }
 
-// verdict is a finding's verdict with the reason for an unknown.
-func verdict(f *remedy.Finding) string { return joined(" ", f.Verdict.String(), f.Reason) }
-
-// timeline shows what happened, the date only where it changes.
+// timeline shows what happened and which person did it, the date only where it
+// changes.
 func (o *printer) timeline(k *ledger.Case) {
 	rows := make([][]cell, 0, len(k.Events))
 	label, day := c("then"), ""
@@ -225,7 +220,7 @@ func (o *printer) timeline(k *ledger.Case) {
 			shown, day = date, date
 		}
 		by := ""
-		if e.By != "" {
+		if e.By != "" && e.By != remedy.Warden().Name {
 			by = "by " + e.By
 		}
 		rows = append(rows, []cell{label, c("%s", shown), c("%s", o.clockTime(e.At)), c("%s", joined(" ", e.What, by))})

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"warden/internal/chat"
+	"warden/internal/remedy"
 	"warden/internal/web"
 )
 
@@ -105,7 +107,7 @@ func (o *printer) status(s *web.Status) {
 
 // heading is who answers, and whether it can.
 func heading(s *web.Status) []string {
-	parts := []string{tidy(s.Cluster)}
+	parts := []string{chat.Clean(s.Cluster)}
 	if s.LeaderID == "" {
 		parts = append(parts, "NO LEADER")
 	} else {
@@ -115,7 +117,7 @@ func heading(s *web.Status) []string {
 	if s.Raft.Error != "" {
 		parts = append(parts, say("(%s)", s.Raft.Error))
 	}
-	return append(parts, "up "+span(time.Duration(s.UptimeSec*float64(time.Second))), "version "+tidy(s.Version), "config "+configs(s))
+	return append(parts, "up "+chat.Span(time.Duration(s.UptimeSec*float64(time.Second))), "version "+chat.Clean(s.Version), "config "+configs(s))
 }
 
 // configs says whether all nodes have one config.
@@ -132,11 +134,9 @@ func configs(s *web.Status) string {
 	case len(s.Nodes) > 1:
 		return say("%s on all nodes", s.ConfigHash)
 	default:
-		return clean(s.ConfigHash, false)
+		return chat.Clean(s.ConfigHash)
 	}
 }
-
-func tidy(s string) string { return clean(s, false) }
 
 func orNone(s string) string {
 	if s == "" {
@@ -153,7 +153,7 @@ func (o *printer) watching(s *web.Status) string {
 	}
 	parts := []string{fmt.Sprintf("watching %s in %s", count(n, "host"), count(len(s.Pools), "pool"))}
 	for _, x := range s.Sources {
-		name := tidy(string(x.Source))
+		name := chat.Clean(string(x.Source))
 		switch {
 		case x.Fresh == nil:
 			parts = append(parts, o.paint(yellow, name+" UNKNOWN"))
@@ -179,36 +179,69 @@ func age(x web.SourceStatus) string {
 	if x.AgeSec == nil {
 		return ""
 	}
-	return " " + span(time.Duration(*x.AgeSec*float64(time.Second)))
+	return " " + chat.Span(time.Duration(*x.AgeSec*float64(time.Second)))
 }
 
-// pools shows the pools: always when wide, else only what is the matter.
+// pools shows how the hosts of each pool are judged, more of it when wide, and
+// what is the matter with a pool.
 func (o *printer) pools(s *web.Status) {
 	if o.format == formatWide {
 		o.line("")
 		rows := make([][]cell, 0, len(s.Pools))
-		for _, x := range s.Pools {
+		for i := range s.Pools {
+			x := &s.Pools[i]
 			rows = append(rows, []cell{
 				c("%s", x.Pool), c("%d", x.N), c("%d", x.InService), c("%d", x.MinInService), c("%d", x.OutOfService), c("%d", x.OutByWarden),
-				c("%d", x.UnknownService), c("%d", x.Verdicts["good"]), c("%d", x.Verdicts["bad"]), c("%d", x.Verdicts["unknown"]), c("%d", x.OpenCases),
+				c("%d", x.UnknownService), c("%d", x.OpenCases), verdicts(x),
 			})
 		}
-		o.table("", []string{"POOL", "HOSTS", "IN", "FLOOR", "OUT", "BY WARDEN", "UNKNOWN", "GOOD", "BAD", "UNJUDGED", "CASES"}, rows)
+		o.table("", []string{"POOL", "HOSTS", "IN", "FLOOR", "OUT", "BY WARDEN", "IN OR OUT?", "CASES", "VERDICTS"}, rows)
 		rows = nil
 		for _, l := range s.Levels {
 			rows = append(rows, []cell{c("%s", l.Action), c("%s", l.Pool), c("%s", l.File), c("%s", l.Effective), orDash(strings.Join(l.Approvers, " "))})
 		}
 		o.line("")
 		o.table("", []string{"ACTION", "POOL", "IN THE FILE", "IN FORCE", "APPROVERS"}, rows)
+	} else {
+		rows := make([][]cell, 0, len(s.Pools))
+		for i := range s.Pools {
+			x := verdicts(&s.Pools[i])
+			x.text = count(s.Pools[i].N, "host") + ": " + x.text
+			rows = append(rows, []cell{c("%s", s.Pools[i].Pool), x})
+		}
+		o.table("  ", nil, rows)
 	}
-	for _, x := range s.Pools {
+	for i := range s.Pools {
+		x := &s.Pools[i]
 		if !x.Usable {
 			o.line(o.paint(red, say("%s: hands off, its inventory can't be used: %s    if it is right: warden pool accept %s", x.Pool, x.Why, x.Pool)))
 		}
 		if x.Storm {
-			o.line(o.paint(red, say("%s: hands off, common mode: too many hosts are bad at once", x.Pool)))
+			o.line(o.paint(red, say("%s: hands off, common mode: too many hosts bad at once    if it is over and this stays: warden release %s", x.Pool, x.Pool)))
 		}
 	}
+}
+
+// verdicts is how many hosts of a pool have which verdict, as their worst.
+func verdicts(p *web.PoolSummary) cell {
+	var parts []string
+	rest := p.N
+	for _, v := range []remedy.Verdict{remedy.VerdictGood, remedy.VerdictBad, remedy.VerdictUnknown, remedy.VerdictOut} {
+		if n := p.Verdicts[v.String()]; n > 0 {
+			parts, rest = append(parts, fmt.Sprintf("%d %s", n, v)), rest-n
+		}
+	}
+	if rest > 0 {
+		parts = append(parts, fmt.Sprintf("%d not judged", rest))
+	}
+	x := orDash(strings.Join(parts, ", "))
+	switch {
+	case p.Verdicts[remedy.VerdictBad.String()] > 0:
+		return x.in(red)
+	case p.Verdicts[remedy.VerdictUnknown.String()] > 0:
+		return x.in(yellow)
+	}
+	return x
 }
 
 func (o *printer) section(title string, n int, s style) {
@@ -231,7 +264,7 @@ func seen(k web.CaseSummary, now time.Time) string {
 	if k.Detector == "" {
 		return "run by hand"
 	}
-	words := string(k.Detector) + " " + short(k.Value, k.Unit)
+	words := string(k.Detector) + " " + short(k.Value, k.Unit, k.BadBelow)
 	if !k.BadSince.IsZero() {
 		words += " for " + since(now, k.BadSince)
 	}
@@ -239,7 +272,7 @@ func seen(k web.CaseSummary, now time.Time) string {
 }
 
 func lastDay(d *web.DayCounts) string {
-	parts := []string{"LAST 24 H", count(d.Opened, "case"), fmt.Sprintf("%d acted", d.Acted)}
+	parts := []string{count(d.Opened, "case"), fmt.Sprintf("%d acted", d.Acted)}
 	for _, x := range []struct {
 		n    int
 		word string
@@ -251,5 +284,6 @@ func lastDay(d *web.DayCounts) string {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.word))
 		}
 	}
-	return strings.Join(append(parts, fmt.Sprintf("%d wrong", d.WasFine), fmt.Sprintf("%d failed", d.Failed)), "   ")
+	parts = append(parts, fmt.Sprintf("%d wrong", d.WasFine), fmt.Sprintf("%d failed", d.Failed))
+	return "LAST 24 H   " + strings.Join(parts, ", ")
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"warden/internal/chat"
 )
 
 // cell is one field of a table. The text is neutralised when it is written.
@@ -16,7 +18,7 @@ type cell struct {
 // c makes a plain cell.
 func c(format string, args ...any) cell {
 	if len(args) == 0 {
-		return cell{text: clean(format, false)}
+		return cell{text: chat.Clean(format)}
 	}
 	return cell{text: say(format, args...)}
 }
@@ -81,40 +83,12 @@ func (o *printer) stamp(t time.Time) string {
 // clockTime is the time of day, for lines whose date is clear.
 func (o *printer) clockTime(t time.Time) string { return t.In(o.zone).Format("15:04:05") }
 
-// span says a length of time in its two largest units: "12s", "6m10s", "2d 4h".
-func span(d time.Duration) string {
-	if d < 0 {
-		return "-" + span(-d)
-	}
-	const day = 24 * time.Hour
-	switch {
-	case d < time.Second && d > 0:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Truncate(time.Second).String()
-	case d < time.Hour:
-		return pair(d, time.Minute, "m", time.Second, "s", "")
-	case d < day:
-		return pair(d, time.Hour, "h", time.Minute, "m", "")
-	default:
-		return pair(d, day, "d", time.Hour, "h", " ")
-	}
-}
-
-func pair(d, large time.Duration, unit string, small time.Duration, lesser, between string) string {
-	text := fmt.Sprintf("%d%s", d/large, unit)
-	if rest := d % large / small; rest > 0 {
-		text += fmt.Sprintf("%s%d%s", between, rest, lesser)
-	}
-	return text
-}
-
 // since says how long ago an instant was; "-" for none.
 func since(now, t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return span(max(0, now.Sub(t)))
+	return chat.Span(max(0, now.Sub(t)))
 }
 
 // ago says how long ago an instant was, with the word; "-" for none.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/web"
@@ -53,7 +54,7 @@ func (p *program) follow(ctx context.Context, client *web.Client, d *web.CaseDet
 			p.printer.talk("%s is %s ...", id, stage)
 		}
 		if !p.clock.Now().Before(deadline) {
-			return d, fail(ExitWaited, fmt.Errorf("%s is still %s after %s: it goes on without you; look with `%s`", id, d.Case.Stage, span(w.timeout), showLook(id)))
+			return d, fail(ExitWaited, fmt.Errorf("%s is still %s after %s: it goes on without you; look with `%s`", id, d.Case.Stage, chat.Span(w.timeout), showLook(id)))
 		}
 		select {
 		case <-ctx.Done():

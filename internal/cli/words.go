@@ -2,78 +2,32 @@ package cli
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
+	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/web"
 )
 
-// measure words a value with its unit: a ratio is a percentage.
-func measure(value float64, unit string) string {
-	if strings.HasPrefix(unit, "of ") {
-		return percent(value) + " " + unit
-	}
-	return strings.TrimSpace(number(value) + " " + unit)
-}
-
-// short is measure without the unit, for tables.
-func short(value *float64, unit string) string {
-	switch {
-	case value == nil:
+// short is a value for a table, "-" for none.
+func short(value *float64, unit string, badBelow float64) string {
+	if value == nil {
 		return "-"
-	case strings.HasPrefix(unit, "of "):
-		return percent(*value)
-	default:
-		return number(*value)
 	}
+	return chat.FindingShort(remedy.Finding{Value: remedy.Known(*value), Unit: unit, BadBelow: badBelow, ClearAbove: badBelow})
 }
 
-func percent(v float64) string { return strconv.FormatFloat(v*100, 'f', -1, 32) + " %" }
-
-func number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-
-// sawFinding says what a detector saw, as one clause.
-func sawFinding(f *remedy.Finding, now time.Time) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: ", f.Detector)
-	switch v, known := f.Value.Get(); {
-	case known:
-		b.WriteString(measure(v, f.Unit) + " over " + span(f.Window))
-		fmt.Fprintf(&b, ", bad below %s", threshold(f.BadBelow, f.Unit))
-	case f.Reason != "":
-		b.WriteString("unknown (" + f.Reason + ")")
-	default:
-		b.WriteString("nothing was measured")
-	}
-	if f.Stopped {
-		b.WriteString("; its series stopped")
-	}
-	if !f.BadSince.IsZero() {
-		b.WriteString(", for " + since(now, f.BadSince))
-		if f.BadSince.Equal(f.At.Add(-f.For)) {
-			b.WriteString(" or longer")
-		}
-	}
-	return b.String()
-}
-
-// threshold words a limit in the unit of what is held against it.
-func threshold(v float64, unit string) string {
-	if strings.HasPrefix(unit, "of ") {
-		return percent(v)
-	}
-	return number(v)
-}
+// saw says what a detector saw, as one clause.
+func saw(f *remedy.Finding) string { return say("%s: ", f.Detector) + chat.FindingSentence(*f) }
 
 // samples says what a finding stands on.
 func samples(f *remedy.Finding) string {
 	if f.Newest.IsZero() {
 		return count(f.Points, "point")
 	}
-	return fmt.Sprintf("%s, newest %s old", count(f.Points, "point"), span(f.At.Sub(f.Newest)))
+	return fmt.Sprintf("%s, newest %s old", count(f.Points, "point"), chat.Span(f.At.Sub(f.Newest)))
 }
 
 // situation says in a few words where a case stands.
@@ -120,10 +74,8 @@ func until(now, t time.Time) string {
 		return "-"
 	case !t.After(now):
 		return "0s"
-	case t.Sub(now) > time.Hour-time.Second:
-		return span(t.Sub(now).Round(time.Minute))
 	default:
-		return span(t.Sub(now).Round(time.Second))
+		return chat.Span(t.Sub(now))
 	}
 }
 

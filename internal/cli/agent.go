@@ -44,11 +44,15 @@ func (p *program) newAgentCommand() *cobra.Command {
 		Short:   "Run the daemon",
 		GroupID: groupRun,
 		Args:    cobra.NoArgs,
-		Long: `Run the daemon: watch, decide, and act as far as the config allows.
+		Long: `Run the daemon: watch, decide, and act as far as the config allows. It stays in the
+foreground; the packages run it under systemd.
 
-SIGHUP reloads the config, all of it or nothing. SIGTERM and SIGINT start
-nothing new, wait for a running effect and stop. Messages for people go to
-standard output, the log to standard error.`,
+Messages for people go to standard output, the log to standard error. SIGHUP reloads
+the config, all of it or nothing. SIGTERM and SIGINT start nothing new, wait for what
+runs and stop.`,
+		Example: `  warden config check warden.toml
+  warden agent --config.file warden.toml --storage.path data --web.socket "$PWD/warden.sock"
+  WARDEN_SOCKET="$PWD/warden.sock" warden status`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.runAgent(cmd.Context(), f) },
 	}
 	host, err := os.Hostname()
@@ -57,14 +61,14 @@ standard output, the log to standard error.`,
 	}
 	fs := cmd.Flags()
 	fs.SortFlags = false
-	fs.StringVar(&f.configFile, "config.file", "warden.toml", "the config file")
-	fs.StringVar(&f.storage, "storage.path", "data", "the directory of the ledger; it is made when missing")
-	fs.StringVar(&f.listen, "web.listen-address", "127.0.0.1:9723", "read-only HTTP on loopback; empty for none")
-	fs.StringVar(&f.socket, "web.socket", "", "the unix socket that the commands write through (env WARDEN_SOCKET; default "+defaultSocket+")")
+	fs.StringVar(&f.configFile, "config.file", "warden.toml", "the config `FILE`")
+	fs.StringVar(&f.storage, "storage.path", "data", "the `DIR` of the ledger, all that warden remembers; made when missing")
+	fs.StringVar(&f.listen, "web.listen-address", "127.0.0.1:9723", "the `ADDRESS` for reading over HTTP: metrics, health, API; loopback only, empty for none")
+	fs.StringVar(&f.socket, "web.socket", "", "the `PATH` of the unix socket that the commands use (env WARDEN_SOCKET; default "+defaultSocket+")")
 	fs.BoolVar(&f.lifecycle, "web.enable-lifecycle", false, "allow POST /-/reload over TCP as well")
-	fs.StringVar(&f.nodeName, "node.name", host, "this node's name")
-	fs.StringVar(&f.logLevel, "log.level", "", "debug, info, warn or error; wins over the config")
-	fs.StringVar(&f.logFormat, "log.format", "", "json, console or auto; wins over the config")
+	fs.StringVar(&f.nodeName, "node.name", host, "the `NAME` of this node")
+	fs.StringVar(&f.logLevel, "log.level", "", "the `LEVEL`: debug, info, warn or error; wins over the config")
+	fs.StringVar(&f.logFormat, "log.format", "", "the `FORMAT`: json, console, or auto, which is console on a terminal; wins over the config")
 	complete(cmd, "log.level", "debug", "info", "warn", "error")
 	complete(cmd, "log.format", "json", "console", "auto")
 	return cmd

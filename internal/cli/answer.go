@@ -17,6 +17,8 @@ func (p *program) newApproveCommand() *cobra.Command {
 	var w waiting
 	cmd := &cobra.Command{
 		Use: "approve CASE", Short: "Say yes to a case's plan", GroupID: groupDecide, Args: cobra.ExactArgs(1),
+		Example: `  warden approve W-1042
+  warden approve W-1042 --plan-hash 9f31c2d0a4b8 --wait`,
 		Long: `Say yes to a case's plan. On a terminal the plan is shown first; elsewhere
 --plan-hash says which plan is meant, and no other is approved.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -27,8 +29,8 @@ func (p *program) newApproveCommand() *cobra.Command {
 			return p.approve(cmd.Context(), id, q, w)
 		},
 	}
-	cmd.Flags().StringVar(&q.PlanHash, "plan-hash", "", "the plan that is meant, as `warden show` prints its `hash`")
-	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, for the record")
+	cmd.Flags().StringVar(&q.PlanHash, "plan-hash", "", "the `HASH` of the plan that is meant, as warden show prints it")
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, a `TEXT` for the record")
 	w.flags(cmd)
 	return cmd
 }
@@ -93,6 +95,8 @@ func (p *program) newDenyCommand() *cobra.Command {
 	var q web.DenyRequest
 	cmd := &cobra.Command{
 		Use: "deny CASE", Short: "Say no to a case's plan", GroupID: groupDecide, Args: cobra.ExactArgs(1),
+		Example: `  warden deny W-1042
+  warden deny W-1042 --reason known-work`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := caseArg(args[0])
 			if err != nil {
@@ -101,7 +105,7 @@ func (p *program) newDenyCommand() *cobra.Command {
 			return p.deny(cmd.Context(), id, q)
 		},
 	}
-	cmd.Flags().StringVar(&q.Reason, "reason", "", "`why`: "+strings.Join(denials(), ", "))
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "a `WORD`: "+strings.Join(denials(), ", "))
 	complete(cmd, "reason", denials()...)
 	return cmd
 }
@@ -137,6 +141,8 @@ func (p *program) newResolveCommand() *cobra.Command {
 	var q web.ResolveRequest
 	cmd := &cobra.Command{
 		Use: "resolve CASE --as out|in", Short: "Say where a host is of which nobody knows", GroupID: groupDecide, Args: cobra.ExactArgs(1),
+		Example: `  warden resolve W-1042 --as out
+  warden resolve W-1042 --as in --reason 'it serves: seen in the balancer'`,
 		Long: `Say where the host is after an execution of which nobody knows whether it happened.
 Look first: warden takes your word for it.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -150,8 +156,8 @@ Look first: warden takes your word for it.`,
 			return p.resolve(cmd.Context(), id, q)
 		},
 	}
-	cmd.Flags().StringVar(&q.As, "as", "", "`where` the host is: out (of service) or in")
-	cmd.Flags().StringVar(&q.Reason, "reason", "", "how you know, for the record")
+	cmd.Flags().StringVar(&q.As, "as", "", "`WHERE` the host is: out (of service) or in")
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "how you know, a `TEXT` for the record")
 	complete(cmd, "as", "out", "in")
 	return cmd
 }

@@ -27,6 +27,8 @@ func (p *program) newRunCommand() *cobra.Command {
 	var pool string
 	cmd := &cobra.Command{
 		Use: "run ACTION HOST", Short: "Run an action by hand, under the same guardrails", GroupID: groupDecide, Args: cobra.ExactArgs(2),
+		Example: `  warden run drain web-3 --plan
+  warden run drain web-3 --reason 'fan is loud' --wait`,
 		Long: `Run an action on one host by hand: under the same floors and limits as warden's own,
 recorded, verified, and to be undone like any other. What is shown is what is run.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,11 +40,11 @@ recorded, verified, and to be undone like any other. What is shown is what is ru
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&pool, "pool", "", "the host's `pool`, if several have it")
-	f.StringVar(&q.Reason, "reason", "", "why, for the record (required)")
+	f.StringVar(&pool, "pool", "", "the host's `POOL`, if several have it")
+	f.StringVar(&q.Reason, "reason", "", "why, a `TEXT` for the record (required)")
 	f.BoolVar(&h.plan, "plan", false, "only show what would be done, and what the guardrails say")
-	f.StringSliceVar(&q.Acknowledge, "acknowledge", nil, "go on although this `guardrail` asks; it was shown to you")
-	f.StringVar(&h.confirm, "confirm", "", "yes, run it on this `host`")
+	f.StringSliceVar(&q.Acknowledge, "acknowledge", nil, "go on although this `GUARDRAIL` asks; it was shown to you")
+	f.StringVar(&h.confirm, "confirm", "", "yes, run it on this `HOST`")
 	h.flags(cmd)
 	return cmd
 }

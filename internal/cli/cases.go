@@ -17,6 +17,9 @@ func (p *program) newCasesCommand() *cobra.Command {
 	var detailed bool
 	cmd := &cobra.Command{
 		Use: "cases", Short: "List cases, newest first", GroupID: groupLook, Args: cobra.NoArgs,
+		Example: `  warden cases --open
+  warden cases --pool web --since 24h
+  warden cases --stage waiting -o jsonl`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if stage != "" && !slices.Contains(remedy.Stages(), remedy.Stage(stage)) {
 				return usage("--stage %q: use one of %v", stage, remedy.Stages())
@@ -33,13 +36,13 @@ func (p *program) newCasesCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&stage, "stage", "", "only cases in this `stage`")
-	f.StringVar(&pool, "pool", "", "only cases of this `pool`")
-	f.StringVar(&action, "action", "", "only cases of this `action`")
-	f.StringVar(&host, "host", "", "only cases of this `host`")
-	f.StringVar(&since, "since", "", "only cases that changed within this `time`, such as 24h")
+	f.StringVar(&stage, "stage", "", "only cases in this `STAGE`")
+	f.StringVar(&pool, "pool", "", "only cases of this `POOL`")
+	f.StringVar(&action, "action", "", "only cases of this `ACTION`")
+	f.StringVar(&host, "host", "", "only cases of this `HOST`")
+	f.StringVar(&since, "since", "", "only cases that changed within this `TIME`, such as 24h or 7d")
 	f.BoolVar(&q.Open, "open", false, "only cases that are not closed")
-	f.IntVar(&q.Limit, "limit", 0, "at most this many (default 100)")
+	f.IntVar(&q.Limit, "limit", 0, "at most `N`, the newest (default 100)")
 	f.BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are any")
 	words := make([]string, 0, len(remedy.Stages()))
 	for _, s := range remedy.Stages() {

@@ -42,6 +42,8 @@ func (p *program) newConfigCheckCommand() *cobra.Command {
 	var detailed, files bool
 	cmd := &cobra.Command{
 		Use: "check [FILE]", Short: "Say everything that is wrong with a configuration file", Args: cobra.MaximumNArgs(1),
+		Example: `  warden config check warden.toml
+  warden config check --files`,
 		Long: `Say everything that is wrong with a configuration file, at once, each with line and
 column. Errors keep the file from being loaded and exit 1; warnings do not.
 Without --files nothing is looked at but the file itself, so that it can be checked
@@ -121,6 +123,8 @@ func (p *program) newConfigShowCommand() *cobra.Command {
 	var defaults bool
 	cmd := &cobra.Command{
 		Use: "show [FILE]", Short: "Show what a configuration file puts in force; secrets as <secret>", Args: cobra.MaximumNArgs(1),
+		Example: `  warden config show warden.toml
+  warden config show warden.toml --defaults`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := fileArg(args)
 			cfg, report, err := p.loadConfig(path)
@@ -151,6 +155,8 @@ func (p *program) newConfigExampleCommand() *cobra.Command {
 	var minimal bool
 	cmd := &cobra.Command{
 		Use: "example", Short: "Print the example configuration, with every key there is", Args: cobra.NoArgs,
+		Example: `  warden config example --minimal > warden.toml
+  warden config example`,
 		RunE: func(*cobra.Command, []string) error {
 			text := config.Example()
 			if minimal {

@@ -39,21 +39,24 @@ func (p *program) newDemoCommand() *cobra.Command {
 		Short:   "See it work: 40 simulated hosts, nothing to set up",
 		GroupID: groupRun,
 		Args:    cobra.NoArgs,
-		Long: `See warden at work on 40 simulated hosts. It needs no network, no servers and no
-config: what runs is the daemon as it is, in front of a simulated Prometheus and a
-simulated HAProxy on loopback, on a clock that runs faster.
+		Long: `See warden at work on 40 simulated hosts. Nothing has to be set up and nothing leaves
+this machine: the daemon runs as it is, in front of a simulated Prometheus and a
+simulated HAProxy, on a clock that runs faster than yours.
 
-On a terminal single keys tell it what to do; without one, or with --script, the
-story is told by itself: each line is checked against warden's ledger and against
-the load balancer, and the exit code is 1 when one is not true.`,
+On a terminal you play with single keys, and ? lists them. Without one, or with
+--script, the whole story is told within a minute: each line is checked against
+warden's ledger and the load balancer, and the exit code is 1 if one is not true.`,
+		Example: `  warden demo
+  warden demo --script
+  warden demo --speed 20 --keep ./demo-data`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.runDemo(cmd.Context(), o) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.BoolVar(&o.script, "script", false, "tell and check the whole story without a keyboard")
-	f.Float64Var(&o.speed, "speed", 0, fmt.Sprintf("how many times faster than yours its clock runs (default %d; %d with --script)", demoSpeed, scriptSpeed))
-	f.Uint64Var(&o.seed, "seed", 1, "of the simulated fleet: equal seeds give equal series")
-	f.StringVar(&o.keep, "keep", "", "keep config, ledger and log in this new `DIR`, instead of deleting them at the end")
+	f.Float64Var(&o.speed, "speed", 0, fmt.Sprintf("its clock runs `N` times faster than yours, 1 to 600 (default %d; %d with --script)", demoSpeed, scriptSpeed))
+	f.Uint64Var(&o.seed, "seed", 1, "the `N` that the fleet is simulated from: equal seeds give equal series")
+	f.StringVar(&o.keep, "keep", "", "keep config, ledger and log in this `DIR`, new or empty; they are deleted at the end otherwise")
 	return cmd
 }
 

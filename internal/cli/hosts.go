@@ -16,6 +16,9 @@ func (p *program) newHostsCommand() *cobra.Command {
 	var q web.HostQuery
 	cmd := &cobra.Command{
 		Use: "hosts [POOL]", Short: "List hosts with their verdicts", GroupID: groupLook, Args: cobra.MaximumNArgs(1),
+		Example: `  warden hosts
+  warden hosts web --bad
+  warden hosts --out -o wide`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				q.Pool = remedy.PoolName(args[0])

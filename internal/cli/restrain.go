@@ -16,7 +16,8 @@ func (p *program) newHoldCommand() *cobra.Command {
 	var pool string
 	cmd := &cobra.Command{
 		Use: "hold HOST|POOL TIME", Short: "Keep warden's hands off a host or pool", GroupID: groupDecide, Args: cobra.ExactArgs(2),
-		Example: "  warden hold web-3 4h --reason 'new disk'",
+		Example: `  warden hold web-3 4h --reason 'new disk'
+  warden hold web 30m --reason 'deploy of the whole pool'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Target, q.For, q.Pool = args[0], args[1], remedy.PoolName(pool)
 			if d, err := config.ParseDuration(q.For); err != nil || d == 0 {
@@ -33,8 +34,8 @@ func (p *program) newHoldCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, for the others (required)")
-	cmd.Flags().StringVar(&pool, "pool", "", "the host's `pool`, if several have it")
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, a `TEXT` for the others (required)")
+	cmd.Flags().StringVar(&pool, "pool", "", "the host's `POOL`, if several have it")
 	return cmd
 }
 
@@ -68,6 +69,8 @@ func (p *program) newReleaseCommand() *cobra.Command {
 	var pool string
 	cmd := &cobra.Command{
 		Use: "release HOST|POOL", Short: "End a hold; on a pool also a latched common mode", GroupID: groupDecide, Args: cobra.ExactArgs(1),
+		Example: `  warden release web-3
+  warden release web`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.restrain(cmd.Context(), func(ctx context.Context, client *web.Client) (*web.Restraints, error) {
 				return client.Release(ctx, args[0], remedy.PoolName(pool))
@@ -77,7 +80,7 @@ func (p *program) newReleaseCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&pool, "pool", "", "the host's `pool`, if several have it")
+	cmd.Flags().StringVar(&pool, "pool", "", "the host's `POOL`, if several have it")
 	return cmd
 }
 
@@ -85,6 +88,7 @@ func (p *program) newFreezeCommand() *cobra.Command {
 	var q web.FreezeRequest
 	cmd := &cobra.Command{
 		Use: "freeze", Short: "Stop acting; keep watching and complaining", GroupID: groupDecide, Args: cobra.NoArgs,
+		Example: `  warden freeze --reason 'network work' --for 2h`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if q.Reason == "" {
 				return usage("say why with --reason TEXT: people will ask")
@@ -107,14 +111,15 @@ func (p *program) newFreezeCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, for the others (required)")
-	cmd.Flags().StringVar(&q.For, "for", "", "how `long`, such as 2h; until it is lifted if not given")
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, a `TEXT` for the others (required)")
+	cmd.Flags().StringVar(&q.For, "for", "", "for this `TIME`, such as 2h; without it until somebody lifts it")
 	return cmd
 }
 
 func (p *program) newUnfreezeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "unfreeze", Short: "Lift the freeze", GroupID: groupDecide, Args: cobra.NoArgs,
+		Example: `  warden unfreeze`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.restrain(cmd.Context(), func(ctx context.Context, client *web.Client) (*web.Restraints, error) {
 				return client.Unfreeze(ctx)
@@ -147,6 +152,8 @@ func (p *program) restrain(ctx context.Context, do func(context.Context, *web.Cl
 func (p *program) newPoolCommand() *cobra.Command {
 	accept := &cobra.Command{
 		Use: "accept POOL", Short: "Accept a pool's present size after it shrank", Args: cobra.ExactArgs(1),
+		Example: `  warden status -o wide
+  warden pool accept web`,
 		Long: `Accept a pool's present size. A pool that shrank by more than a fifth within an hour,
 or whose list is empty, is blocked until it is back or a person accepts it: a list that
 lost half of its hosts by mistake would let warden take out too many.`,

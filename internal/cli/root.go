@@ -146,11 +146,11 @@ func (p *program) newRootCommand() *cobra.Command {
 about it as its configuration allows: count, complain, ask, or act.
 
 The commands speak to a running warden over its unix socket: $WARDEN_SOCKET, else
-` + defaultSocket + `; or over HTTP with --url, where nothing can be changed.
-
-Exit codes: 0 done, 1 error or bad usage, 2 there is something (--detailed-exitcode
-only), 3 refused and nothing was done, 4 no such case, host or pool, 5 warden can't be
-reached or has no leader, 6 expired or waited too long, 7 ran but did not verify: look now.`,
+` + defaultSocket + `; or over HTTP with --url, where nothing can be changed.`,
+		Example: `  warden demo
+  warden config example --minimal > warden.toml
+  warden config check warden.toml
+  warden status`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -165,12 +165,13 @@ reached or has no leader, 6 expired or waited too long, 7 ran but did not verify
 		&cobra.Group{ID: groupDecide, Title: "Decide:"},
 		&cobra.Group{ID: groupAuthor, Title: "Configure, and the rest:"},
 	)
-	root.SetHelpCommand(newHelpCommand())
+	help := newHelpCommand()
+	root.SetHelpCommand(help)
 
 	f := root.PersistentFlags()
 	f.SortFlags = false
-	f.StringVar(&p.flags.url, "url", "", "where warden is: the `address` of its HTTP, or the path of its socket (env WARDEN_URL, WARDEN_SOCKET)")
-	f.DurationVar(&p.flags.timeout, "timeout", 10*time.Second, "how `long` to wait for one answer")
+	f.StringVar(&p.flags.url, "url", "", "the `ADDRESS` of warden: http://host:port, or the path of its socket (env WARDEN_URL, WARDEN_SOCKET)")
+	f.DurationVar(&p.flags.timeout, "timeout", 10*time.Second, "how much `TIME` one answer may take")
 	p.flags.output = formatTable
 	f.VarP(&p.flags.output, "output", "o", "table, wide, json or jsonl")
 	f.BoolVar(&p.flags.json, "json", false, "same as -o json")
@@ -179,12 +180,20 @@ reached or has no leader, 6 expired or waited too long, 7 ran but did not verify
 	f.BoolVar(&p.flags.noInput, "no-input", false, "never ask")
 	f.BoolVar(&p.flags.yes, "yes", false, "answer yes to what would be asked")
 	f.BoolVar(&p.flags.utc, "utc", false, "show times in UTC")
-	f.StringVar(&p.flags.zone, "tz", "", "show times in this `zone`, such as Europe/Dublin")
+	f.StringVar(&p.flags.zone, "tz", "", "show times in this `ZONE`, such as Europe/Dublin")
 	root.MarkFlagsMutuallyExclusive("utc", "tz")
 	complete(root, "output", formats()...)
 
-	root.AddCommand(p.commands()...)
-	wrapArgs(root)
+	all := p.commands()
+	root.AddCommand(all...)
+	prepareAll(root)
+	perCommand := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		if cmd.HasParent() {
+			return perCommand(cmd)
+		}
+		return overview(cmd, append(all, help))
+	})
 	return root
 }
 
@@ -244,8 +253,10 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return usage("unknown command %q for %q", args[0], cmd.CommandPath())
 }
 
-// wrapArgs makes what the commands say of their arguments a matter of usage.
-func wrapArgs(cmd *cobra.Command) {
+// prepareAll makes what the commands say of their arguments a matter of usage,
+// and keeps their flags in the order in which they were written.
+func prepareAll(cmd *cobra.Command) {
+	cmd.Flags().SortFlags = false
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			err := check(cmd, args)
@@ -256,7 +267,7 @@ func wrapArgs(cmd *cobra.Command) {
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		wrapArgs(sub)
+		prepareAll(sub)
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 func (p *program) newShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show CASE", Short: "Show a case: facts, plan, stage, outcome", GroupID: groupLook, Args: cobra.ExactArgs(1),
+		Example: `  warden show W-1042
+  warden show W-1042 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.lookAt(cmd.Context(), args[0], p.showCase)
 		},
@@ -25,6 +27,7 @@ func (p *program) newShowCommand() *cobra.Command {
 func (p *program) newExplainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "explain CASE", Short: "Explain a case: why, and why not", GroupID: groupLook, Args: cobra.ExactArgs(1),
+		Example: `  warden explain W-1042`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.lookAt(cmd.Context(), args[0], p.explainCase)
 		},

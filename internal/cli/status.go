@@ -16,6 +16,9 @@ func (p *program) newStatusCommand() *cobra.Command {
 	var detailed bool
 	cmd := &cobra.Command{
 		Use: "status", Short: "Say on one screen how things are", GroupID: groupLook, Args: cobra.NoArgs,
+		Example: `  warden status
+  warden status -o wide
+  warden status --detailed-exitcode -q || echo "somebody is needed"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := p.dial()
 			if err != nil {

@@ -25,6 +25,9 @@ func (p *program) newUndoCommand() *cobra.Command {
 	var u undoing
 	cmd := &cobra.Command{
 		Use: "undo CASE | --host HOST | --last", Short: "Put a host back that warden took out", GroupID: groupDecide, Args: cobra.MaximumNArgs(1),
+		Example: `  warden undo W-1042 --plan
+  warden undo W-1042 --reason fixed --wait
+  warden undo --host web-3 --reason was-fine --confirm=web-3`,
 		Long: `Put a host back that warden took out, by the inverse of what was done, and verify it.
 The reason is a word on the detector: fixed says it was right, was-fine that it was
 wrong, test says nothing. Without one the host is held for the cooldown.
@@ -34,12 +37,12 @@ give --confirm=HOST or --yes.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return p.undo(cmd.Context(), args, u) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&u.host, "host", "", "the case because of which this `host` is out")
-	f.StringVar(&u.pool, "pool", "", "the `pool` of --host, if several have it")
+	f.StringVar(&u.host, "host", "", "the case because of which this `HOST` is out")
+	f.StringVar(&u.pool, "pool", "", "the `POOL` of --host, if several have it")
 	f.BoolVar(&u.last, "last", false, "the case that took a host out last")
 	f.BoolVar(&u.plan, "plan", false, "only show what would be done")
-	f.StringVar(&u.reason, "reason", "", "`why`: fixed, was-fine or test")
-	f.StringVar(&u.confirm, "confirm", "", "yes, put this `host` back even if it may be bad")
+	f.StringVar(&u.reason, "reason", "", "a `WORD`: fixed, was-fine or test")
+	f.StringVar(&u.confirm, "confirm", "", "yes, put this `HOST` back even if it may be bad")
 	u.flags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("host", "last")
 	complete(cmd, "reason", undoReasons()...)

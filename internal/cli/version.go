@@ -52,6 +52,8 @@ func thisBuild() build {
 func (p *program) newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Say which build this is", GroupID: groupAuthor, Args: cobra.NoArgs,
+		Example: `  warden version
+  warden version --json`,
 		RunE: func(*cobra.Command, []string) error {
 			b := thisBuild()
 			if p.printer.asJSON() {

@@ -25,7 +25,7 @@ type waiting struct {
 
 func (w *waiting) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.wait, "wait", false, "wait until it is done and verified")
-	cmd.Flags().DurationVar(&w.timeout, "wait-timeout", 5*time.Minute, "give up waiting after this `time` and exit 6")
+	cmd.Flags().DurationVar(&w.timeout, "wait-timeout", 5*time.Minute, "give up waiting after this `TIME` and exit 6")
 }
 
 // ending is how a wait ended: the exit code and, in words, why.

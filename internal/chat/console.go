@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // ConsoleOptions choose how a Console writes. The zero value is plain text in
@@ -18,6 +19,9 @@ type ConsoleOptions struct {
 	Zone *time.Location
 	// Plain leaves the line of tone out of complaints.
 	Plain bool
+	// Width is how many characters the terminal's lines have: longer ones are
+	// broken between words, but those that hold a command to copy. 0 breaks none.
+	Width int
 }
 
 // Console is an Announcer that writes messages as text, such as to the
@@ -70,9 +74,37 @@ func (c *Console) block(m Message) string {
 	}
 	b.WriteString("\n  " + c.paint(m, text.Headline) + "\n")
 	for _, l := range text.Lines {
-		b.WriteString("    " + l + "\n")
+		for i, part := range wrap(l, c.opts.Width-len("      ")) {
+			if i > 0 {
+				part = "  " + part
+			}
+			b.WriteString("    " + part + "\n")
+		}
 	}
 	return b.String()
+}
+
+// wrap breaks a line between words so that its parts have at most so many
+// characters, as far as the words allow. What is to be copied stays whole: a
+// step, a command by hand, what stands between backquotes.
+func wrap(line string, most int) []string {
+	command := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "By hand: ") || strings.HasPrefix(line, "Undo by hand: ")
+	if command || most <= 0 || utf8.RuneCountInString(line) <= most {
+		return []string{line}
+	}
+	var parts []string
+	quoted := false
+	for word := range strings.SplitSeq(line, " ") {
+		last := len(parts) - 1
+		fits := last >= 0 && utf8.RuneCountInString(parts[last])+1+utf8.RuneCountInString(word) <= most
+		if fits || quoted {
+			parts[last] += " " + word
+		} else {
+			parts = append(parts, word)
+		}
+		quoted = quoted != (strings.Count(word, "`")%2 == 1)
+	}
+	return parts
 }
 
 func (c *Console) paint(m Message, s string) string {

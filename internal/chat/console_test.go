@@ -1,12 +1,15 @@
 package chat_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"warden/internal/chat"
 	"warden/internal/ledger"
@@ -106,5 +109,36 @@ func TestConsoleColorAndZone(t *testing.T) {
 		if !strings.Contains(w.writes[i], want) || !strings.HasPrefix(w.writes[i], "2026-11-20 04:15:00 CET  stop\n") {
 			t.Errorf("got %q, want %q in it", w.writes[i], want)
 		}
+	}
+}
+
+// A terminal would break a line anywhere: in the middle of a word, and of a
+// command that is to be copied.
+func TestConsoleBreaksLinesBetweenWords(t *testing.T) {
+	var out bytes.Buffer
+	m := message(ledger.NoticeQuestion, newCase(asked))
+	if err := chat.NewConsole(&out, chat.ConsoleOptions{Width: 60}).Announce(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	var whole bytes.Buffer
+	if err := chat.NewConsole(&whole, chat.ConsoleOptions{}).Announce(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	body := strings.Split(strings.TrimSpace(out.String()), "\n")[2:]
+	for _, l := range body {
+		if utf8.RuneCountInString(l) > 60 && !strings.Contains(l, "By hand: ") && !strings.Contains(l, "`") {
+			t.Errorf("%d characters: %q", utf8.RuneCountInString(l), l)
+		}
+	}
+	for _, want := range []string{
+		"\n    By hand: echo \"set server edge/web-07 state drain\" | socat stdio /run/haproxy.sock\n",
+		"    If you do nothing: nothing happens, and the question\n      expires ",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if got, want := strings.Fields(out.String()), strings.Fields(whole.String()); !slices.Equal(got, want) {
+		t.Errorf("words are lost:\n%s", out.String())
 	}
 }

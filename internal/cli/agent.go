@@ -94,7 +94,7 @@ func (p *program) runAgent(ctx context.Context, f agentFlags) error {
 		ConfigFile: f.configFile, Storage: f.storage, NodeName: f.nodeName,
 		Socket: f.socket, Listen: f.listen, Lifecycle: f.lifecycle,
 		Clock:     p.clock,
-		Announcer: chat.NewConsole(p.out, chat.ConsoleOptions{Color: p.colours(), Zone: p.printer.zone}),
+		Announcer: chat.NewConsole(p.out, chat.ConsoleOptions{Color: p.colours(), Zone: p.printer.zone, Width: columns(p.out)}),
 		Logger:    log, Registry: registry, Env: p.env,
 		Build: web.Build{Version: b.Version, Revision: b.Revision, GoVersion: b.Go},
 	})

@@ -27,7 +27,7 @@ func (k *keyboard) newest(is func(*ledger.Case) bool) *ledger.Case {
 func (k *keyboard) answer(ctx context.Context, yes bool) error {
 	c := k.newest(func(c *ledger.Case) bool { return c.Stage == remedy.StageWaiting && c.Ask != nil && c.Answer == nil })
 	if c == nil {
-		return errors.New("nobody is asked anything now; questions come at confirm: h makes a host bad, p promotes")
+		return errors.New("nobody is asked anything now: p promotes to confirm, h makes a host bad")
 	}
 	a := ledger.CaseAnswer{Case: c.ID, Approve: yes}
 	if yes {

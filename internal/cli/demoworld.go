@@ -171,7 +171,9 @@ func (d *demo) openDaemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.heard = &listener{Announcer: chat.NewConsole(d.voice(), chat.ConsoleOptions{Color: d.p.colours(), Zone: d.p.printer.zone})}
+	d.heard = &listener{Announcer: chat.NewConsole(d.voice(), chat.ConsoleOptions{
+		Color: d.p.colours(), Zone: d.p.printer.zone, Width: max(0, columns(d.p.out)-len("    | ")),
+	})}
 	b := thisBuild()
 	running, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	d.stop = func() { stop(nil) }

@@ -57,6 +57,19 @@ func isTerminal(stream any) bool {
 	}
 }
 
+// columns is how wide a terminal is; 0 for what is none.
+func columns(stream any) int {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
 // colours decides whether standard output is coloured.
 func (p *program) colours() bool {
 	set := func(name string) bool { v, ok := p.env(name); return ok && v != "" }

@@ -2,9 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -86,6 +90,10 @@ func (p *program) runAgent(ctx context.Context, f agentFlags) error {
 		if s, ok := p.env("WARDEN_SOCKET"); ok && s != "" {
 			f.socket = strings.TrimPrefix(s, "unix:")
 		}
+	}
+	// Under systemd the directory is there; for anybody else it is made.
+	if err := os.Mkdir(filepath.Dir(f.socket), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make the socket's directory: %w: give --web.socket a path in a directory of yours", err)
 	}
 	b := thisBuild()
 	registry := prometheus.NewRegistry()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -166,5 +167,27 @@ func TestPromptInterrupted(t *testing.T) {
 	cancel()
 	if err := p.confirm(ctx, "", "Sure?"); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestAgentSocketDirectory holds that the socket's directory is made where it
+// is the only one missing.
+func TestAgentSocketDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for socket, want := range map[string]string{
+		"new/w.sock":    "no.toml",
+		"no/way/w.sock": "give --web.socket a path in a directory of yours",
+	} {
+		p, out := demoProgram(t, strings.NewReader(""))
+		code := p.run(t.Context(), []string{
+			"agent", "--config.file", filepath.Join(dir, "no.toml"), "--storage.path", filepath.Join(dir, "data"), "--web.socket", filepath.Join(dir, socket),
+		})
+		if code != ExitError || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: exit code %d, no %q in %s", socket, code, want, out.String())
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, "new")); err != nil || !info.IsDir() {
+		t.Errorf("it is not made: %v", err)
 	}
 }

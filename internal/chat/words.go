@@ -221,7 +221,9 @@ func (w *writer) inService() string {
 // badNow is how many hosts of the pool are bad: "1 of 40 bad".
 func (w *writer) badNow() string {
 	a, ok := w.answer("common_mode")
-	if !ok || a.Effect == remedy.EffectNotBind {
+	// A rehearsal counts a host that it took out as out and not as bad: "0 of 40
+	// bad" beside a host that is bad would read as wrong.
+	if !ok || a.Effect == remedy.EffectNotBind || strings.HasPrefix(a.Observed, "0 ") {
 		return ""
 	}
 	return a.Observed

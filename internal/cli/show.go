@@ -177,7 +177,7 @@ func (p *program) explainCase(d *web.CaseDetail) {
 		rows = append(rows, []cell{c("saw"), c("%s", saw(f))},
 			[]cell{{}, c("%s; judged %s: %s", samples(f), o.stamp(f.At), f.Verdict)})
 		if k.Opened != nil && !k.Opened.At.Equal(f.At) {
-			rows = append(rows, []cell{c("first"), c("%s; judged %s", saw(k.Opened), o.stamp(k.Opened.At))})
+			rows = append(rows, []cell{c("first"), c("%s", saw(k.Opened))}, []cell{{}, c("judged %s", o.stamp(k.Opened.At))})
 		}
 	}
 	if k.Plan != nil {

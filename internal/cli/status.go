@@ -220,7 +220,7 @@ func (o *printer) pools(s *web.Status) {
 			o.line(o.paint(red, say("%s: hands off, its inventory can't be used: %s    if it is right: warden pool accept %s", x.Pool, x.Why, x.Pool)))
 		}
 		if x.Storm {
-			o.line(o.paint(red, say("%s: hands off, common mode: too many hosts bad at once    if it is over and this stays: warden release %s", x.Pool, x.Pool)))
+			o.line(o.paint(red, say("%s: hands off, common mode: too many bad at once    if this stays: warden release %s", x.Pool, x.Pool)))
 		}
 	}
 }
@@ -281,7 +281,7 @@ func lastDay(d *web.DayCounts) string {
 		word string
 	}{
 		{d.Counted, "counted"}, {d.Approved, "approved"}, {d.Denied, "denied"}, {d.Expired, "expired"},
-		{d.Recovered, "recovered alone"}, {d.Undone, "undone"},
+		{d.Recovered, "recovered"}, {d.Undone, "undone"},
 	} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.word))

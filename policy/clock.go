@@ -30,9 +30,9 @@ func checkClock(_ *Proposal, w *World) remedy.Answer {
 	}
 	switch {
 	case c.Offset.Abs() > c.Max:
-		return block("off the voters' median by "+offBy(c.Offset), limit)
+		return block("off by "+offBy(c.Offset), limit)
 	case c.Step.Abs() > c.Max:
-		return block("stepped by "+offBy(c.Step)+" since the last round", limit)
+		return block("stepped by "+offBy(c.Step), limit)
 	}
 	// Rounded so that jitter does not reword the decision every round.
 	return allow(fmt.Sprintf("off by %s, stepped by %s", span(c.Offset.Round(100*time.Millisecond)),

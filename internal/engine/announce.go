@@ -64,15 +64,25 @@ func (e *Engine) announce(ctx context.Context) {
 		return
 	}
 	e.Spawn(func() {
-		defer e.voice.release()
-		e.tell(ctx)
+		delivered := e.tell(ctx)
+		e.voice.release()
+		// What came between the last look and the release woke nobody. What
+		// can't be delivered waits for the next round.
+		if told, _ := e.voice.heard(); delivered && newer(e.Ledger.Pending(), told) {
+			e.Kick()
+		}
 	})
 }
 
-// tell delivers notices and commits their receipts, until none is left. A
-// notice whose receipt could not be committed is not told again by this
-// tenure; its receipt is.
-func (e *Engine) tell(ctx context.Context) {
+// newer reports whether a notice waits that was not told yet.
+func newer(pending []ledger.Notice, told uint64) bool {
+	return len(pending) > 0 && pending[len(pending)-1].Seq > told
+}
+
+// tell delivers notices and commits their receipts, until none is left. It
+// reports whether all that it saw were delivered. A notice whose receipt could
+// not be committed is not told again by this tenure; its receipt is.
+func (e *Engine) tell(ctx context.Context) (delivered bool) {
 	for ctx.Err() == nil {
 		upto, all := uint64(0), true
 		told, again := e.voice.heard()
@@ -88,16 +98,17 @@ func (e *Engine) tell(ctx context.Context) {
 			upto = n.Seq
 		}
 		if upto == 0 {
-			return
+			return all
 		}
 		if err := e.commit(ctx, remedy.Warden(), &ledger.NoticeReceipt{Upto: upto}); err != nil {
 			e.Logger.Warn("a receipt is not committed yet", zap.Error(err))
-			return
+			return false
 		}
 		if !all {
-			return
+			return false
 		}
 	}
+	return false
 }
 
 // message is a notice with the records it is about, as they are now.

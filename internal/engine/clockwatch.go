@@ -20,6 +20,18 @@ type clockWatch struct {
 	last    clock.Reading
 	tripped bool
 	drift   time.Duration
+	// good is the last reading before the clock stepped: while it is not
+	// believed, committed time goes on from there by monotonic time.
+	good clock.Reading
+}
+
+// stamp is the time that entries carry. A clock that jumped ahead and comes
+// back must leave no debt: committed time never goes back.
+func (w *clockWatch) stamp(now clock.Reading) time.Time {
+	if !w.tripped {
+		return now.Wall
+	}
+	return w.good.Wall.Add(now.Mono - w.good.Mono)
 }
 
 func newClockWatch(now clock.Reading) clockWatch { return clockWatch{anchor: now, last: now} }
@@ -31,23 +43,24 @@ func apart(from, to clock.Reading) time.Duration {
 }
 
 // read takes a reading. It reports whether the clock has just been found to
-// have stepped by more than most.
+// have stepped by more than most, the first time or once more.
 func (w *clockWatch) read(now clock.Reading, most time.Duration) (stepped bool) {
-	step := apart(w.last, now)
+	before, step := w.last, apart(w.last, now)
 	w.last = now
 	if w.tripped {
-		if step.Abs() > most {
+		again := step.Abs() > most
+		if again {
 			w.anchor = now // it moved once more: the standing begins anew
 			w.drift += step
 		}
 		if now.Mono-w.anchor.Mono >= clockStands {
 			*w = newClockWatch(now)
 		}
-		return false
+		return again
 	}
 	w.drift = apart(w.anchor, now)
 	if w.drift.Abs() > most {
-		w.tripped, w.anchor = true, now
+		w.tripped, w.anchor, w.good = true, now, before
 		return true
 	}
 	if now.Mono-w.anchor.Mono >= clockStands {
@@ -61,10 +74,18 @@ func (e *Engine) readClock(cfg *Config) {
 	now := e.Clock.Read()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.clocks.read(now, cfg.MaxClockOffset) {
+	behind := e.behind()
+	switch {
+	case e.clocks.read(now, cfg.MaxClockOffset):
 		e.stepped = fmt.Sprintf("this node's clock stepped by %s: nothing is done until it has gone evenly for %s", e.clocks.drift.Round(time.Second), clockStands)
+	case behind > cfg.MaxClockOffset && !e.clocks.tripped && !e.late:
+		e.stepped = fmt.Sprintf("this node's clock is %s behind the time that was committed last: nothing is done until it has caught up", behind.Round(time.Second))
 	}
+	e.late = behind > cfg.MaxClockOffset
 	e.drift.Store(int64(e.clocks.drift))
+	e.stampMu.Lock()
+	defer e.stampMu.Unlock()
+	e.stamps = e.clocks
 }
 
 // clockNotice tells once that the clock stepped.
@@ -85,12 +106,15 @@ func (e *Engine) behind() time.Duration {
 // never goes back, so they must not either.
 func (e *Engine) asOf() time.Time { return e.Clock.Now().Add(e.behind()) }
 
-// clockOff is how wrong the clock is, for the clock guardrail: the larger of
-// its drift and of how far it is behind committed time.
-func (e *Engine) clockOff() time.Duration {
-	return max(time.Duration(e.drift.Load()).Abs(), e.behind())
+// mayExpire reports whether the clock can be trusted to say that anything is
+// over: a freeze, a hold, a question, the time that a closed case is kept.
+func (e *Engine) mayExpire(cfg *Config) bool {
+	return max(time.Duration(e.drift.Load()).Abs(), e.behind()) <= cfg.MaxClockOffset
 }
 
-// mayExpire reports whether the clock can be trusted to say that a freeze or a
-// hold is over.
-func (e *Engine) mayExpire(cfg *Config) bool { return e.clockOff() <= cfg.MaxClockOffset }
+// entryTime is the time that an entry carries.
+func (e *Engine) entryTime() time.Time {
+	e.stampMu.Lock()
+	defer e.stampMu.Unlock()
+	return e.stamps.stamp(e.Clock.Read())
+}

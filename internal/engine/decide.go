@@ -327,7 +327,7 @@ func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.Facts
 		// assumed pool has nobody to say it.
 		InServiceKnown: inServiceKnown(cfg, q, j),
 		Clock: remedy.Known(policy.Clock{
-			Step: e.clockOff(), Max: cfg.MaxClockOffset, Answered: 1, Voters: max(1, len(e.Ledger.Status().Voters)),
+			Offset: e.behind(), Step: time.Duration(e.drift.Load()), Max: cfg.MaxClockOffset, Answered: 1, Voters: max(1, len(e.Ledger.Status().Voters)),
 		}),
 	}
 	if pool.ProtectedBy != nil {

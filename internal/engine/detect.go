@@ -39,8 +39,10 @@ type round struct {
 	reloaded bool // the config was reloaded since the round before
 	// results are the answers, kept until the round is concluded.
 	results remedy.Results
-	// blind are the sources that could not be believed; set by propose.
+	// blind are the sources that could not be believed, and deaf the pools
+	// whose load balancer could not be asked; set by propose.
 	blind map[remedy.SourceName]bool
+	deaf  map[remedy.PoolName]bool
 }
 
 // poolRound is one pool's share of a round.
@@ -57,6 +59,11 @@ type poolRound struct {
 	admin  []string
 	// seen says that the backends answered, so that states is worth committing.
 	seen bool
+	// at orders this observation among all; outdated says that a newer one was
+	// committed meanwhile. failed says why a backend could not be asked.
+	at       uint64
+	outdated bool
+	failed   map[remedy.ActionName]string
 	// believed says that the inventory's list is whole: not stale, and not
 	// shrunk without anybody having accepted it. Set by propose.
 	believed   bool
@@ -238,7 +245,8 @@ func (e *Engine) readInventory(ctx context.Context, cfg *Config, p *poolRound, r
 
 // observe asks every backend of the pool who is in service.
 func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
-	p.observed = map[remedy.ActionName]map[remedy.HostName]remedy.Observation{}
+	p.at = e.outSeen.begin()
+	p.observed, p.failed = map[remedy.ActionName]map[remedy.HostName]remedy.Observation{}, map[remedy.ActionName]string{}
 	p.states, p.admin = make([]remedy.ServiceState, len(p.hosts)), make([]string, len(p.hosts))
 	names := cfg.observers(p.name)
 	for _, name := range names {
@@ -248,6 +256,7 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 		cancel()
 		if err != nil {
 			e.Logger.Warn("the backend can't be observed", zap.String("pool", string(p.name)), zap.String("action", string(name)), zap.Error(err))
+			p.failed[name] = err.Error()
 			continue
 		}
 		p.observed[name] = seen

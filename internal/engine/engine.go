@@ -70,6 +70,10 @@ type Engine struct {
 	drift    atomic.Int64
 	reloaded atomic.Bool // the config was reloaded since the last round
 	voice    voice
+	outSeen  outSeen
+	// stamps is a copy of what is known of the clock, for stamping entries.
+	stampMu sync.Mutex
+	stamps  clockWatch
 	tenure
 }
 
@@ -79,12 +83,16 @@ type tenure struct {
 	rounds  int
 	clocks  clockWatch
 	stepped string   // what to tell of a clock that stepped; empty when told
+	late    bool     // the clock is behind committed time, and that was told
 	queue   []func() // executions whose START is committed, to be spawned
 	// running are the executions this process carries out; seen is when this
 	// tenure first noticed each executing case that it doesn't carry out.
 	running map[remedy.CaseID]remedy.Token
 	seen    map[remedy.CaseID]sighting
 	blind   map[remedy.SourceName]bool
+	deaf    map[remedy.PoolName]bool // pools whose load balancer can't be asked
+	// called are the cases that don't get going: see called.go.
+	called map[remedy.CaseID]calledOff
 	// leads is nil as long as this tenure lasts; there is none before the
 	// first round. It is not the context of whoever asks for something: a
 	// person who hangs up doesn't end a tenure.
@@ -105,6 +113,7 @@ func New(o Options, cfg *Config) *Engine {
 		o.Spawn = func(f func()) { go f() }
 	}
 	e := &Engine{Options: o, kick: make(chan struct{}, 1)}
+	e.outSeen.newest = map[remedy.PoolName]uint64{}
 	e.config.Store(cfg)
 	e.admit.Store(true)
 	e.reset()
@@ -118,10 +127,15 @@ func (e *Engine) reset() {
 		running: map[remedy.CaseID]remedy.Token{},
 		seen:    map[remedy.CaseID]sighting{},
 		blind:   map[remedy.SourceName]bool{},
+		deaf:    map[remedy.PoolName]bool{},
+		called:  map[remedy.CaseID]calledOff{},
 	}
 	e.pools = map[remedy.PoolName]*poolMemory{}
 	e.warm.Store(false)
 	e.drift.Store(0)
+	e.stampMu.Lock()
+	e.stamps = e.clocks
+	e.stampMu.Unlock()
 	e.view.Store(&View{})
 	again := uint64(0)
 	for _, n := range e.Ledger.Pending() {
@@ -218,9 +232,9 @@ func (e *Engine) Config() *Config { return e.config.Load() }
 // Reconfigure puts a new config in force and commits its report, so that a
 // lower level or a stricter limit holds from now on.
 func (e *Engine) Reconfigure(ctx context.Context, cfg *Config) error {
+	e.config.Store(cfg) // at once: a demotion waits for no lock
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.config.Store(cfg)
 	e.reloaded.Store(true)
 	err := e.report(ctx, cfg)
 	e.Kick()
@@ -275,17 +289,28 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		e.Logger.Warn("the round is dropped: the config can't be reported", zap.Error(err))
 		return false
 	}
+	e.outSeen.mu.Lock()
+	for name, p := range r.pools {
+		p.outdated = !e.outSeen.current(name, p.at)
+	}
 	facts, ends := e.propose(r)
 	preview := e.Ledger
 	if len(facts) > 0 {
 		preview = e.Ledger.Preview(r.now, remedy.Warden(), facts...)
 	}
 	bodies := slices.Concat(facts, e.decide(ctx, r, preview), ends)
-	if err := e.commit(ctx, remedy.Warden(), bodies...); err != nil {
+	err := e.commit(ctx, remedy.Warden(), bodies...)
+	if err == nil {
+		for name, p := range r.pools {
+			e.outSeen.newest[name] = max(e.outSeen.newest[name], p.at)
+		}
+	}
+	e.outSeen.mu.Unlock()
+	if err != nil {
 		e.Logger.Warn("the round was not recorded, and nothing follows from it", zap.Error(err))
 		return false
 	}
-	e.blind, e.stepped = r.blind, ""
+	e.blind, e.deaf, e.stepped = r.blind, r.deaf, ""
 	e.publish(r)
 	e.rounds++
 	if r.complete {

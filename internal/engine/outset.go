@@ -2,7 +2,11 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -21,7 +25,7 @@ const outPerOp = 1000
 // could not be observed stays as it was, and so do hosts that an inventory
 // which isn't believed no longer lists.
 func outChanges(p *poolRound, status ledger.PoolStatus) []ledger.Body {
-	if !p.seen {
+	if !p.seen || p.outdated {
 		return nil
 	}
 	var set []ledger.OutFact
@@ -58,6 +62,24 @@ func outChanges(p *poolRound, status ledger.PoolStatus) []ledger.Body {
 	return bodies
 }
 
+// outSeen orders what was seen of each pool, so that an older look never
+// undoes what a newer one committed. Its lock is held from the comparison with
+// the ledger to the commit; Engine.mu, where it is held too, comes first.
+type outSeen struct {
+	mu sync.Mutex
+	// clock counts observations as they begin; newest has, for each pool, the
+	// one whose out-set was committed last.
+	clock  atomic.Uint64
+	newest map[remedy.PoolName]uint64
+}
+
+// begin numbers an observation that is about to begin.
+func (s *outSeen) begin() uint64 { return s.clock.Add(1) }
+
+// current reports whether an observation is as new as the newest that was
+// committed for the pool. The lock must be held.
+func (s *outSeen) current(pool remedy.PoolName, at uint64) bool { return at >= s.newest[pool] }
+
 // look asks the pool's load balancers now, and commits what changed since the
 // newest round, so that the floor and the out-slots are counted on what is
 // and not on what was. A pool that nobody can be asked about is left to the
@@ -70,13 +92,47 @@ func (e *Engine) look(ctx context.Context, cfg *Config, pool remedy.PoolName) er
 	p := &poolRound{name: pool, hosts: newest.hosts}
 	e.observe(ctx, cfg, p)
 	if !p.seen {
-		return refusal(RefusedBackend, "the load balancer of pool %s can't be asked who is in service", pool)
+		return refusal(RefusedBackend, "the load balancer of pool %s can't be asked who is in service: %s", pool, p.blindness())
 	}
-	// Hosts that came back are left to the next round, which sees them as well
-	// and may have looked later than this.
+	e.outSeen.mu.Lock()
+	defer e.outSeen.mu.Unlock()
+	if !e.outSeen.current(pool, p.at) {
+		return nil // a newer look was committed meanwhile
+	}
+	e.outSeen.newest[pool] = p.at
+	// Hosts that came back are left to the next round: counting one too many
+	// as out is safe.
 	bodies := slices.DeleteFunc(outChanges(p, e.Ledger.Pool(pool, e.Clock.Now())), func(b ledger.Body) bool {
 		o, ok := b.(*ledger.PoolOut)
 		return ok && len(o.Clear) > 0
 	})
 	return e.commit(ctx, remedy.Warden(), bodies...)
+}
+
+// blindness words which backends could not be asked, and why.
+func (p *poolRound) blindness() string {
+	var parts []string
+	for _, name := range sorted(p.failed) {
+		parts = append(parts, fmt.Sprintf("action %s: %s", name, p.failed[name]))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// balancerNotices tells once when a load balancer can't be asked any more, and
+// when it answers again.
+func (e *Engine) balancerNotices(r *round) []ledger.Body {
+	var bodies []ledger.Body
+	r.deaf = map[remedy.PoolName]bool{}
+	for _, name := range sorted(r.pools) {
+		p := r.pools[name]
+		r.deaf[name] = len(p.failed) > 0
+		switch {
+		case r.deaf[name] == e.deaf[name]:
+		case r.deaf[name]:
+			bodies = append(bodies, &ledger.NoticeAdd{Kind: ledger.NoticePool, Pool: name, Detail: "its load balancer can't be asked who is in service, so nothing is started (" + p.blindness() + ")"})
+		default:
+			bodies = append(bodies, &ledger.NoticeAdd{Kind: ledger.NoticePool, Pool: name, Detail: "its load balancer answers again"})
+		}
+	}
+	return bodies
 }

@@ -51,7 +51,8 @@ func (e *Engine) propose(r *round) (facts, ends []ledger.Body) {
 		case remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut, remedy.StageClosed: // verify looks after them
 		}
 	}
-	return append(facts, e.sourceNotices(r)...), ends
+	facts = append(facts, e.sourceNotices(r)...)
+	return append(facts, e.balancerNotices(r)...), ends
 }
 
 // expire ends restraints whose time has come, and forgets old cases.
@@ -72,7 +73,7 @@ func (e *Engine) expire(r *round) []ledger.Body {
 			bodies = append(bodies, &ledger.FreezeSet{Reason: "the freeze file is there"})
 		}
 	}
-	if keep := r.cfg.KeepClosed; keep > 0 && !s.OldestClosed.IsZero() && r.now.Sub(s.OldestClosed) > keep {
+	if keep := r.cfg.KeepClosed; sure && keep > 0 && !s.OldestClosed.IsZero() && r.now.Sub(s.OldestClosed) > keep {
 		bodies = append(bodies, &ledger.CasesForget{Before: r.now.Add(-keep)})
 	}
 	return bodies
@@ -210,7 +211,8 @@ func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case) ledger.Body {
 		}
 		return nil
 	}
-	if c.Stage == remedy.StageWaiting && c.Ask != nil && !r.now.Before(c.Ask.ExpiresAt) {
+	sure := e.mayExpire(r.cfg)
+	if sure && c.Stage == remedy.StageWaiting && c.Ask != nil && !r.now.Before(c.Ask.ExpiresAt) {
 		return &ledger.CaseExpire{Case: c.ID, QuietFor: r.cfg.Actions[c.Action].Cooldown}
 	}
 	j := p.judgement(c.Detector)
@@ -227,7 +229,7 @@ func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case) ledger.Body {
 	case remedy.VerdictOut:
 		return shut(remedy.OutcomeSuperseded, &f, "another hand took it out of service")
 	case remedy.VerdictUnknown:
-		if !c.UnknownSince.IsZero() && r.now.Sub(c.UnknownSince) >= r.cfg.UnknownClose {
+		if sure && !c.UnknownSince.IsZero() && r.now.Sub(c.UnknownSince) >= r.cfg.UnknownClose {
 			return shut(remedy.OutcomeNoData, &f, "unknown for "+r.cfg.UnknownClose.String()+": "+f.Reason)
 		}
 	case remedy.VerdictBad:

@@ -73,7 +73,7 @@ func fitting(bodies []ledger.Body) (int, error) {
 // commitEntry commits one entry. Committed time may not step far in one entry:
 // alone, this node is the majority that accepts the step first.
 func (e *Engine) commitEntry(ctx context.Context, by remedy.Actor, bodies ...ledger.Body) (ledger.Applied, error) {
-	now := e.Clock.Now()
+	now := e.entryTime()
 	if last := e.Ledger.Status().Time; !last.IsZero() && now.Sub(last) > ledger.MaxGap {
 		entry, err := ledger.NewEntry(now, remedy.Warden(), e.Node, &ledger.ClockAccept{})
 		if err != nil {

@@ -23,10 +23,22 @@ const startRetries = 3
 // The caller holds e.mu.
 func (e *Engine) startReady(ctx context.Context, cfg *Config) {
 	for _, name := range sorted(cfg.Pools) {
-		for _, o := range e.ready(cfg, name) {
-			if err := e.start(ctx, cfg, o); err != nil {
-				e.Logger.Info("not started", zap.Stringer("case", o.c.ID), zap.Error(err))
+		orders := e.ready(cfg, name)
+		if len(orders) == 0 {
+			continue
+		}
+		// Once for the pool: a load balancer that hangs must not be waited for
+		// by one order after another.
+		err := e.upToDate(ctx, cfg, orders[0])
+		for _, o := range orders {
+			failed := err
+			if failed == nil {
+				failed = e.startUpToDate(ctx, cfg, o)
 			}
+			if failed != nil {
+				e.Logger.Info("not started", zap.Stringer("case", o.c.ID), zap.Error(failed))
+			}
+			e.tellHeldUp(ctx, o, failed)
 		}
 	}
 }
@@ -37,7 +49,7 @@ func (e *Engine) ready(cfg *Config, pool remedy.PoolName) []startOrder {
 	for _, c := range e.Ledger.Pool(pool, e.Clock.Now()).Open {
 		o := startOrder{c: c, kind: remedy.KindAct, by: remedy.Warden()}
 		auto := c.Stage == remedy.StageProposed && c.Manual == nil && c.Decision != nil && c.Decision.Level == remedy.LevelAuto
-		if (auto || (c.Stage == remedy.StageWaiting && o.approved())) && e.foundBad(cfg, o) {
+		if (auto || (c.Stage == remedy.StageWaiting && o.approved())) && e.foundBad(cfg, o) && e.rested(c) {
 			out = append(out, o)
 		}
 	}
@@ -97,15 +109,20 @@ func (o startOrder) allowedBy(d remedy.Decision) bool {
 // runner. This is the one choke point: nothing has a side effect that did not
 // come through here. The caller holds e.mu.
 func (e *Engine) start(ctx context.Context, cfg *Config, o startOrder) error {
+	if err := e.upToDate(ctx, cfg, o); err != nil {
+		return err
+	}
+	return e.startUpToDate(ctx, cfg, o)
+}
+
+// startUpToDate is start where upToDate has just been asked.
+func (e *Engine) startUpToDate(ctx context.Context, cfg *Config, o startOrder) error {
 	if !e.admit.Load() || e.leads == nil || e.leads() != nil || ctx.Err() != nil {
 		return refusal(RefusedTransient, "this node does not lead, or is stopping, and starts nothing new: ask again in a moment")
 	}
 	action, ok := cfg.Actions[o.c.Action]
 	if !ok {
 		return refusal(RefusedNotFound, "the config has no action %s: put it back", o.c.Action)
-	}
-	if err := e.upToDate(ctx, cfg, o); err != nil {
-		return err
 	}
 	for range startRetries {
 		j := e.newestJudgement(cfg, o)
@@ -150,8 +167,12 @@ func (e *Engine) start(ctx context.Context, cfg *Config, o startOrder) error {
 	return refusal(RefusedTransient, "busy: the world moved %d times while it was being decided: ask again", startRetries)
 }
 
-// staleRounds is how many intervals the newest recorded round may be old.
-const staleRounds = 3
+// The newest recorded round may be staleRounds intervals old, and as much more
+// as slow sources and inventories may take.
+const (
+	staleRounds = 3
+	slowRound   = 2 * time.Minute
+)
 
 // upToDate makes sure that an action is decided on what is: this node's own
 // file is in the ledger, a round was recorded lately, and the load balancer's
@@ -163,7 +184,7 @@ func (e *Engine) upToDate(ctx context.Context, cfg *Config, o startOrder) error 
 	if err := e.report(ctx, cfg); err != nil {
 		return refusal(RefusedTransient, "the config isn't in the ledger yet, so its limits don't hold yet: ask again in a moment (%v)", err)
 	}
-	if age := e.Clock.Now().Sub(e.view.Load().At); age > staleRounds*cfg.interval()+inventoryTimeout {
+	if age := e.Clock.Now().Sub(e.view.Load().At); age > staleRounds*cfg.interval()+slowRound {
 		return refusal(RefusedTransient, "no round has been recorded for %s: see the log, and ask again", age.Round(time.Second))
 	}
 	return e.look(ctx, cfg, o.c.Pool)

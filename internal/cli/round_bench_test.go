@@ -35,6 +35,7 @@ func BenchmarkRoundOnTheWire(b *testing.B) {
 }
 
 func benchmarkRound(b *testing.B, n int) {
+	b.Helper()
 	clk := clock.NewStepped(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
 	hosts := make([]string, n)
 	for i := range hosts {

@@ -187,16 +187,40 @@ func (p *program) explainCase(d *web.CaseDetail) {
 		}
 	}
 	o.table("  ", nil, rows)
-	if k.Decision != nil {
+	decision := k.Decision
+	if d.Now != nil {
+		// It was asked about on an older decision, and starts on none of it.
+		decision = d.Now
+	}
+	if decision != nil {
 		o.line("")
-		o.answers("  ", k.Decision)
+		o.answers("  ", decision)
 		o.line("")
-		o.line("  " + howFar(k.Decision, d.Effective))
+		if d.Now != nil {
+			o.line("  right now: " + standsInTheWay(decision, k.Answer != nil && k.Answer.Approve))
+		} else {
+			o.line("  " + howFar(decision, d.Effective))
+		}
 	}
 	if len(k.Events) > 0 {
 		o.line("")
 		o.timeline(k)
 	}
+}
+
+// standsInTheWay says what keeps a case that waits from starting.
+func standsInTheWay(d *remedy.Decision, approved bool) string {
+	switch {
+	case d.BlockedBy != "" && d.Waiting:
+		return say("it would wait for %s", d.BlockedBy)
+	case d.BlockedBy != "":
+		return say("%s stands in its way", d.BlockedBy)
+	case d.Level < remedy.LevelConfirm:
+		return say("the level is %s, and that does not let it start", d.Level)
+	case approved:
+		return "nothing stands in its way: it starts with the next round"
+	}
+	return "nothing stands in its way but a person's yes"
 }
 
 // howFar says how far a decision went, and how far it might have gone.

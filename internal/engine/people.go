@@ -85,6 +85,20 @@ func (e *Engine) mayLift(by remedy.Actor) error {
 	return refusal(RefusedNotYours, "%s is not an approver of any action: ask one of %v", by.Name, slices.Compact(all))
 }
 
+// Now decides afresh a case that waits, for an answer or for its start: what
+// stands in its way at this moment. It reports false for any other case, whose
+// own decision is of the newest round.
+func (e *Engine) Now(id remedy.CaseID) (remedy.Decision, bool) {
+	c, ok := e.Ledger.Case(id)
+	if !ok || c.Stage != remedy.StageWaiting || e.view.Load().At.IsZero() {
+		return remedy.Decision{}, false
+	}
+	o := startOrder{c: c, kind: remedy.KindAct, by: remedy.Warden()}
+	cfg := e.Config()
+	d, _ := e.decideOn(cfg, o, e.newestJudgement(cfg, o), 0)
+	return d, true
+}
+
 // Answer commits a person's approval or denial of a case's question.
 func (e *Engine) Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswer) error {
 	if c, ok := e.Ledger.Case(a.Case); ok {

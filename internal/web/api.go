@@ -189,7 +189,11 @@ func (s *surface) caseDetail(id remedy.CaseID) (*CaseDetail, error) {
 	if file, ok := s.Engine.Config().Actions[c.Action].Levels[c.Pool]; ok {
 		level = min(level, file)
 	}
-	return &CaseDetail{Schema: SchemaCase, Effective: level, Case: c}, nil
+	detail := &CaseDetail{Schema: SchemaCase, Effective: level, Case: c}
+	if now, ok := s.Engine.Now(id); ok {
+		detail.Now = &now
+	}
+	return detail, nil
 }
 
 func (s *surface) hosts(in *hostsInput) (*Hosts, error) {

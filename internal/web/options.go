@@ -22,6 +22,8 @@ type Shower interface {
 	View() *engine.View
 	// Find says which pool or host a word means.
 	Find(word string, pool remedy.PoolName) (engine.Target, error)
+	// Now decides afresh a case that waits; false for any other.
+	Now(id remedy.CaseID) (remedy.Decision, bool)
 	// PreviewRun and PreviewUndo say what would be done.
 	PreviewRun(ctx context.Context, q engine.RunRequest) (engine.Preview, error)
 	PreviewUndo(id remedy.CaseID) (engine.Preview, error)

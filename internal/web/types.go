@@ -215,6 +215,9 @@ type CaseDetail struct {
 	// Case is the ledger's own record. Its durations are nanoseconds, and what
 	// is unknown in it is null.
 	Case *ledger.Case `json:"case"`
+	// Now is, for a case that waits, what the guardrails say at this moment:
+	// the case's own decision is of when it was asked about.
+	Now *remedy.Decision `json:"now,omitempty" doc:"for a case that waits: what the guardrails say at this moment"`
 }
 
 // Host is one host of a pool as the newest round saw it.

@@ -111,8 +111,39 @@ func (p *Prometheus) Start() {
 }
 
 // Freeze halts the process without ending its connections: from outside a
-// server that hangs. Thaw lets it go on.
-func (p *Prometheus) Freeze() { p.signal(syscall.SIGSTOP) }
+// server that hangs. It returns when every thread has stopped, since a signal
+// that was sent has not arrived everywhere yet. Thaw lets it go on.
+func (p *Prometheus) Freeze() {
+	p.tb.Helper()
+	p.signal(syscall.SIGSTOP)
+	for end := time.Now().Add(readyWithin); !p.stopped(); {
+		if time.Now().After(end) {
+			p.tb.Fatalf("Prometheus did not stop within %s of SIGSTOP", readyWithin)
+		}
+		<-time.After(pollEvery)
+	}
+}
+
+// stopped reports whether every thread of the process is stopped.
+func (p *Prometheus) stopped() bool {
+	p.tb.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+	if err != nil || len(files) == 0 {
+		p.tb.Fatalf("the threads of Prometheus: %d found, %v", len(files), err)
+	}
+	for _, file := range files {
+		stat, err := os.ReadFile(file)
+		if err != nil {
+			continue // a thread that ended
+		}
+		// The state follows the name, which is in parentheses and may hold any.
+		_, after, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')'):]), " ")
+		if !strings.HasPrefix(after, "T") {
+			return false
+		}
+	}
+	return true
+}
 
 // Thaw lets a frozen Prometheus go on.
 func (p *Prometheus) Thaw() { p.signal(syscall.SIGCONT) }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,7 +21,7 @@ type calledOff struct {
 	token remedy.Token  // the newest execution that was called off
 	times int           // how many in a row
 	until time.Duration // monotonic time before which it is not tried again
-	held  string        // why it could not even start, as people were told
+	told  []string      // why it could not even start, as people were told
 }
 
 // rested reports whether a case may be tried again: after each execution that
@@ -45,24 +46,24 @@ func (e *Engine) rested(c *ledger.Case) bool {
 }
 
 // tellHeldUp tells, once for each reason, that a case which a person approved
-// can't start. The caller holds e.mu.
+// can't start. What only takes its turn, or a moment of this node, is not worth
+// a word. The caller holds e.mu.
 func (e *Engine) tellHeldUp(ctx context.Context, o startOrder, why error) {
 	if !o.approved() {
 		return
 	}
 	m := e.called[o.c.ID]
-	held := ""
-	if why != nil {
-		held = heldUpBy(why)
-	}
-	if held == m.held {
+	if why == nil {
+		m.told = nil
+		e.called[o.c.ID] = m
 		return
 	}
-	m.held = held
+	held := heldUpBy(why)
+	if held == "" || slices.Contains(m.told, held) {
+		return
+	}
+	m.told = append(m.told, held)
 	e.called[o.c.ID] = m
-	if held == "" {
-		return
-	}
 	b := &ledger.NoticeAdd{
 		Kind: ledger.NoticeStop, Pool: o.c.Pool, Case: o.c.ID,
 		Detail: o.c.ID.String() + " is approved and waits: " + why.Error() + "; it starts by itself when that is over, until the approval expires",
@@ -73,12 +74,14 @@ func (e *Engine) tellHeldUp(ctx context.Context, o startOrder, why error) {
 }
 
 // heldUpBy is what makes two reasons the same: the guardrail, or the code,
-// and not the numbers in its words.
+// and not the numbers in its words. It is empty for what passes by itself.
 func heldUpBy(why error) string {
 	r, ok := errors.AsType[*Refusal](why)
 	switch {
 	case !ok:
 		return "error"
+	case r.Code == RefusedTransient, r.Decision != nil && r.Decision.Waiting:
+		return ""
 	case r.Decision != nil:
 		return r.Decision.BlockedBy + "@" + r.Decision.Level.String()
 	}

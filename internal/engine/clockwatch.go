@@ -26,12 +26,16 @@ type clockWatch struct {
 }
 
 // stamp is the time that entries carry. A clock that jumped ahead and comes
-// back must leave no debt: committed time never goes back.
-func (w *clockWatch) stamp(now clock.Reading) time.Time {
-	if !w.tripped {
-		return now.Wall
+// back must leave no debt, for committed time never goes back: so a jump of
+// more than most counts as soon as it is there, and not from the next round on.
+func (w *clockWatch) stamp(now clock.Reading, most time.Duration) time.Time {
+	switch {
+	case w.tripped:
+		return w.good.Wall.Add(now.Mono - w.good.Mono)
+	case apart(w.anchor, now).Abs() > most:
+		return w.last.Wall.Add(now.Mono - w.last.Mono)
 	}
-	return w.good.Wall.Add(now.Mono - w.good.Mono)
+	return now.Wall
 }
 
 func newClockWatch(now clock.Reading) clockWatch { return clockWatch{anchor: now, last: now} }
@@ -53,8 +57,8 @@ func (w *clockWatch) read(now clock.Reading, most time.Duration) (stepped bool) 
 			w.anchor = now // it moved once more: the standing begins anew
 			w.drift += step
 		}
-		if now.Mono-w.anchor.Mono >= clockStands {
-			*w = newClockWatch(now)
+		if now.Mono-w.anchor.Mono >= clockStands || w.drift.Abs() <= most {
+			*w = newClockWatch(now) // it has stood, or it was put right
 		}
 		return again
 	}
@@ -76,7 +80,9 @@ func (e *Engine) readClock(cfg *Config) {
 	defer e.mu.Unlock()
 	behind := e.behind()
 	switch {
-	case e.clocks.read(now, cfg.MaxClockOffset):
+	case e.clocks.read(now, cfg.MaxClockOffset) && !e.clocks.tripped:
+		e.stepped = "this node's clock is back where it was before it stepped: all goes on"
+	case e.clocks.tripped && e.clocks.anchor == now:
 		e.stepped = fmt.Sprintf("this node's clock stepped by %s: nothing is done until it has gone evenly for %s", e.clocks.drift.Round(time.Second), clockStands)
 	case behind > cfg.MaxClockOffset && !e.clocks.tripped && !e.late:
 		e.stepped = fmt.Sprintf("this node's clock is %s behind the time that was committed last: nothing is done until it has caught up", behind.Round(time.Second))
@@ -104,7 +110,13 @@ func (e *Engine) behind() time.Duration {
 
 // asOf is the instant that new deadlines are counted from: committed time
 // never goes back, so they must not either.
-func (e *Engine) asOf() time.Time { return e.Clock.Now().Add(e.behind()) }
+func (e *Engine) asOf() time.Time {
+	now, last := e.entryTime(), e.Ledger.Status().Time
+	if last.After(now) {
+		return last
+	}
+	return now
+}
 
 // mayExpire reports whether the clock can be trusted to say that anything is
 // over: a freeze, a hold, a question, the time that a closed case is kept.
@@ -116,5 +128,5 @@ func (e *Engine) mayExpire(cfg *Config) bool {
 func (e *Engine) entryTime() time.Time {
 	e.stampMu.Lock()
 	defer e.stampMu.Unlock()
-	return e.stamps.stamp(e.Clock.Read())
+	return e.stamps.stamp(e.Clock.Read(), e.Config().MaxClockOffset)
 }

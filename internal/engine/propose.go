@@ -206,7 +206,7 @@ func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case) ledger.Body {
 		return shut(remedy.OutcomeGone, nil, "the host left the inventory")
 	}
 	if c.Manual != nil {
-		if r.now.Sub(c.ChangedAt) > time.Minute {
+		if e.entryTime().Sub(c.ChangedAt) > time.Minute {
 			return shut(remedy.OutcomeCancelled, nil, "asked for by hand and never started")
 		}
 		return nil

@@ -161,3 +161,67 @@ func TestApprovedAndHeldUpIsTold(t *testing.T) {
 		}
 	}, level(remedy.LevelConfirm))
 }
+
+// A jump that comes and goes between two rounds leaves no debt either, though
+// a person's stop was committed meanwhile.
+func TestAJumpBetweenRoundsLeavesNoDebt(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		r.rounds(2 * time.Minute)
+		r.clk.Skew(31 * 24 * time.Hour)
+		r.must(r.e.Freeze(r.t.Context(), alice(), "x", time.Time{}))
+		r.clk.Skew(-31 * 24 * time.Hour)
+		r.must(r.e.Unfreeze(r.t.Context(), alice()))
+		r.rounds(5 * time.Minute)
+		if debt := r.e.behind(); debt > time.Minute {
+			t.Errorf("committed time is %s ahead", debt)
+		}
+		r.bad(3)
+		r.rounds(10 * time.Minute)
+		if r.lb.acts() != 1 {
+			t.Errorf("%d acts, blocked by %q", r.lb.acts(), blockedBy(r.open(3)))
+		}
+	})
+}
+
+// What was done shortly before the clock jumped is not judged by the jump.
+func TestVerdictAcrossAJump(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		r.rounds(time.Minute)
+		r.lb.linger = 90 * time.Second
+		r.bad(3)
+		c := r.reaches(3, remedy.StageVerifying)
+		r.clk.Skew(time.Hour)
+		r.lb.mu.Lock()
+		s := r.lb.servers[r.host(3)]
+		s.busy = s.busy.Add(time.Hour) // the balancer's clock is none of this node's
+		r.lb.mu.Unlock()
+		r.rounds(5 * time.Minute)
+		if now, _ := r.l.Case(c.ID); now.Outcome != remedy.OutcomeDone || now.Stage != remedy.StageOut {
+			t.Errorf("%s %s %s", now.Stage, now.Outcome, now.Note)
+		}
+	})
+}
+
+// Approved cases that only take their turn say nothing of it.
+func TestTakingTurnsIsNotTold(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		r.rounds(time.Minute)
+		hosts := []int{1, 2, 3, 4, 5}
+		r.bad(hosts...)
+		for _, i := range hosts {
+			r.reaches(i, remedy.StageWaiting)
+		}
+		for _, i := range hosts {
+			r.must(r.answer(r.open(i).ID, true))
+		}
+		r.rounds(time.Hour)
+		if n := r.ear.count(ledger.NoticeStop); n != 0 || r.lb.acts() != len(hosts) {
+			t.Errorf("%d notices, %d acts", n, r.lb.acts())
+		}
+	}, level(remedy.LevelConfirm), func(s *setup) {
+		s.expires, s.canary.MaxBadFraction, s.limits.MaxOut, s.n = 3*time.Hour, 0.9, 5, 20
+	})
+}

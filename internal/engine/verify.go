@@ -77,7 +77,7 @@ func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen lo
 	}
 	x := &execution{cfg: cfg, action: action, c: c, kind: a.Kind, prior: a.Prior, looks: seen}
 	o, err := e.observeHost(ctx, x)
-	now := e.Clock.Now()
+	now := e.entryTime() // what is compared with committed times goes by their clock
 	waited := now.Sub(a.FinishedAt)
 	var b ledger.Body
 	switch {
@@ -106,7 +106,7 @@ const orphanWithin = 3 * time.Minute
 // watchless ends the verification of a case whose action left the config: with
 // a person, since nobody can be asked whether it took.
 func (e *Engine) watchless(ctx context.Context, c *ledger.Case, a *ledger.Execution) {
-	if c.Stage != remedy.StageVerifying || e.Clock.Now().Sub(a.FinishedAt) < orphanWithin {
+	if c.Stage != remedy.StageVerifying || e.entryTime().Sub(a.FinishedAt) < orphanWithin {
 		return
 	}
 	b := &ledger.ExecVerdict{Case: c.ID, Note: "the config no longer has action " + string(c.Action) + ", so nobody can be asked whether it took"}

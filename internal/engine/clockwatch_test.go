@@ -1,46 +1,56 @@
 package engine
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
-	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
 
-// A round that looked before the hands moved, and is concluded between the
-// gate's look and its decision, must not put those hosts back in service.
-func TestAnOlderRoundUndoesNoNewerLook(t *testing.T) {
+// A clock that jumps ahead ends no hold and no freeze, and nothing is done
+// until it has gone evenly for a while. People are told.
+func TestClockJumpEndsNothing(t *testing.T) {
 	t.Parallel()
 	story(t, func(r *rig) {
 		r.rounds(time.Minute)
+		until := r.clk.Now().Add(8 * time.Hour)
+		r.must(r.e.Hold(t.Context(), alice(), Target{Pool: ingest, Host: r.host(3)}, "maintenance", until))
 		r.bad(3)
-		c := r.reaches(3, remedy.StageWaiting)
-		r.clk.Advance(step)
-		stale := r.e.detect(r.t.Context(), r.e.Config())
-		verified, looks := false, 0
-		r.log.verify = func() error {
-			if !verified {
-				verified = true
-				r.e.locked(func() { r.e.conclude(r.t.Context(), r.e.Config(), stale) })
-			}
-			return nil
+		r.rounds(10 * time.Minute)
+		pages := len(r.ear.pages())
+		r.clk.Skew(9 * time.Hour)
+		r.rounds(8 * time.Minute)
+		if s := r.l.Status(); len(s.Holds) != 1 || r.lb.acts() != 0 {
+			t.Errorf("8 minutes after the jump: %d holds, %d acts", len(s.Holds), r.lb.acts())
 		}
-		r.lb.between = func() {
-			if looks++; looks == 3 { // START has looked, the gate has not
-				for _, i := range []int{5, 6, 7} {
-					r.lb.set(r.host(i), "maint")
-				}
-			}
+		if got := len(r.ear.pages()) - pages; got != 1 {
+			t.Errorf("%d pages about the clock", got)
 		}
-		r.must(r.answer(c.ID, true))
+		r.rounds(10 * time.Minute)
+		if s := r.l.Status(); len(s.Holds) != 0 {
+			t.Errorf("the clock went evenly, and the hold until %s stands at %s", until, r.clk.Now())
+		}
+	})
+}
+
+// A clock that was set back blocks, and stops can still be set.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
 		r.rounds(time.Minute)
-		if !verified || r.lb.acts() != 0 {
-			t.Errorf("verified %v, %d acts, %d in service with a floor of 8", verified, r.lb.acts(), r.inService())
+		r.clk.Skew(-time.Hour)
+		r.rounds(20 * time.Minute) // the drift alone would be forgiven by now
+		r.bad(3)
+		r.rounds(10 * time.Minute)
+		if b := blockedBy(r.open(3)); b != "clock" {
+			t.Errorf("blocked by %q", b)
 		}
-	}, level(remedy.LevelConfirm), limits(func(l *ledger.Limits) { l.MaxOut, l.MinInService = 2, 8 }))
+		r.must(r.e.Hold(t.Context(), alice(), Target{Pool: ingest, Host: r.host(5)}, "mine", r.clk.Now().Add(30*time.Minute)))
+		if h := r.l.Status().Holds; len(h) != 1 || h[0].Until.Sub(h[0].Since) < 29*time.Minute {
+			t.Errorf("%+v", h)
+		}
+	}, level(remedy.LevelConfirm))
 }
 
 // A clock that jumps ahead and is put right forgets no case, lets no question
@@ -106,62 +116,6 @@ func TestBehindAtTheStart(t *testing.T) {
 	})
 }
 
-// What is called off again and again is tried, and told, ever more seldom.
-func TestCalledOffRests(t *testing.T) {
-	t.Parallel()
-	story(t, func(r *rig) {
-		r.rounds(time.Minute)
-		r.bad(3)
-		failing := true
-		r.log.verify = func() error {
-			if failing {
-				return errors.New("no")
-			}
-			return nil
-		}
-		r.rounds(2 * time.Hour)
-		if n := r.ear.count(ledger.NoticeStarted); n < 3 || n > 12 {
-			t.Errorf("%d attempts in two hours", n)
-		}
-		failing = false
-		r.rounds(restMax + time.Minute)
-		if r.lb.acts() != 1 {
-			t.Errorf("%d acts once it works", r.lb.acts())
-		}
-	})
-}
-
-// A case that a person approved and that can't start says why, once, and the
-// load balancer that can't be asked is told of as well.
-func TestApprovedAndHeldUpIsTold(t *testing.T) {
-	t.Parallel()
-	story(t, func(r *rig) {
-		r.rounds(time.Minute)
-		r.bad(3)
-		a := r.reaches(3, remedy.StageWaiting)
-		r.lb.down = true
-		r.must(r.answer(a.ID, true))
-		r.rounds(10 * time.Minute)
-		waits, deaf := 0, 0
-		for _, m := range r.ear.heard {
-			if m.Notice.Case == a.ID && strings.Contains(m.Notice.Detail, "approved and waits") {
-				waits++
-			}
-			if m.Notice.Kind == ledger.NoticePool && strings.Contains(m.Notice.Detail, "action drain") {
-				deaf++
-			}
-		}
-		if waits != 1 || deaf != 1 {
-			t.Errorf("told %d times that it waits, %d times of the load balancer", waits, deaf)
-		}
-		r.lb.down = false
-		r.rounds(2 * time.Minute)
-		if r.lb.acts() != 1 {
-			t.Errorf("%d acts once it answers", r.lb.acts())
-		}
-	}, level(remedy.LevelConfirm))
-}
-
 // A jump that comes and goes between two rounds leaves no debt either, though
 // a person's stop was committed meanwhile.
 func TestAJumpBetweenRoundsLeavesNoDebt(t *testing.T) {
@@ -201,27 +155,5 @@ func TestVerdictAcrossAJump(t *testing.T) {
 		if now, _ := r.l.Case(c.ID); now.Outcome != remedy.OutcomeDone || now.Stage != remedy.StageOut {
 			t.Errorf("%s %s %s", now.Stage, now.Outcome, now.Note)
 		}
-	})
-}
-
-// Approved cases that only take their turn say nothing of it.
-func TestTakingTurnsIsNotTold(t *testing.T) {
-	t.Parallel()
-	story(t, func(r *rig) {
-		r.rounds(time.Minute)
-		hosts := []int{1, 2, 3, 4, 5}
-		r.bad(hosts...)
-		for _, i := range hosts {
-			r.reaches(i, remedy.StageWaiting)
-		}
-		for _, i := range hosts {
-			r.must(r.answer(r.open(i).ID, true))
-		}
-		r.rounds(time.Hour)
-		if n := r.ear.count(ledger.NoticeStop); n != 0 || r.lb.acts() != len(hosts) {
-			t.Errorf("%d notices, %d acts", n, r.lb.acts())
-		}
-	}, level(remedy.LevelConfirm), func(s *setup) {
-		s.expires, s.canary.MaxBadFraction, s.limits.MaxOut, s.n = 3*time.Hour, 0.9, 5, 20
 	})
 }

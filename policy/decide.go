@@ -21,10 +21,10 @@ const (
 // execution, and the check. A check is pure, must not change what it is given,
 // and answers as if it bound; whether it does is not its business.
 type guardrail struct {
-	name              string
-	act, manual, undo mode
-	check             func(*Proposal, *World) remedy.Answer
-	doc               string
+	name                        string
+	act, manual, undo, reassert mode
+	check                       func(*Proposal, *World) remedy.Answer
+	doc                         string
 }
 
 // modeFor picks the column for a kind of execution.
@@ -36,6 +36,8 @@ func (g guardrail) modeFor(kind remedy.ExecutionKind) mode {
 		return g.manual
 	case remedy.KindUndo:
 		return g.undo
+	case remedy.KindReassert:
+		return g.reassert
 	}
 	return binds
 }
@@ -78,7 +80,10 @@ func asked(a remedy.Answer, acknowledged bool) remedy.Answer {
 //
 // An act starts at the effective level, metric-only where nobody reported one.
 // A manual run and an undo start at auto, since the person who typed them is
-// the authority at every rung; Effective still reports the ladder's level.
+// the authority at every rung; Effective still reports the ladder's level. A
+// reassert starts at auto as well, for it restores what was decided once, but
+// not below confirm where a detector had asked for it: there warden has lost
+// the right to act on that action's word.
 // From there guardrails only lower. A proposal that does not say what it wants
 // is blocked by all of them.
 func Decide(p Proposal, w World) remedy.Decision {
@@ -109,7 +114,7 @@ func Decide(p Proposal, w World) remedy.Decision {
 			d.Asks = append(d.Asks, a.Guardrail)
 		}
 	}
-	d.Level = min(start(p.Kind, d.Effective), lowest)
+	d.Level = min(start(&p, d.Effective), lowest)
 	d.Waiting = d.BlockedBy != "" && onlyWaits
 	if p.Kind == remedy.KindAct {
 		d.WouldAct = lowest == remedy.LevelAuto
@@ -119,11 +124,16 @@ func Decide(p Proposal, w World) remedy.Decision {
 }
 
 // start is the level before the guardrails have spoken.
-func start(kind remedy.ExecutionKind, effective remedy.Level) remedy.Level {
-	switch kind {
+func start(p *Proposal, effective remedy.Level) remedy.Level {
+	switch p.Kind {
 	case remedy.KindAct:
 		return effective
 	case remedy.KindManual, remedy.KindUndo:
+		return remedy.LevelAuto
+	case remedy.KindReassert:
+		if p.Detector != "" && effective < remedy.LevelConfirm {
+			return effective
+		}
 		return remedy.LevelAuto
 	}
 	return remedy.LevelBlocked
@@ -146,7 +156,7 @@ func (p Proposal) flaw() string {
 		if p.Detector == "" {
 			return "the proposal names no detector"
 		}
-	case remedy.KindManual, remedy.KindUndo:
+	case remedy.KindManual, remedy.KindUndo, remedy.KindReassert:
 	default:
 		return fmt.Sprintf("%q is not a kind of execution", p.Kind)
 	}

@@ -84,31 +84,31 @@ func TestBindings(t *testing.T) {
 		c = remedy.EffectCap
 	)
 	for _, row := range []struct {
-		name                string
-		act, manual, undo   remedy.Effect
-		dark, darkM, darkUn remedy.Effect // in the zero world
+		name                       string
+		act, manual, undo, re      remedy.Effect
+		dark, darkM, darkUn, darkR remedy.Effect // in the zero world
 	}{
-		{"freeze", b, b, n, b, b, n},
-		{"freeze_file", b, b, n, b, b, n},
-		{"hold", b, a, n, b, b, n},
-		{"protected", b, b, n, b, b, n},
-		{"source_fresh", b, n, n, b, n, n},
-		{"coverage", b, n, n, b, n, n},
-		{"common_mode", b, a, n, b, b, n},
-		{"pool_floor", b, b, n, b, b, n},
-		{"max_out", b, b, n, b, b, n},
-		{"host_lock", w, w, w, b, b, b},
-		{"concurrency", w, w, w, b, b, b},
-		{"rate", b, n, n, b, n, n},
-		{"cooldown", b, n, n, b, n, n},
-		{"settle", w, n, n, b, n, n},
-		{"warm_up", w, n, n, w, n, n},
-		{"in_service_known", c, n, n, c, n, n},
-		{"clock", b, b, n, b, b, n},
+		{"freeze", b, b, n, b, b, b, n, b},
+		{"freeze_file", b, b, n, b, b, b, n, b},
+		{"hold", b, a, n, b, b, b, n, b},
+		{"protected", b, b, n, b, b, b, n, b},
+		{"source_fresh", b, n, n, n, b, n, n, n},
+		{"coverage", b, n, n, n, b, n, n, n},
+		{"common_mode", b, a, n, n, b, b, n, n},
+		{"pool_floor", b, b, n, b, b, b, n, b},
+		{"max_out", b, b, n, b, b, b, n, b},
+		{"host_lock", w, w, w, w, b, b, b, b},
+		{"concurrency", w, w, w, w, b, b, b, b},
+		{"rate", b, n, n, n, b, n, n, n},
+		{"cooldown", b, n, n, n, b, n, n, n},
+		{"settle", w, n, n, n, b, n, n, n},
+		{"warm_up", w, n, n, n, w, n, n, n},
+		{"in_service_known", c, n, n, n, c, n, n, n},
+		{"clock", b, b, n, b, b, b, n, b},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tripped := []remedy.Effect{row.act, row.manual, row.undo}
-			dark := []remedy.Effect{row.dark, row.darkM, row.darkUn}
+			tripped := []remedy.Effect{row.act, row.manual, row.undo, row.re}
+			dark := []remedy.Effect{row.dark, row.darkM, row.darkUn, row.darkR}
 			for i, kind := range kinds() {
 				got := answerOf(t, policy.Decide(proposal(kind), tripAll()), row.name)
 				if got.Effect != tripped[i] || got.Unreadable {
@@ -194,6 +194,19 @@ func TestLevels(t *testing.T) {
 		{name: "an undo waits for the lock", kind: remedy.KindUndo,
 			change: func(w *policy.World) { w.Lock = remedy.Known(policy.Lock{Case: 7}) },
 			level:  remedy.LevelBlocked, effective: remedy.LevelAuto, blockedBy: "host_lock", waiting: true},
+		{name: "a reassert on no new evidence", kind: remedy.KindReassert, change: func(w *policy.World) {
+			w.Source, w.Coverage, w.CommonMode = remedy.Fact[policy.Source]{}, remedy.Fact[policy.Coverage]{}, remedy.Fact[policy.CommonMode]{}
+			w.Rate, w.LastOnHost, w.LastInPool = remedy.Fact[policy.Rate]{}, remedy.Fact[time.Time]{}, remedy.Fact[time.Time]{}
+		}, level: remedy.LevelAuto, effective: remedy.LevelAuto},
+		{name: "a reassert where a person approved", kind: remedy.KindReassert,
+			change: func(w *policy.World) { w.Effective = remedy.Known(remedy.LevelConfirm) },
+			level:  remedy.LevelAuto, effective: remedy.LevelConfirm},
+		{name: "no reassert after a step down", kind: remedy.KindReassert,
+			change: func(w *policy.World) { w.Effective = remedy.Known(remedy.LevelNotify) },
+			level:  remedy.LevelNotify, effective: remedy.LevelNotify},
+		{name: "nobody acknowledges a hold for a reassert", kind: remedy.KindReassert, ack: policy.Names(),
+			change: func(w *policy.World) { w.Hold = remedy.Known(policy.Stop{Active: true}) },
+			level:  remedy.LevelBlocked, effective: remedy.LevelAuto, blockedBy: "hold"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, w := proposal(c.kind), goodWorld()

@@ -1,26 +1,27 @@
 package policy
 
 // table lists the guardrails in the order in which they answer. Each row says
-// how it binds what a detector proposed, what a person runs by hand, and an
-// undo. It is never written to.
+// how it binds what a detector proposed, what a person runs by hand, an undo,
+// and the putting back of a state that the backend forgot. It is never written
+// to.
 var table = [...]guardrail{
-	{name: "freeze", act: binds, manual: binds, undo: free, check: checkFreeze, doc: docFreeze},
-	{name: "freeze_file", act: binds, manual: binds, undo: free, check: checkFreezeFile, doc: docFreezeFile},
-	{name: "hold", act: binds, manual: asks, undo: free, check: checkHold, doc: docHold},
-	{name: "protected", act: binds, manual: binds, undo: free, check: checkProtected, doc: docProtected},
-	{name: "source_fresh", act: binds, manual: free, undo: free, check: checkSourceFresh, doc: docSourceFresh},
-	{name: "coverage", act: binds, manual: free, undo: free, check: checkCoverage, doc: docCoverage},
-	{name: "common_mode", act: binds, manual: asks, undo: free, check: checkCommonMode, doc: docCommonMode},
-	{name: "pool_floor", act: binds, manual: binds, undo: free, check: checkPoolFloor, doc: docPoolFloor},
-	{name: "max_out", act: binds, manual: binds, undo: free, check: checkMaxOut, doc: docMaxOut},
-	{name: "host_lock", act: binds, manual: binds, undo: binds, check: checkHostLock, doc: docHostLock},
-	{name: "concurrency", act: binds, manual: binds, undo: binds, check: checkConcurrency, doc: docConcurrency},
-	{name: "rate", act: binds, manual: free, undo: free, check: checkRate, doc: docRate},
-	{name: "cooldown", act: binds, manual: free, undo: free, check: checkCooldown, doc: docCooldown},
-	{name: "settle", act: binds, manual: free, undo: free, check: checkSettle, doc: docSettle},
-	{name: "warm_up", act: binds, manual: free, undo: free, check: checkWarmUp, doc: docWarmUp},
-	{name: "in_service_known", act: binds, manual: free, undo: free, check: checkInServiceKnown, doc: docInServiceKnown},
-	{name: "clock", act: binds, manual: binds, undo: free, check: checkClock, doc: docClock},
+	{name: "freeze", act: binds, manual: binds, undo: free, reassert: binds, check: checkFreeze, doc: docFreeze},
+	{name: "freeze_file", act: binds, manual: binds, undo: free, reassert: binds, check: checkFreezeFile, doc: docFreezeFile},
+	{name: "hold", act: binds, manual: asks, undo: free, reassert: binds, check: checkHold, doc: docHold},
+	{name: "protected", act: binds, manual: binds, undo: free, reassert: binds, check: checkProtected, doc: docProtected},
+	{name: "source_fresh", act: binds, manual: free, undo: free, reassert: free, check: checkSourceFresh, doc: docSourceFresh},
+	{name: "coverage", act: binds, manual: free, undo: free, reassert: free, check: checkCoverage, doc: docCoverage},
+	{name: "common_mode", act: binds, manual: asks, undo: free, reassert: free, check: checkCommonMode, doc: docCommonMode},
+	{name: "pool_floor", act: binds, manual: binds, undo: free, reassert: binds, check: checkPoolFloor, doc: docPoolFloor},
+	{name: "max_out", act: binds, manual: binds, undo: free, reassert: binds, check: checkMaxOut, doc: docMaxOut},
+	{name: "host_lock", act: binds, manual: binds, undo: binds, reassert: binds, check: checkHostLock, doc: docHostLock},
+	{name: "concurrency", act: binds, manual: binds, undo: binds, reassert: binds, check: checkConcurrency, doc: docConcurrency},
+	{name: "rate", act: binds, manual: free, undo: free, reassert: free, check: checkRate, doc: docRate},
+	{name: "cooldown", act: binds, manual: free, undo: free, reassert: free, check: checkCooldown, doc: docCooldown},
+	{name: "settle", act: binds, manual: free, undo: free, reassert: free, check: checkSettle, doc: docSettle},
+	{name: "warm_up", act: binds, manual: free, undo: free, reassert: free, check: checkWarmUp, doc: docWarmUp},
+	{name: "in_service_known", act: binds, manual: free, undo: free, reassert: free, check: checkInServiceKnown, doc: docInServiceKnown},
+	{name: "clock", act: binds, manual: binds, undo: free, reassert: binds, check: checkClock, doc: docClock},
 }
 
 // Names lists the guardrails in the order in which they answer. The slice is

@@ -18,7 +18,7 @@ func at(hour, minute int) time.Time { return time.Date(2026, 3, 14, hour, minute
 // proposal is one that nothing is wrong with.
 func proposal(kind remedy.ExecutionKind) policy.Proposal {
 	p := policy.Proposal{Kind: kind, Pool: "ingest", Host: "ingest-07", Action: "drain", TakesOut: true}
-	if kind == remedy.KindAct {
+	if kind == remedy.KindAct || kind == remedy.KindReassert {
 		p.Detector = "canary_missing"
 	}
 	return p
@@ -70,5 +70,5 @@ func answerOf(t *testing.T, d remedy.Decision, name string) remedy.Answer {
 
 // kinds are the kinds of execution there are.
 func kinds() []remedy.ExecutionKind {
-	return []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo}
+	return []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo, remedy.KindReassert}
 }

@@ -71,7 +71,7 @@ func (m *machine) admitForward(b *ExecStart, c *Case, x step) Result {
 			return refuse(RefusedVerdict, "the newest verdict on %s is not bad: nothing acts on it", c.Host)
 		}
 		return m.admitLevel(c, x)
-	case remedy.KindUndo:
+	case remedy.KindUndo, remedy.KindReassert:
 	}
 	return refuse(RefusedBad, "%q is not a kind of execution that acts", b.Kind)
 }

@@ -152,6 +152,8 @@ const (
 	KindAct    ExecutionKind = "act"    // born of a detector, at confirm or auto
 	KindManual ExecutionKind = "manual" // a person typed `warden run`
 	KindUndo   ExecutionKind = "undo"   // a person puts the host back through warden
+	// KindReassert puts back a state that the backend forgot at a reload.
+	KindReassert ExecutionKind = "reassert"
 )
 
 // UndoReason is what a person says when undoing. The empty reason is a bare

@@ -31,7 +31,7 @@ unit:
 	go vet ./...
 	$(TEST) ./...
 
-## servers: install Prometheus and HAProxy from the distribution, never started as services
+## servers: install Prometheus, Graphite and HAProxy from the distribution, never started as services
 servers:
 	internal/tools/install-servers.sh
 

@@ -5,14 +5,23 @@
 set -euo pipefail
 
 export PATH="$PATH:/usr/sbin:/sbin"
-readonly servers=(prometheus haproxy) # each is both the package's and the binary's name
+# Each is a package, and a program of it that says whether it is installed. The tests
+# run graphite-web and carbon with /usr/bin/python3, which comes with them: another python3
+# that is first on the PATH doesn't have their modules.
+readonly servers=(
+  prometheus:prometheus
+  haproxy:haproxy
+  graphite-carbon:carbon-cache
+  graphite-web:graphite-manage
+  gunicorn:/usr/bin/gunicorn
+)
 readonly policy=/usr/sbin/policy-rc.d
 
 say() { printf 'install-servers: %s\n' "$*" >&2; }
 
 missing=()
 for server in "${servers[@]}"; do
-  command -v "$server" >/dev/null || missing+=("$server")
+  command -v "${server#*:}" >/dev/null || missing+=("${server%%:*}")
 done
 if ((${#missing[@]} == 0)); then
   exit 0
@@ -52,9 +61,9 @@ say "installing ${missing[*]}"
 apt-get -qq -o DPkg::Lock::Timeout=300 update
 apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}" </dev/null >&2
 
-for server in "${missing[@]}"; do
-  if ! command -v "$server" >/dev/null; then
-    say "the package $server is installed but its binary is not on the PATH ($PATH): check the package."
+for server in "${servers[@]}"; do
+  if ! command -v "${server#*:}" >/dev/null; then
+    say "the package ${server%%:*} is installed but its program ${server#*:} is not on the PATH ($PATH): check the package."
     exit 1
   fi
 done

@@ -209,7 +209,7 @@ func (a canaryAsk) all() []remedy.Query {
 func (c *Canary) ask(at time.Time) canaryAsk {
 	s := c.spec
 	query := func(expr string, back time.Duration) remedy.Query {
-		return remedy.NewQuery(s.Source, expr, at.Add(-back), at, s.Interval)
+		return remedy.NewQuery(s.Source, expr, at.Add(-back), at, s.Interval).KeyedBy(s.HostLabel)
 	}
 	counted := func(d time.Duration) string {
 		return "count_over_time(" + c.selector + "[" + promDuration(d) + "])"
@@ -219,7 +219,7 @@ func (c *Canary) ask(at time.Time) canaryAsk {
 		a.expect = query(s.ExpectQuery, s.For)
 	}
 	if s.CanaryTarget != "" {
-		a.target = query("timestamp("+s.CanaryTarget+")", s.For)
+		a.target = query("timestamp("+s.CanaryTarget+")", s.For).KeyedBy("")
 	}
 	if c.selector == "" {
 		return a

@@ -60,6 +60,8 @@ func (r *canaryRound) failure() string {
 			return fmt.Sprintf("source %s was not asked %q in this round; it will be asked again in the next", q.Source, q.Expr)
 		case res.Failed != "":
 			return res.Failed
+		case !res.Frame.Fits(q):
+			return fmt.Sprintf("source %s answered %q for other instants than it was asked for: this is a mistake in warden, please report it", q.Source, q.Expr)
 		}
 	}
 	return ""
@@ -126,8 +128,12 @@ func (r *canaryRound) judgeTarget() targetState {
 		return t
 	}
 	newest, last := newColumn(r.steps), newColumn(r.steps)
-	for _, s := range res.Series {
-		last.fill(s.Points, r.atMilli, r.step)
+	if !res.Frame.Fits(r.ask.target) {
+		t.age = remedy.Unknown[time.Duration]("canary_target could not be read; see why the source failed")
+		return t
+	}
+	for row := range res.Frame.Keys.Len() {
+		last.fill(res.Frame, int32(row))
 		for k := range last.v {
 			if v, ok := last.at(k); ok && isFinite(v) && (!newest.has[k] || v > newest.v[k]) {
 				newest.v[k], newest.has[k] = v, true
@@ -190,13 +196,13 @@ type hostFacts struct {
 // judgeHosts judges every host by its own series, then those that have none by
 // the stopped-host rule.
 func (r *canaryRound) judgeHosts() ([]remedy.Finding, int) {
-	idx := newHostIndex(r.pool, r.spec.HostLabel, r.spec.HostRegex)
 	unmatched := 0
+	roster, rule := r.pool.Listed(), remedy.HostRule{Regex: r.spec.HostRegex}
+	rowsOf := func(f *remedy.Frame) *remedy.HostRows { return f.Keys.Rows(r.pool.Name, roster, rule) }
 	answer := func(q remedy.Query, steps int) role {
-		o := role{series: r.results[q].Series, col: newColumn(steps)}
-		var n int
-		o.rows, n = idx.rows(o.series)
-		unmatched = max(unmatched, n)
+		f := r.results[q].Frame
+		o := role{frame: f, rows: rowsOf(f), col: newColumn(steps)}
+		unmatched = max(unmatched, o.rows.Unmatched)
 		return o
 	}
 	j := &hostJudge{
@@ -210,9 +216,6 @@ func (r *canaryRound) judgeHosts() ([]remedy.Finding, int) {
 	if r.spec.ExpectQuery != "" {
 		j.expect = new(answer(r.ask.expect, r.steps))
 	}
-	for _, h := range idx.ambiguous {
-		j.stamps.rows[h] = rowAmbiguous // two hosts of one name
-	}
 	findings := make([]remedy.Finding, r.pool.N())
 	facts := make([]hostFacts, r.pool.N())
 	for i := range findings {
@@ -222,7 +225,7 @@ func (r *canaryRound) judgeHosts() ([]remedy.Finding, int) {
 		}
 	}
 	if r.target.set {
-		newStopped(r, idx, facts).apply(findings)
+		newStopped(r, rowsOf, facts).apply(findings)
 	}
 	return findings, unmatched
 }
@@ -232,11 +235,11 @@ func (r *canaryRound) stampSteps() int { return r.steps + r.windowSteps - 1 }
 
 // judge fills in the finding of a host from its own series.
 func (j *hostJudge) judge(host int, f *remedy.Finding) hostFacts {
-	alone := j.stamps.load(host, j.atMilli, j.step)
-	alone = j.value.load(host, j.atMilli, j.step) && alone
-	alone = j.points.load(host, j.atMilli, j.step) && alone
+	alone := j.stamps.load(host)
+	alone = j.value.load(host) && alone
+	alone = j.points.load(host) && alone
 	if j.expect != nil {
-		alone = j.expect.load(host, j.atMilli, j.step) && alone
+		alone = j.expect.load(host) && alone
 	}
 	if !alone {
 		f.Reason = remedy.ReasonDuplicate

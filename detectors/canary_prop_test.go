@@ -1,11 +1,13 @@
 package detectors
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -180,9 +182,22 @@ func TestOrderMeansNothing(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
 		shuffled := remedy.Results{}
 		for q, r := range results {
-			s := slices.Clone(r.Series)
-			rnd.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
-			shuffled[q] = remedy.Result{Series: s, Failed: r.Failed}
+			if r.Failed != "" {
+				shuffled[q] = r
+				continue
+			}
+			order := rnd.Perm(r.Frame.Keys.Len())
+			names, cols := make([]string, len(order)), make([][]float64, r.Frame.Steps())
+			for k := range cols {
+				cols[k] = make([]float64, len(order))
+			}
+			for to, from := range order {
+				names[to] = r.Frame.Keys.Name(int32(from))
+				for k := range cols {
+					cols[k][to] = r.Frame.At(int32(from), k)
+				}
+			}
+			shuffled[q] = remedy.Result{Frame: &remedy.Frame{Keys: remedy.NewKeys(names), Start: r.Frame.Start, Step: r.Frame.Step, Cols: cols}}
 		}
 		if got := w.c.Judge(w.pool, testAt, shuffled); !reflect.DeepEqual(got, want) {
 			rt.Fatalf("got  %+v\nwant %+v", got, want)
@@ -219,8 +234,25 @@ func TestJudgeKeepsNothing(t *testing.T) {
 		if again := w.c.Judge(w.pool, testAt, results); !reflect.DeepEqual(first, again) {
 			rt.Fatalf("got  %+v\nwant %+v", again, first)
 		}
-		if !reflect.DeepEqual(results, w.results()) {
-			rt.Fatal("Judge changed the answers")
+		for q, want := range w.results() {
+			if got := results[q]; got.Failed != want.Failed || shown(got.Frame) != shown(want.Frame) {
+				rt.Fatalf("Judge changed the answer to %v", q)
+			}
 		}
 	})
+}
+
+// shown writes out a frame, bit for bit.
+func shown(f *remedy.Frame) string {
+	if f == nil {
+		return "none"
+	}
+	var b strings.Builder
+	for row := range f.Keys.Len() {
+		fmt.Fprintf(&b, "%q", f.Keys.Name(int32(row)))
+		for k := range f.Steps() {
+			fmt.Fprintf(&b, " %x", math.Float64bits(f.At(int32(row), k)))
+		}
+	}
+	return b.String()
 }

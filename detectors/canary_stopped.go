@@ -21,11 +21,12 @@ type stopped struct {
 	ended, peers, notFresh int
 }
 
-func newStopped(r *canaryRound, idx *hostIndex, facts []hostFacts) *stopped {
+func newStopped(r *canaryRound, rowsOf func(*remedy.Frame) *remedy.HostRows, facts []hostFacts) *stopped {
+	tally := func(q remedy.Query) []tally { return tallies(r.results[q].Frame, rowsOf(r.results[q].Frame)) }
 	s := &stopped{
 		canaryRound: r, facts: facts,
-		recent: idx.tallies(r.results[r.ask.recent].Series, r.atMilli),
-		seen:   idx.tallies(r.results[r.ask.seen].Series, r.atMilli),
+		recent: tally(r.ask.recent),
+		seen:   tally(r.ask.seen),
 	}
 	for i := range r.pool.Hosts {
 		if s.hasEnded(i) {

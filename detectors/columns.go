@@ -11,14 +11,11 @@ type column struct {
 
 func newColumn(n int) *column { return &column{v: make([]float64, n), has: make([]bool, n)} }
 
-// fill reads the points that lie exactly on a step; others are not trusted.
-func (c *column) fill(points []remedy.Point, endMilli, step int64) {
-	clear(c.has)
-	start := endMilli - int64(len(c.v)-1)*step
-	for _, p := range points {
-		if off := p.At - start; off >= 0 && p.At <= endMilli && off%step == 0 {
-			c.v[off/step], c.has[off/step] = p.Value, true
-		}
+// fill reads a row of a frame that has exactly the column's steps.
+func (c *column) fill(f *remedy.Frame, row int32) {
+	for k := range c.v {
+		c.v[k] = f.At(row, k)
+		c.has[k] = !remedy.IsMissing(c.v[k])
 	}
 }
 
@@ -26,21 +23,42 @@ func (c *column) at(k int) (float64, bool) { return c.v[k], c.has[k] }
 
 // role is one query's answer, by host.
 type role struct {
-	series []remedy.Series
-	rows   []int32
-	col    *column
+	frame *remedy.Frame
+	rows  *remedy.HostRows
+	col   *column
 }
 
 // load fills the role's column with the host's series. It reports false when
 // several series claim to be the host's.
-func (o *role) load(host int, atMilli, step int64) bool {
-	switch row := o.rows[host]; row {
-	case rowAmbiguous:
+func (o *role) load(host int) bool {
+	switch row := o.rows.Rows[host]; row {
+	case remedy.RowAmbiguous:
 		return false
-	case rowNone:
+	case remedy.RowNone:
 		clear(o.col.has)
 	default:
-		o.col.fill(o.series[row].Points, atMilli, step)
+		o.col.fill(o.frame, row)
 	}
 	return true
+}
+
+// tally is how many raw samples an instant query saw of one host, over all of
+// its series: whether there were any is not a matter of picking one.
+type tally struct {
+	sum float64
+	any bool // some sample, or an answer that can't be read
+}
+
+// tallies adds up the values of an instant query for each host.
+func tallies(f *remedy.Frame, rows *remedy.HostRows) []tally {
+	out := make([]tally, len(rows.Rows))
+	for i := range out {
+		rows.Each(i, func(row int32) {
+			if v := f.At(row, 0); !remedy.IsMissing(v) {
+				out[i].sum += v // NaN stays NaN
+				out[i].any = out[i].any || v != 0
+			}
+		})
+	}
+	return out
 }

@@ -155,11 +155,11 @@ func (w *world) vanish(label string, ago time.Duration) {
 func (w *world) results() remedy.Results {
 	out := remedy.Results{}
 	for q, hosts := range w.series {
-		var r remedy.Result
+		var series []remedy.Series
 		for _, name := range slices.Sorted(maps.Keys(hosts)) {
-			r.Series = append(r.Series, *hosts[name])
+			series = append(series, *hosts[name])
 		}
-		out[q] = r
+		out[q] = remedy.Result{Frame: remedy.NewFrame(q, series)}
 	}
 	for q, why := range w.failed {
 		out[q] = remedy.Result{Failed: why}

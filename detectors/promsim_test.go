@@ -82,7 +82,7 @@ func answer(c *Canary, at time.Time, hosts, target []scraped) remedy.Results {
 		if q == ask.target {
 			from = target
 		}
-		var r remedy.Result
+		var series []remedy.Series
 		for _, h := range from {
 			s := remedy.Series{Labels: map[string]string{"instance": h.label}}
 			for t := q.Start.UnixMilli(); t <= q.End.UnixMilli(); t += q.Step.Milliseconds() {
@@ -91,10 +91,10 @@ func answer(c *Canary, at time.Time, hosts, target []scraped) remedy.Results {
 				}
 			}
 			if len(s.Points) > 0 {
-				r.Series = append(r.Series, s)
+				series = append(series, s)
 			}
 		}
-		out[q] = r
+		out[q] = remedy.Result{Frame: remedy.NewFrame(q, series)}
 	}
 	return out
 }

@@ -26,6 +26,21 @@ const inventoryTimeout = 10 * time.Second
 type poolMemory struct {
 	tracker *inventory.Tracker
 	read    time.Time
+	// roster is the list's names, the same one for as long as they are the same,
+	// so that whose a series is has to be worked out once.
+	roster *remedy.Roster
+}
+
+// listed is the roster of a list of hosts.
+func (m *poolMemory) listed(hosts []inventory.Host) *remedy.Roster {
+	names := make([]remedy.HostName, len(hosts))
+	for i, h := range hosts {
+		names[i] = h.Name
+	}
+	if m.roster == nil || !m.roster.Equal(names) {
+		m.roster = remedy.NewRoster(names)
+	}
+	return m.roster
 }
 
 // round is what one round saw. It is built by detect and read by the stages
@@ -49,8 +64,9 @@ type round struct {
 type poolRound struct {
 	name remedy.PoolName
 	// hosts is the inventory's list; size what the ledger is to be told.
-	hosts []inventory.Host
-	size  *ledger.PoolSize
+	hosts  []inventory.Host
+	roster *remedy.Roster
+	size   *ledger.PoolSize
 	// observed is what each action's backend says; a missing action could not
 	// be asked.
 	observed map[remedy.ActionName]map[remedy.HostName]remedy.Observation
@@ -231,7 +247,7 @@ func (e *Engine) readInventory(ctx context.Context, cfg *Config, p *poolRound, r
 		mem.read = now
 	}
 	state := mem.tracker.State()
-	p.hosts = state.Hosts
+	p.hosts, p.roster = state.Hosts, mem.listed(state.Hosts)
 	known := e.Ledger.Pool(p.name, now)
 	accepted := pool.Static && (r.reloaded || !known.Known)
 	switch {
@@ -294,7 +310,7 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 // marked only for a detector whose own action is decided on the shadow budget.
 func (e *Engine) poolView(p *poolRound, r *round, shadowed bool) remedy.PoolView {
 	status := e.Ledger.Pool(p.name, r.now)
-	view := remedy.PoolView{Name: p.name, Hosts: make([]remedy.HostView, len(p.hosts))}
+	view := remedy.PoolView{Name: p.name, Hosts: make([]remedy.HostView, len(p.hosts)), Roster: p.roster}
 	for i, h := range p.hosts {
 		state := p.states[i]
 		if k, ok := slices.BinarySearchFunc(status.Out, h.Name, outByHost); state == remedy.ServiceUnknown && ok && status.Out[k].Admin != adminUnlisted {

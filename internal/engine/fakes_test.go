@@ -161,7 +161,7 @@ func (s *series) Fetch(_ context.Context, q remedy.Query) remedy.Result {
 	if target {
 		hosts = []remedy.HostName{"target"}
 	}
-	var r remedy.Result
+	var all []remedy.Series
 	for _, h := range hosts {
 		one := remedy.Series{Labels: map[string]string{"instance": string(h)}}
 		for at := q.Start; !at.After(q.End); at = at.Add(q.Step) {
@@ -191,10 +191,10 @@ func (s *series) Fetch(_ context.Context, q remedy.Query) remedy.Result {
 			one.Points = append(one.Points, remedy.Point{At: at.UnixMilli(), Value: v})
 		}
 		if len(one.Points) > 0 {
-			r.Series = append(r.Series, one)
+			all = append(all, one)
 		}
 	}
-	return r
+	return remedy.Result{Frame: remedy.NewFrame(q, all)}
 }
 
 // server is one host at the fake balancer.

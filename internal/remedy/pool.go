@@ -49,6 +49,21 @@ type HostView struct {
 type PoolView struct {
 	Name  PoolName   `json:"name"`
 	Hosts []HostView `json:"hosts"`
+	// Roster is the same hosts as a list that lasts as long as the inventory
+	// says the same. It may be nil; then Listed makes one.
+	Roster *Roster `json:"-"`
+}
+
+// Listed is the view's roster.
+func (p PoolView) Listed() *Roster {
+	if p.Roster != nil {
+		return p.Roster
+	}
+	names := make([]HostName, len(p.Hosts))
+	for i, h := range p.Hosts {
+		names[i] = h.Name
+	}
+	return NewRoster(names)
 }
 
 // N is the pool's size: the inventory's, never the metrics'.

@@ -8,6 +8,10 @@ import "time"
 type Query struct {
 	Source SourceName
 	Expr   string
+	// Label is the label whose value names a row of the answer: the one that
+	// holds the host. Empty where nobody asks whose a series is, and for
+	// sources whose series have one name and no labels.
+	Label string
 	// Start and End are the first and the last instant asked for, both
 	// included, End − Start being a multiple of Step. An instant query has
 	// Start equal to End.
@@ -41,10 +45,11 @@ type Series struct {
 }
 
 // Result answers one Query. Failed says in words why there is no answer and
-// what to do about it, with no secrets in it; Series is nil then. An answer
-// without series is not a failure.
+// what to do about it, with no secrets in it; Frame is nil then. Otherwise
+// Frame has exactly the instants asked for. An answer without series, which is
+// a frame without rows, is not a failure.
 type Result struct {
-	Series []Series
+	Frame  *Frame
 	Failed string
 }
 

@@ -69,7 +69,7 @@ func fetchOne(ctx context.Context, s Source, q remedy.Query) (r remedy.Result) {
 	}()
 	r = s.Fetch(ctx, q)
 	if r.Failed != "" {
-		r.Series = nil
+		r.Frame = nil
 	}
 	return r
 }

@@ -45,7 +45,7 @@ func TestFetchAll(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked[q]++
-		return remedy.Result{Series: []remedy.Series{{Labels: map[string]string{"expr": q.Expr}}}}
+		return remedy.Result{Frame: remedy.NewFrame(q.KeyedBy("expr"), []remedy.Series{{Labels: map[string]string{"expr": q.Expr}}})}
 	})
 	bad := fake(func(_ context.Context, q remedy.Query) remedy.Result {
 		if q.Expr == "index" {
@@ -55,7 +55,7 @@ func TestFetchAll(t *testing.T) {
 		panic("hunter2")
 	})
 	sloppy := fake(func(context.Context, remedy.Query) remedy.Result {
-		return remedy.Result{Failed: "no", Series: []remedy.Series{{}}}
+		return remedy.Result{Failed: "no", Frame: remedy.NewFrame(remedy.Query{}, nil)}
 	})
 	ask := func(source, expr string) remedy.Query {
 		return remedy.NewQuery(remedy.SourceName(source), expr, at, at, time.Second)
@@ -71,7 +71,7 @@ func TestFetchAll(t *testing.T) {
 		t.Errorf("%d results of %d questions", len(results), len(asked))
 	}
 	for q, n := range asked {
-		if n != 1 || results[q].Series[0].Labels["expr"] != q.Expr {
+		if n != 1 || results[q].Frame.Keys.Name(0) != q.Expr {
 			t.Errorf("%s asked %d times: %+v", q.Expr, n, results[q])
 		}
 	}
@@ -85,7 +85,7 @@ func TestFetchAll(t *testing.T) {
 		ask("nil", "x"):     "source nil is not configured",
 		ask("sloppy", "x"):  "no",
 	} {
-		if r := results[q]; !strings.Contains(r.Failed, want) || strings.Contains(r.Failed, "hunter2") || r.Series != nil {
+		if r := results[q]; !strings.Contains(r.Failed, want) || strings.Contains(r.Failed, "hunter2") || r.Frame != nil {
 			t.Errorf("%v: %+v, want %q", q, r, want)
 		}
 	}

@@ -31,14 +31,14 @@ func TestFetchCaps(t *testing.T) {
 			_, _ = io.WriteString(w, head)
 			stream(w)
 		}, small)
-		wantFailed(t, p.Fetch(t.Context(), rangeQuery()), "larger than 1048576 bytes: narrow the query")
+		wantFailed(t, p.Raw(t.Context(), rangeQuery()), "larger than 1048576 bytes: narrow the query")
 	})
 	t.Run("ten announced gigabytes", func(t *testing.T) {
 		p := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10737418240")
 			_, _ = io.WriteString(w, head)
 		}, small)
-		wantFailed(t, p.Fetch(t.Context(), rangeQuery()), "larger than 1048576 bytes")
+		wantFailed(t, p.Raw(t.Context(), rangeQuery()), "larger than 1048576 bytes")
 	})
 	t.Run("gzip bomb", func(t *testing.T) {
 		p := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -50,7 +50,7 @@ func TestFetchCaps(t *testing.T) {
 			_, _ = io.WriteString(z, head)
 			stream(z)
 		}, small)
-		wantFailed(t, p.Fetch(t.Context(), rangeQuery()), "larger than 1048576 bytes")
+		wantFailed(t, p.Raw(t.Context(), rangeQuery()), "larger than 1048576 bytes")
 	})
 	t.Run("honest gzip", func(t *testing.T) {
 		p := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -59,7 +59,7 @@ func TestFetchCaps(t *testing.T) {
 			_, _ = io.WriteString(z, head+`[1,"1"]]}]}}`)
 			_ = z.Close()
 		}, small)
-		if r := p.Fetch(t.Context(), rangeQuery()); r.Failed != "" || len(r.Series) != 1 {
+		if r := p.Raw(t.Context(), rangeQuery()); r.Failed != "" || len(r.Series) != 1 {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -67,10 +67,10 @@ func TestFetchCaps(t *testing.T) {
 		body := `{"status":"success","data":{"resultType":"vector","result":[]}}`
 		at := func(o *Options) { o.MaxBytes = int64(len(body)) }
 		below := func(o *Options) { o.MaxBytes = int64(len(body)) - 1 }
-		if r := serve(t, respond(body), at).Fetch(t.Context(), instantQuery()); r.Failed != "" {
+		if r := serve(t, respond(body), at).Raw(t.Context(), instantQuery()); r.Failed != "" {
 			t.Error(r.Failed)
 		}
-		wantFailed(t, serve(t, respond(body), below).Fetch(t.Context(), instantQuery()), "larger than")
+		wantFailed(t, serve(t, respond(body), below).Raw(t.Context(), instantQuery()), "larger than")
 	})
 	t.Run("series", func(t *testing.T) {
 		one := `{"metric":{},"value":[1,"1"]}`
@@ -78,10 +78,10 @@ func TestFetchCaps(t *testing.T) {
 			return `{"status":"success","data":{"resultType":"vector","result":[` + one + strings.Repeat(","+one, n-1) + `]}}`
 		}
 		ten := func(o *Options) { o.MaxSeries = 10 }
-		if r := serve(t, respond(body(10)), ten).Fetch(t.Context(), instantQuery()); len(r.Series) != 10 {
+		if r := serve(t, respond(body(10)), ten).Raw(t.Context(), instantQuery()); len(r.Series) != 10 {
 			t.Errorf("at the cap: %d series, %s", len(r.Series), r.Failed)
 		}
-		wantFailed(t, serve(t, respond(body(11)), ten).Fetch(t.Context(), instantQuery()), "more than 10 series")
+		wantFailed(t, serve(t, respond(body(11)), ten).Raw(t.Context(), instantQuery()), "more than 10 series")
 	})
 }
 
@@ -108,7 +108,7 @@ func TestFetchEndsInTime(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{"drip": drip, "silence": silent} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
-			wantFailed(t, serve(t, h, quick).Fetch(t.Context(), instantQuery()), "no complete answer within 150ms")
+			wantFailed(t, serve(t, h, quick).Raw(t.Context(), instantQuery()), "no complete answer within 150ms")
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("took %v", took)
 			}
@@ -117,12 +117,12 @@ func TestFetchEndsInTime(t *testing.T) {
 	t.Run("called off", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		wantFailed(t, serve(t, silent).Fetch(ctx, instantQuery()), "called off")
+		wantFailed(t, serve(t, silent).Raw(ctx, instantQuery()), "called off")
 	})
 	t.Run("the caller's deadline", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		wantFailed(t, serve(t, silent).Fetch(ctx, instantQuery()), "no complete answer")
+		wantFailed(t, serve(t, silent).Raw(ctx, instantQuery()), "no complete answer")
 	})
 }
 
@@ -135,27 +135,27 @@ func TestFetchWithoutConnection(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantFailed(t, newSource(t, closed).Fetch(t.Context(), instantQuery()), "connection refused: check that it runs")
-	wantFailed(t, newSource(t, "http://no-such-host.invalid").Fetch(t.Context(), instantQuery()), "can't be resolved: check url and DNS")
+	wantFailed(t, newSource(t, closed).Raw(t.Context(), instantQuery()), "connection refused: check that it runs")
+	wantFailed(t, newSource(t, "http://no-such-host.invalid").Raw(t.Context(), instantQuery()), "can't be resolved: check url and DNS")
 
 	plain := httptest.NewServer(respond(`{}`))
 	t.Cleanup(plain.Close)
-	wantFailed(t, newSource(t, strings.Replace(plain.URL, "http:", "https:", 1)).Fetch(t.Context(), instantQuery()), "does not speak TLS")
+	wantFailed(t, newSource(t, strings.Replace(plain.URL, "http:", "https:", 1)).Raw(t.Context(), instantQuery()), "does not speak TLS")
 
 	secure := httptest.NewUnstartedServer(respond(`{"status":"success","data":{"resultType":"vector","result":[]}}`))
 	secure.Config.ErrorLog = discardLog()
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	wantFailed(t, newSource(t, secure.URL).Fetch(t.Context(), instantQuery()), "certificate is not trusted")
+	wantFailed(t, newSource(t, secure.URL).Raw(t.Context(), instantQuery()), "certificate is not trusted")
 	trusting := newSource(t, secure.URL, func(o *Options) {
 		o.TLS = secure.Client().Transport.(*http.Transport).TLSClientConfig
 	})
-	if r := trusting.Fetch(t.Context(), instantQuery()); r.Failed != "" {
+	if r := trusting.Raw(t.Context(), instantQuery()); r.Failed != "" {
 		t.Error(r.Failed)
 	}
 	wantFailed(t, newSource(t, "http://x", func(o *Options) {
 		o.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
 			return nil, errors.New("odd " + planted + " at http://u:pw@h/")
 		})
-	}).Fetch(t.Context(), instantQuery()), "the request failed (odd [redacted] at http://[redacted]@h/)")
+	}).Raw(t.Context(), instantQuery()), "the request failed (odd [redacted] at http://[redacted]@h/)")
 }

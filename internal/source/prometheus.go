@@ -32,7 +32,10 @@ type Prometheus struct {
 	onlyGet atomic.Bool // something in between refuses POST
 }
 
-var _ Source = (*Prometheus)(nil)
+var (
+	_ Source = (*Prometheus)(nil)
+	_ Raw    = (*Prometheus)(nil)
+)
 
 // NewPrometheus makes a source from its options and refuses those that can't
 // work. It does not connect.
@@ -65,9 +68,18 @@ func (p *Prometheus) Close() {
 
 // Fetch implements Source. A query whose Start equals its End is asked as an
 // instant query, any other as a range query. The answer of an instant query may
-// be a vector, a scalar (one series without labels), or a matrix: the raw
-// samples of a range selector.
+// be a vector, or a scalar: one series without labels.
 func (p *Prometheus) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
+	a := p.Raw(ctx, q)
+	if a.Failed != "" {
+		return remedy.Result{Failed: a.Failed}
+	}
+	return remedy.Result{Frame: remedy.NewFrame(q, a.Series)}
+}
+
+// Raw implements Raw. The answer of an instant query may be a matrix as well:
+// the raw samples of a range selector.
+func (p *Prometheus) Raw(ctx context.Context, q remedy.Query) Answer {
 	began := p.clock.Now()
 	auth, err := p.authorize()
 	var series []remedy.Series
@@ -82,7 +94,7 @@ func (p *Prometheus) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
 		series = nil
 	}
 	p.opts.Metrics.observe(p.opts.Name, code, p.clock.Since(began))
-	return remedy.Result{Series: series, Failed: text}
+	return Answer{Series: series, Failed: text}
 }
 
 func (p *Prometheus) fetch(ctx context.Context, q remedy.Query, auth credentials) ([]remedy.Series, error) {

@@ -42,7 +42,7 @@ func TestRealPrometheus(t *testing.T) {
 	t.Run("an unknown metric is an empty answer, not a failure", func(t *testing.T) {
 		now := time.Now()
 		for _, start := range []time.Time{now, now.Add(-10 * time.Second)} {
-			r := p.Fetch(t.Context(), remedy.NewQuery("prom", "no_such_metric", start, now, time.Second))
+			r := p.Raw(t.Context(), remedy.NewQuery("prom", "no_such_metric", start, now, time.Second))
 			if r.Failed != "" || r.Series == nil || len(r.Series) != 0 {
 				t.Errorf("%+v", r)
 			}
@@ -84,7 +84,7 @@ func TestRealPrometheus(t *testing.T) {
 		until(t, 10*time.Second, func() string {
 			end := time.Now().Truncate(time.Second)
 			q := remedy.NewQuery("prom", `canary{host="live"}`, end.Add(-10*time.Minute), end, time.Second)
-			r := p.Fetch(t.Context(), q)
+			r := p.Raw(t.Context(), q)
 			if r.Failed != "" || len(r.Series) != 1 {
 				return fmt.Sprintf("%+v", r)
 			}
@@ -119,7 +119,7 @@ func TestRealPrometheus(t *testing.T) {
 			{remedy.NewQuery("prom", "up", now.Add(-24*time.Hour), now, time.Second), "raise the detector's interval"},
 			{remedy.NewQuery("prom", `"text"`, now, now, 0), "not a vector"},
 		} {
-			if r := p.Fetch(t.Context(), tt.q); !strings.Contains(r.Failed, tt.want) {
+			if r := p.Raw(t.Context(), tt.q); !strings.Contains(r.Failed, tt.want) {
 				t.Errorf("%s: %q, want %q", tt.q.Expr, r.Failed, tt.want)
 			}
 		}
@@ -134,16 +134,16 @@ func TestRealPrometheus(t *testing.T) {
 		now := time.Now()
 		q := remedy.NewQuery("prom", "up", now, now, 0)
 		server.Freeze()
-		if r := quick.Fetch(t.Context(), q); !strings.Contains(r.Failed, "no complete answer within 300ms") {
+		if r := quick.Raw(t.Context(), q); !strings.Contains(r.Failed, "no complete answer within 300ms") {
 			t.Errorf("hanging: %+v", r)
 		}
 		server.Thaw()
 		server.Stop()
-		if r := quick.Fetch(t.Context(), q); !strings.Contains(r.Failed, "connection refused") {
+		if r := quick.Raw(t.Context(), q); !strings.Contains(r.Failed, "connection refused") {
 			t.Errorf("gone: %+v", r)
 		}
 		server.Start()
-		if r := p.Fetch(t.Context(), q); r.Failed != "" {
+		if r := p.Raw(t.Context(), q); r.Failed != "" {
 			t.Errorf("back: %+v", r)
 		}
 	})
@@ -153,7 +153,7 @@ func TestRealPrometheus(t *testing.T) {
 func instant(t *testing.T, p *Prometheus, expr string) map[string]remedy.Point {
 	t.Helper()
 	now := time.Now()
-	r := p.Fetch(t.Context(), remedy.NewQuery("prom", expr, now, now, 0))
+	r := p.Raw(t.Context(), remedy.NewQuery("prom", expr, now, now, 0))
 	if r.Failed != "" {
 		t.Fatalf("%s: %s", expr, r.Failed)
 	}

@@ -67,7 +67,7 @@ func status(code int, body string) http.HandlerFunc {
 }
 
 // wantFailed checks a failure's words, and that it is fit to be shown.
-func wantFailed(t *testing.T, r remedy.Result, want ...string) {
+func wantFailed(t *testing.T, r Answer, want ...string) {
 	t.Helper()
 	if r.Failed == "" || r.Series != nil {
 		t.Fatalf("want a failure with %q, got %d series", want, len(r.Series))
@@ -110,8 +110,8 @@ func TestFetchDecodes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := serve(t, respond(tt.body)).Fetch(t.Context(), tt.q)
-			if diff := cmp.Diff(remedy.Result{Series: tt.want}, r, cmpopts.EquateNaNs()); diff != "" {
+			r := serve(t, respond(tt.body)).Raw(t.Context(), tt.q)
+			if diff := cmp.Diff(Answer{Series: tt.want}, r, cmpopts.EquateNaNs()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -178,7 +178,7 @@ func TestFetchRefusesBadAnswers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFailed(t, serve(t, respond(tt.body)).Fetch(t.Context(), tt.q), "source prom at http://127.0.0.1:", tt.want)
+			wantFailed(t, serve(t, respond(tt.body)).Raw(t.Context(), tt.q), "source prom at http://127.0.0.1:", tt.want)
 		})
 	}
 }
@@ -241,7 +241,7 @@ func TestFetchSaysWhatToDoAboutRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFailed(t, serve(t, tt.handler).Fetch(t.Context(), instantQuery()), tt.want...)
+			wantFailed(t, serve(t, tt.handler).Raw(t.Context(), instantQuery()), tt.want...)
 		})
 	}
 }
@@ -267,14 +267,14 @@ func TestFetchAsks(t *testing.T) {
 		o.Token = func() (string, error) { token++; return fmt.Sprint("t", token), nil }
 	})
 	for _, q := range []remedy.Query{rangeQuery(), instantQuery(), rangeQuery()} {
-		if r := p.Fetch(t.Context(), q); r.Failed != "" {
+		if r := p.Raw(t.Context(), q); r.Failed != "" {
 			t.Error(r.Failed)
 		}
 	}
 	basic := newSource(t, srv.URL+"/prefix", func(o *Options) {
 		o.Token, o.Username, o.Password = nil, "ann", func() (string, error) { return "pw", nil }
 	})
-	if r := basic.Fetch(t.Context(), rangeQuery()); r.Failed != "" {
+	if r := basic.Raw(t.Context(), rangeQuery()); r.Failed != "" {
 		t.Error(r.Failed)
 	}
 	ranged := "end=1772366400.000&query=up&start=1772366340.000&step=15&timeout=5"
@@ -296,12 +296,12 @@ func TestFetchDoesNotAsk(t *testing.T) {
 		return func(o *Options) { o.Token = func() (string, error) { return s, err } }
 	}
 	q := instantQuery()
-	wantFailed(t, serve(t, never, gave("", errors.New("open /run/token: no such file"))).Fetch(t.Context(), q), "token_file can't be read (open /run/token: no such file)")
-	wantFailed(t, serve(t, never, gave(" \n", nil)).Fetch(t.Context(), q), "token_file is empty")
-	wantFailed(t, serve(t, never, gave(planted+"\nX: y", nil)).Fetch(t.Context(), q), "token_file holds a line break")
-	wantFailed(t, serve(t, never).Fetch(t.Context(), remedy.NewQuery("prom", " ", at, at, 0)), "the query is empty")
-	wantFailed(t, serve(t, never).Fetch(t.Context(), remedy.NewQuery("prom", "up", at, at.Add(-time.Second), 0)), "ends before it starts")
-	wantFailed(t, serve(t, never).Fetch(t.Context(), remedy.NewQuery("prom", "up", at, at.Add(time.Second), 0)), "a step of 0s")
+	wantFailed(t, serve(t, never, gave("", errors.New("open /run/token: no such file"))).Raw(t.Context(), q), "token_file can't be read (open /run/token: no such file)")
+	wantFailed(t, serve(t, never, gave(" \n", nil)).Raw(t.Context(), q), "token_file is empty")
+	wantFailed(t, serve(t, never, gave(planted+"\nX: y", nil)).Raw(t.Context(), q), "token_file holds a line break")
+	wantFailed(t, serve(t, never).Raw(t.Context(), remedy.NewQuery("prom", " ", at, at, 0)), "the query is empty")
+	wantFailed(t, serve(t, never).Raw(t.Context(), remedy.NewQuery("prom", "up", at, at.Add(-time.Second), 0)), "ends before it starts")
+	wantFailed(t, serve(t, never).Raw(t.Context(), remedy.NewQuery("prom", "up", at, at.Add(time.Second), 0)), "a step of 0s")
 }
 
 func TestOptionsAreChecked(t *testing.T) {
@@ -361,10 +361,10 @@ func TestMetrics(t *testing.T) {
 		t.Error("registered twice without an error")
 	}
 	with := func(o *Options) { o.Metrics = m }
-	serve(t, respond(`{"status":"success","data":{"resultType":"vector","result":[]}}`), with).Fetch(t.Context(), instantQuery())
-	serve(t, respond(`{}`), with).Fetch(t.Context(), instantQuery())
-	serve(t, status(503, ""), with).Fetch(t.Context(), instantQuery())
-	serve(t, status(799, ""), with).Fetch(t.Context(), instantQuery())
+	serve(t, respond(`{"status":"success","data":{"resultType":"vector","result":[]}}`), with).Raw(t.Context(), instantQuery())
+	serve(t, respond(`{}`), with).Raw(t.Context(), instantQuery())
+	serve(t, status(503, ""), with).Raw(t.Context(), instantQuery())
+	serve(t, status(799, ""), with).Raw(t.Context(), instantQuery())
 	want := `
 # HELP warden_source_requests_total Queries to a source by what came of them: an HTTP status code, or a word where there was none or it says too little.
 # TYPE warden_source_requests_total counter

@@ -17,3 +17,16 @@ type Source interface {
 	// forget to look.
 	Fetch(ctx context.Context, q remedy.Query) remedy.Result
 }
+
+// Answer is an answer as the server gave it, with every label and every point,
+// for people to look at. Failed means the same as in remedy.Result.
+type Answer struct {
+	Series []remedy.Series
+	Failed string
+}
+
+// Raw is implemented by sources that can show an answer as it came.
+type Raw interface {
+	// Raw answers one query. It differs from Fetch in what it keeps only.
+	Raw(ctx context.Context, q remedy.Query) Answer
+}

@@ -1,0 +1,120 @@
+package remedy
+
+import (
+	"math"
+	"slices"
+)
+
+// missingBits is a NaN that no decoder produces: what stands at a step where a
+// series has no point. A NaN that a source answered has other bits.
+const missingBits = 0x7ff8_6d69_7373_696e
+
+// Missing is the value of a step at which a series has no point. It is a NaN,
+// so that arithmetic on it can't be mistaken for a number.
+func Missing() float64 { return math.Float64frombits(missingBits) }
+
+// IsMissing reports whether there is no point at a step. A NaN that the source
+// answered is not missing.
+func IsMissing(v float64) bool { return math.Float64bits(v) == missingBits }
+
+// Frame is one answer in columns: a row for each series, a column for each
+// instant asked for. Frames are immutable, and so are their columns, which
+// frames of other windows and of other rounds may share.
+type Frame struct {
+	// Keys names the rows. While the source answers with the same series, the
+	// frames of one expression share it.
+	Keys *Keys
+	// Start is the first instant, in Unix milliseconds, and Step the time
+	// between two, in milliseconds; positive.
+	Start, Step int64
+	// Cols holds the columns, the oldest first. A column may be shorter than
+	// Keys: the rows beyond its end have no point there. Read it through At.
+	Cols [][]float64
+	// Widths is the time that each row's points cover, in milliseconds, at a
+	// source that stores buckets; a point is then dated by the bucket's
+	// beginning. Nil where points are instants.
+	Widths []int64
+}
+
+// Steps is the number of instants.
+func (f *Frame) Steps() int { return len(f.Cols) }
+
+// Instant is the time of step k in Unix milliseconds.
+func (f *Frame) Instant(k int) int64 { return f.Start + int64(k)*f.Step }
+
+// At is the value of a row at step k; IsMissing when it has no point there.
+func (f *Frame) At(row int32, k int) float64 {
+	col := f.Cols[k]
+	if int(row) >= len(col) || row < 0 {
+		return Missing()
+	}
+	return col[row]
+}
+
+// Fits reports whether the frame's instants are those that q asks for.
+func (f *Frame) Fits(q Query) bool {
+	return f != nil && f.Start == q.Start.UnixMilli() && (len(f.Cols) == 1 || f.Step == q.Step.Milliseconds()) && len(f.Cols) == q.Steps()
+}
+
+// Window is the part of the frame that answers q, sharing its columns; nil
+// when the frame doesn't reach over all of it or has other instants.
+func (f *Frame) Window(q Query) *Frame {
+	if f == nil || f.Step != q.Step.Milliseconds() {
+		return nil
+	}
+	off := q.Start.UnixMilli() - f.Start
+	first, n := int(off/f.Step), q.Steps()
+	if off < 0 || off%f.Step != 0 || first+n > len(f.Cols) {
+		return nil
+	}
+	out := *f
+	out.Start, out.Cols = q.Start.UnixMilli(), f.Cols[first:first+n]
+	return &out
+}
+
+// NewFrame lays out series as the answer to q: each row's key is the value of
+// the label that q is keyed by, empty where a series has none. Points that lie
+// on none of the instants are left out. Sources that answer often have faster
+// ways; this one is for the rest, and for tests.
+func NewFrame(q Query, series []Series) *Frame {
+	f := &Frame{Start: q.Start.UnixMilli(), Step: max(1, q.Step.Milliseconds()), Cols: make([][]float64, q.Steps())}
+	keys := make([]string, len(series))
+	for k := range f.Cols {
+		f.Cols[k] = slices.Repeat([]float64{Missing()}, len(series))
+	}
+	for i, s := range series {
+		keys[i] = s.Labels[q.Label]
+		for _, p := range s.Points {
+			if off := p.At - f.Start; off >= 0 && off%f.Step == 0 && off/f.Step < int64(len(f.Cols)) {
+				f.Cols[off/f.Step][i] = p.Value
+			}
+		}
+	}
+	f.Keys = NewKeys(keys)
+	return f
+}
+
+// Points lists a row's points in rising order of time, for showing.
+func (f *Frame) Points(row int32) []Point {
+	var out []Point
+	for k := range f.Cols {
+		if v := f.At(row, k); !IsMissing(v) {
+			out = append(out, Point{At: f.Instant(k), Value: v})
+		}
+	}
+	return out
+}
+
+// Steps is the number of instants that q asks for; 1 for an instant query.
+func (q Query) Steps() int {
+	if q.Step <= 0 || !q.End.After(q.Start) {
+		return 1
+	}
+	return int(q.End.Sub(q.Start)/q.Step) + 1
+}
+
+// KeyedBy is the same question with its answer's rows named by a label.
+func (q Query) KeyedBy(label string) Query {
+	q.Label = label
+	return q
+}

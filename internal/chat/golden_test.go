@@ -138,6 +138,9 @@ func examples() map[string][]example {
 			outcomeOf("cancelled while out", wasOut, closed(remedy.OutcomeCancelled, "the action left the config")),
 			outcomeOf("superseded", closed(remedy.OutcomeSuperseded, "W-4")),
 			outcomeOf("cancelled", closed(remedy.OutcomeCancelled, "the action left the config")),
+			outcomeOf("cancelled by a person", func(c *ledger.Case) {
+				c.Cancel = &ledger.Cancel{By: fran, At: at(3, 15, 0), Reason: "known work"}
+			}, closed(remedy.OutcomeCancelled, "by fran: known work")),
 			outcomeOf("self_recovered", func(c *ledger.Case) { c.Latest = goodFinding() }, closed(remedy.OutcomeSelfRecovered, "")),
 			outcomeOf("no_data", closed(remedy.OutcomeNoData, "unknown for 24h0m0s: no_series")),
 			outcomeOf("undone, test", wasOut, undo(remedy.UndoTest, remedy.OutcomeDone), closed(remedy.OutcomeUndone, "test")),

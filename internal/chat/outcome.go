@@ -244,6 +244,12 @@ func (w *writer) ended() headline {
 		w.leftOut()
 		return w.head("over: "+verb.do, ", another case took over")
 	case remedy.OutcomeCancelled:
+		if k := c.Cancel; k != nil {
+			w.line("Cancelled by %s%s at %s%s, before anything was done.", k.By.Name, suffixed(" via ", k.By.Via), w.when(k.At), suffixed(": ", k.Reason))
+			w.line("I don't ask again before the host was good or the cooldown has passed.")
+			w.byHand()
+			return w.head("did not "+verb.do, ", cancelled by "+k.By.Name)
+		}
 		w.line("It was withdrawn%s.", note)
 		if !w.leftOut() {
 			w.byHand()

@@ -25,11 +25,10 @@ func (p *program) newCasesCommand() *cobra.Command {
 				return usage("--stage %q: use one of %v", stage, remedy.Stages())
 			}
 			if since != "" {
-				d, err := config.ParseDuration(since)
-				if err != nil {
+				if _, err := config.ParseDuration(since); err != nil {
 					return usage("--since: %w", err)
 				}
-				q.Since = p.clock.Now().Add(-d.Std())
+				q.Within = since
 			}
 			q.Pool, q.Host, q.Action, q.Stage = remedy.PoolName(pool), remedy.HostName(host), remedy.ActionName(action), remedy.Stage(stage)
 			return p.cases(cmd.Context(), q, detailed)
@@ -83,7 +82,7 @@ func (p *program) showCases(res *web.Cases) {
 	if wide {
 		head = append(head[:8], "DETECTOR", "VERDICT", "LEVEL", "PLAN", "CHANGED", "SITUATION")
 	}
-	now := p.clock.Now()
+	now := p.asOf(res.ServedAt)
 	rows := make([][]cell, 0, len(res.Cases))
 	for _, k := range res.Cases {
 		row := []cell{

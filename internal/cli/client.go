@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"warden/internal/chat"
 	"warden/internal/engine"
@@ -117,6 +118,15 @@ func apiExit(err error) (int, bool) {
 		return ExitUnreachable, true
 	}
 	return ExitError, true
+}
+
+// asOf is the instant that ages are counted from: the answering node's own
+// time, since this machine's clock may be another.
+func (p *program) asOf(served time.Time) time.Time {
+	if served.IsZero() { // an older daemon
+		return p.clock.Now()
+	}
+	return served
 }
 
 // caseArg reads a case id as people type it.

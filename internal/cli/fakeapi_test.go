@@ -119,6 +119,7 @@ func (f *fakeAPI) handler() http.Handler {
 	}))
 	handle("POST /api/v1/cases/{id}/approve", f.onCase(f.approve))
 	handle("POST /api/v1/cases/{id}/deny", f.onCase(f.deny))
+	handle("POST /api/v1/cases/{id}/cancel", f.onCase(f.cancel))
 	handle("GET /api/v1/cases/{id}/undo", f.previewUndo)
 	handle("POST /api/v1/cases/{id}/undo", f.onCase(f.undo))
 	handle("POST /api/v1/cases/{id}/resolve", f.onCase(f.resolve))
@@ -162,7 +163,7 @@ func (f *fakeAPI) onCase(do func(c *ledger.Case, r *http.Request) error) func(*h
 		if err := do(c, r); err != nil {
 			return nil, err
 		}
-		return &web.CaseDetail{Schema: web.SchemaCase, Effective: remedy.LevelConfirm, Case: c}, nil
+		return &web.CaseDetail{Schema: web.SchemaCase, ServedAt: fakeNow, Effective: remedy.LevelConfirm, Case: c}, nil
 	}
 }
 
@@ -206,6 +207,25 @@ func (f *fakeAPI) deny(c *ledger.Case, r *http.Request) error {
 	return nil
 }
 
+func (f *fakeAPI) cancel(c *ledger.Case, r *http.Request) error {
+	q, err := body[web.CancelRequest](r)
+	switch {
+	case err != nil:
+		return err
+	case c.UnknownExecution() || c.Stage == remedy.StageVerifying || c.Stage == remedy.StageOut:
+		return refuse(http.StatusConflict, ledger.RefusedStage, c.ID.String()+" is "+string(c.Stage)+": it ran already, and only putting it back is left: `warden undo "+c.ID.String()+"`")
+	case c.Stage == remedy.StageClosed:
+		return refuse(http.StatusConflict, ledger.RefusedStage, c.ID.String()+" is closed already: there is nothing to stop")
+	}
+	c.Cancel = &ledger.Cancel{By: person("sam"), At: fakeNow, Reason: q.Reason}
+	if c.Stage == remedy.StageExecuting {
+		c.Cancel.Token = c.Execution().Token
+		return nil
+	}
+	c.Stage, c.Outcome, c.ClosedAt, c.Note = remedy.StageClosed, remedy.OutcomeCancelled, fakeNow, "by sam"
+	return nil
+}
+
 func (f *fakeAPI) undo(c *ledger.Case, r *http.Request) error {
 	q, err := body[web.UndoRequest](r)
 	if err != nil {
@@ -241,6 +261,12 @@ func (f *fakeAPI) step(c *ledger.Case) {
 	case c.Stage == remedy.StageWaiting && c.Answer != nil:
 		c.Stage = remedy.StageExecuting
 		c.Executions = append(c.Executions, ledger.Execution{Token: remedy.Token{Term: 3, Index: 77}, Attempt: 1, Kind: remedy.KindAct, By: c.Answer.By, StartedAt: fakeNow, TakesOut: true})
+	case c.Stage == remedy.StageExecuting && c.Cancels(x.Token) && f.fate == "":
+		x.Outcome, x.FinishedAt = remedy.OutcomeAborted, fakeNow
+		c.Stage, c.Outcome, c.ClosedAt, c.Note = remedy.StageClosed, remedy.OutcomeCancelled, fakeNow, "by sam"
+		if x.Kind == remedy.KindUndo {
+			c.Stage, c.Outcome, c.ClosedAt = remedy.StageOut, remedy.OutcomeDone, time.Time{}
+		}
 	case c.Stage == remedy.StageExecuting && x.Kind == remedy.KindUndo:
 		f.end(c, x, remedy.OutcomeUndone)
 	case c.Stage == remedy.StageExecuting && slices.Contains([]string{"failed", "unknown", "aborted"}, f.fate):

@@ -173,7 +173,7 @@ func (f *fakeAPI) list(r *http.Request) (any, error) {
 	if err != nil {
 		limit = 100
 	}
-	return &web.Cases{Schema: web.SchemaCases, Cases: found[:min(limit, len(found))], More: len(found) > limit}, nil
+	return &web.Cases{Schema: web.SchemaCases, ServedAt: fakeNow, Cases: found[:min(limit, len(found))], More: len(found) > limit}, nil
 }
 
 func (f *fakeAPI) status() *web.Status {
@@ -223,7 +223,7 @@ func (f *fakeAPI) hosts(r *http.Request) (any, error) {
 		kept := wantBad && h.Verdict == "bad" || wantOut && h.State == remedy.ServiceOut || !wantBad && !wantOut
 		return !kept
 	})
-	return &web.Hosts{Schema: web.SchemaHosts, At: fakeNow, Hosts: hosts}, nil
+	return &web.Hosts{Schema: web.SchemaHosts, ServedAt: fakeNow, At: fakeNow, Hosts: hosts}, nil
 }
 
 func (f *fakeAPI) previewUndo(r *http.Request) (any, error) {
@@ -281,7 +281,7 @@ func (f *fakeAPI) run(r *http.Request) (any, error) {
 		Executions: []ledger.Execution{{Token: remedy.Token{Term: 3, Index: 88}, Attempt: 1, Kind: remedy.KindManual, By: person("sam"), StartedAt: fakeNow, TakesOut: true}},
 	}
 	f.cases[c.ID] = c
-	return &web.CaseDetail{Schema: web.SchemaCase, Effective: remedy.LevelConfirm, Case: c}, nil
+	return &web.CaseDetail{Schema: web.SchemaCase, ServedAt: fakeNow, Effective: remedy.LevelConfirm, Case: c}, nil
 }
 
 func (f *fakeAPI) restraints() (any, error) {

@@ -58,7 +58,7 @@ func (p *program) showHosts(res *web.Hosts) {
 	if wide {
 		head = append(head[:5], "DETECTOR", "POINTS", "NEWEST", "SINCE", "CASES", "NOTE")
 	}
-	now := p.clock.Now()
+	now := p.asOf(res.ServedAt)
 	var rows [][]cell
 	for i := range res.Hosts {
 		rows = append(rows, p.hostRows(&res.Hosts[i], wide, now)...)

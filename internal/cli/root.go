@@ -80,6 +80,7 @@ func (p *program) commands() []*cobra.Command {
 
 		p.newApproveCommand(),
 		p.newDenyCommand(),
+		p.newCancelCommand(),
 		p.newUndoCommand(),
 		p.newRunCommand(),
 		p.newHoldCommand(),

@@ -67,7 +67,7 @@ func (o *printer) title(k *ledger.Case) {
 }
 
 func (p *program) showCase(d *web.CaseDetail) {
-	o, k, now := p.printer, d.Case, p.clock.Now()
+	o, k, now := p.printer, d.Case, p.asOf(d.ServedAt)
 	o.title(k)
 	opened := say("%s, %s", o.stamp(k.OpenedAt), ago(now, k.OpenedAt))
 	rows := [][]cell{{c("opened"), c(opened)}}
@@ -100,6 +100,9 @@ func (p *program) showCase(d *web.CaseDetail) {
 			word = "approved"
 		}
 		add("answer", "%s", joined(": ", fmt.Sprintf("%s by %s, %s", word, a.By.Name, o.stamp(a.At)), a.Reason))
+	}
+	if s := k.Cancel; s != nil {
+		add("cancelled", "%s", joined(": ", fmt.Sprintf("by %s, %s", s.By.Name, o.stamp(s.At)), s.Reason))
 	}
 	if helped, known := k.Helped.Get(); known {
 		add("helped", "%s", yesNo(helped))

@@ -172,6 +172,9 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 	if !ok || c.Stage != remedy.StageExecuting || c.Execution().Token != x.token {
 		return aborted("the case moved on")
 	}
+	if c.Cancels(x.token) {
+		return aborted("cancelled by %s before anything was done", c.Cancel.By.Name)
+	}
 	cfg := e.Config()
 	if _, ok := cfg.Actions[c.Action]; !ok {
 		return aborted("the config no longer has action %s", c.Action)

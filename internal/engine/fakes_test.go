@@ -25,18 +25,28 @@ type killed struct{ at string }
 
 // hooks counts the steps between which a process may die, and dies at one.
 type hooks struct {
-	mu    sync.Mutex
-	n     int
-	die   int // the step to die at; 0 never
+	mu  sync.Mutex
+	n   int
+	die int // the step to die at; 0 never
+	// meet is the step at which meets runs, beside the engine; 0 never.
+	meet  int
+	meets func()
 	names []string
 }
 
 func (h *hooks) hit(name string) {
 	h.mu.Lock()
 	h.n++
-	n, die := h.n, h.die
+	n, die, meet, meets := h.n, h.die, h.meet, h.meets
 	h.names = append(h.names, name)
 	h.mu.Unlock()
+	switch {
+	case n != meet:
+	case strings.Contains(name, " commit "):
+		go meets() // the log is locked here: it is next
+	default:
+		meets()
+	}
 	if n == die {
 		panic(killed{name})
 	}

@@ -108,6 +108,17 @@ func (e *Engine) Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswe
 	return err
 }
 
+// Cancel commits a person's wish to stop a case. A case that has not started is
+// closed by it. One that executes is called off at its last gate; whether the
+// wish came in time, the case tells once the execution has ended.
+func (e *Engine) Cancel(ctx context.Context, by remedy.Actor, b ledger.CaseCancel) error {
+	if c, ok := e.Ledger.Case(b.Case); ok {
+		b.QuietFor = e.Config().Actions[c.Action].Cooldown
+	}
+	_, err := e.ask(ctx, by, &b)
+	return err
+}
+
 // Freeze stops all acting until it is lifted, or until an instant.
 func (e *Engine) Freeze(ctx context.Context, by remedy.Actor, reason string, until time.Time) error {
 	if !until.IsZero() {

@@ -185,6 +185,8 @@ func (a anything) aim(b ledger.Body, l *ledger.Ledger) {
 		b.Case, b.PlanHash = c.ID, c.PlanHash
 	case *ledger.ExecVerdict:
 		b.Case = c.ID
+	case *ledger.CaseCancel:
+		b.Case = c.ID
 	case *ledger.Resolve:
 		b.Case = c.ID
 	}

@@ -157,6 +157,13 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 		c.approved = true
 	case *ledger.CaseExpire, *ledger.CaseClose:
 		c.phase = over
+	case *ledger.CaseCancel:
+		if !by.Person {
+			k.tb.Fatalf("%s was cancelled by nobody", id)
+		}
+		if c.phase == idle {
+			c.phase = over
+		}
 	case *ledger.ExecStart:
 		k.start(b, id, by, tok, alone)
 	case *ledger.ExecFinish:

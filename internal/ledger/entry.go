@@ -134,6 +134,8 @@ func newBody(kind string) Body {
 		return new(CaseJudge)
 	case (*CaseAnswer)(nil).kind():
 		return new(CaseAnswer)
+	case (*CaseCancel)(nil).kind():
+		return new(CaseCancel)
 	case (*CaseExpire)(nil).kind():
 		return new(CaseExpire)
 	case (*CaseClose)(nil).kind():

@@ -48,6 +48,7 @@ func goldenRig(t *testing.T) *rig {
 	id := r.ok(judge("h10", remedy.LevelConfirm, r.asks("@ops")))
 	r.okAs(alice(), &ledger.CaseAnswer{Case: id, Approve: true, PlanHash: r.get(id).PlanHash})
 	r.finish(id, r.start(id, remedy.Warden()), remedy.OutcomeAborted)
+	r.okAs(bob(), &ledger.CaseCancel{Case: id, Reason: "not tonight", QuietFor: time.Hour})
 	r.long(25 * time.Hour)
 	r.ok(&ledger.RestraintExpire{Pool: pool, Host: "h2"}, &ledger.CasesForget{Before: t0().Add(30 * time.Second)},
 		&ledger.NoticeReceipt{Upto: 20}, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Page: true, Detail: "prom went blind"})

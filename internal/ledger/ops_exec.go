@@ -143,6 +143,9 @@ func (b *ExecFinish) apply(m *machine, x step) Result {
 	}
 	m.bump(counterActions, []string{"action", string(c.Action), "pool", string(c.Pool), "trigger", string(e.Kind), "result", string(b.Outcome)})
 	c.event(x, "FINISHED "+string(b.Outcome)+suffix(b.Note))
+	if c.Cancels(e.Token) && b.Outcome != remedy.OutcomeAborted {
+		c.event(x, "the cancel came too late: the effect had begun")
+	}
 	m.moved(p)
 	m.global++
 	if e.Kind == remedy.KindUndo {
@@ -198,6 +201,8 @@ func (m *machine) aborted(c *Case, p *pool, b *ExecFinish, x step) {
 	switch {
 	case b.Recovered:
 		m.close(c, remedy.OutcomeSelfRecovered, b.Note, x)
+	case c.Cancels(c.Execution().Token):
+		m.closeCancelled(c, x)
 	case b.Stale:
 		m.close(c, remedy.OutcomeStale, b.Note, x)
 	case c.Manual != nil:

@@ -36,6 +36,8 @@ type Case struct {
 	Answer   *CaseReply       `json:"answer,omitempty"`
 	// Manual is who ran the action by hand and why; nil for a detector's case.
 	Manual *ManualRun `json:"manual,omitempty"`
+	// Cancel is the newest word of a person that the case is to stop.
+	Cancel *Cancel `json:"cancel,omitempty"`
 	// Executions are all attempts, the undo included, oldest first.
 	Executions []Execution `json:"executions,omitempty"`
 	// CountedAt is when the case was last counted as would-have-acted, and

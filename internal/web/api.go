@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"warden/internal/config"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
@@ -128,6 +129,7 @@ type casesInput struct {
 	Stage  string    `query:"stage" enum:"detected,proposed,waiting,executing,verifying,out,closed"`
 	Open   bool      `query:"open" doc:"only cases that are not closed"`
 	Since  time.Time `query:"since" doc:"only cases that changed at or after this instant"`
+	Within string    `query:"within" doc:"only cases that changed within this time, such as 24h; the server's clock counts"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 }
 
@@ -147,7 +149,7 @@ func (s *surface) reads(api huma.API) {
 		return s.status(), nil
 	})
 	route(api, http.MethodGet, "/cases", "list-cases", "List cases, newest first", func(_ context.Context, in *casesInput) (*Cases, error) {
-		return s.cases(in), nil
+		return s.cases(in)
 	})
 	route(api, http.MethodGet, "/cases/{id}", "get-case", "One case with all that is known of it", func(_ context.Context, in *caseInput) (*CaseDetail, error) {
 		id, err := caseID(in.ID)
@@ -171,13 +173,33 @@ func (s *surface) reads(api huma.API) {
 	})
 }
 
-func (s *surface) cases(in *casesInput) *Cases {
+func (s *surface) cases(in *casesInput) (*Cases, error) {
+	since, err := s.within(in.Within)
+	if err != nil {
+		return nil, err
+	}
+	if since.After(in.Since) {
+		in.Since = since
+	}
 	found := s.Ledger.Cases(ledger.CaseFilter{
 		Pool: remedy.PoolName(in.Pool), Host: remedy.HostName(in.Host), Action: remedy.ActionName(in.Action),
 		Stage: remedy.Stage(in.Stage), Open: in.Open, Since: in.Since, Limit: in.Limit + 1,
 	})
 	more := len(found) > in.Limit
-	return &Cases{Schema: SchemaCases, Cases: summaries(found[:min(len(found), in.Limit)]), More: more}
+	return &Cases{Schema: SchemaCases, ServedAt: s.now(), Cases: summaries(found[:min(len(found), in.Limit)]), More: more}, nil
+}
+
+// within is the instant a span of words before now; the zero instant, which is
+// before everything, for no words.
+func (s *surface) within(span string) (time.Time, error) {
+	if span == "" {
+		return time.Time{}, nil
+	}
+	d, err := config.ParseDuration(span)
+	if err != nil {
+		return time.Time{}, problem(http.StatusUnprocessableEntity, CodeInvalid, err.Error())
+	}
+	return s.now().Add(-d.Std()), nil
 }
 
 func (s *surface) caseDetail(id remedy.CaseID) (*CaseDetail, error) {
@@ -189,7 +211,7 @@ func (s *surface) caseDetail(id remedy.CaseID) (*CaseDetail, error) {
 	if file, ok := s.Engine.Config().Actions[c.Action].Levels[c.Pool]; ok {
 		level = min(level, file)
 	}
-	detail := &CaseDetail{Schema: SchemaCase, Effective: level, Case: c}
+	detail := &CaseDetail{Schema: SchemaCase, ServedAt: s.now(), Effective: level, Case: c}
 	if now, ok := s.Engine.Now(id); ok {
 		detail.Now = &now
 	}
@@ -203,7 +225,7 @@ func (s *surface) hosts(in *hostsInput) (*Hosts, error) {
 		}
 	}
 	v, now := s.view(s.raft().Leader), s.now()
-	out := &Hosts{Schema: SchemaHosts, At: v.At.UTC(), Hosts: []Host{}}
+	out := &Hosts{Schema: SchemaHosts, ServedAt: now, At: v.At.UTC(), Hosts: []Host{}}
 	for _, name := range s.pools() {
 		if in.Pool != "" && name != remedy.PoolName(in.Pool) {
 			continue

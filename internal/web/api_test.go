@@ -127,6 +127,33 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestCancel stops a case that waits: by anybody on the socket, approver or not.
+func TestCancel(t *testing.T) {
+	w := newWorld(t, remedy.LevelConfirm, "somebody-else")
+	c := w.serve()
+	ctx := t.Context()
+	w.rounds(2)
+	w.setBad("h07")
+	w.rounds(1)
+	list, err := c.Cases(ctx, CaseQuery{Within: "1h"})
+	if err != nil || len(list.Cases) != 1 || !list.ServedAt.Equal(w.clock.Now()) {
+		t.Fatalf("%+v %v", list, err)
+	}
+	id := list.Cases[0].ID
+	got, err := c.Cancel(ctx, id, CancelRequest{Reason: "known work"})
+	if err != nil || got.Case.Outcome != remedy.OutcomeCancelled || got.Case.Cancel.By.Name != me(t) || got.Case.Cancel.Reason != "known work" {
+		t.Fatalf("%+v %v", got, err)
+	}
+	wantAPI(t, second(c.Cancel(ctx, id, CancelRequest{})), http.StatusConflict, ledger.RefusedStage)
+	wantAPI(t, second(c.Cancel(ctx, 999, CancelRequest{})), http.StatusNotFound, ledger.RefusedNoCase)
+	wantAPI(t, second(w.tcp().Cancel(ctx, id, CancelRequest{})), http.StatusForbidden, CodeReadOnly)
+	wantAPI(t, second(c.Cases(ctx, CaseQuery{Within: "soon"})), http.StatusUnprocessableEntity, CodeInvalid)
+	w.rounds(5)
+	if list, err = c.Cases(ctx, CaseQuery{Open: true}); err != nil || len(list.Cases) != 0 {
+		t.Errorf("asked again: %+v %v", list, err)
+	}
+}
+
 func TestStops(t *testing.T) {
 	w := newWorld(t, remedy.LevelConfirm, me(t))
 	c := w.serve()

@@ -121,6 +121,12 @@ func (c *Client) Deny(ctx context.Context, id remedy.CaseID, q DenyRequest) (*Ca
 	return post[CaseDetail](ctx, c, casePath(id, "/deny"), q)
 }
 
+// Cancel stops a case and returns it. Of a case that executes it only records
+// the wish: what became of it, the case tells when the execution has ended.
+func (c *Client) Cancel(ctx context.Context, id remedy.CaseID, q CancelRequest) (*CaseDetail, error) {
+	return post[CaseDetail](ctx, c, casePath(id, "/cancel"), q)
+}
+
 // PreviewUndo says what undoing a case would do.
 func (c *Client) PreviewUndo(ctx context.Context, id remedy.CaseID) (*Preview, error) {
 	return get[Preview](ctx, c, casePath(id, "/undo"), nil)

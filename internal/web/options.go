@@ -35,6 +35,7 @@ type Shower interface {
 type CaseDesk interface {
 	Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswer) error
 	Resolve(ctx context.Context, by remedy.Actor, b ledger.Resolve) error
+	Cancel(ctx context.Context, by remedy.Actor, b ledger.CaseCancel) error
 	Undo(ctx context.Context, by remedy.Actor, id remedy.CaseID, reason remedy.UndoReason) error
 	RunByHand(ctx context.Context, by remedy.Actor, q engine.RunRequest) (remedy.CaseID, error)
 }

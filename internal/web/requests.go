@@ -18,6 +18,9 @@ type CaseQuery struct {
 	Open bool
 	// Since keeps cases that changed at or after the instant.
 	Since time.Time
+	// Within keeps cases that changed within this time, such as "24h", by the
+	// server's clock.
+	Within string
 	// Limit is 1 to 1000; 0 is the server's default of 100.
 	Limit int
 }
@@ -32,6 +35,7 @@ func (q CaseQuery) values() url.Values {
 	if !q.Since.IsZero() {
 		v.Set("since", q.Since.UTC().Format(time.RFC3339Nano))
 	}
+	set(v, "within", q.Within)
 	if q.Limit != 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
@@ -75,6 +79,11 @@ type ApproveRequest struct {
 
 // DenyRequest says no to a case's question.
 type DenyRequest struct {
+	Reason string `json:"reason,omitempty" maxLength:"1000"`
+}
+
+// CancelRequest stops a case.
+type CancelRequest struct {
 	Reason string `json:"reason,omitempty" maxLength:"1000"`
 }
 

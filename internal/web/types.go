@@ -200,8 +200,11 @@ type CaseSummary struct {
 
 // Cases answers GET /api/v1/cases, newest first.
 type Cases struct {
-	Schema string        `json:"schema"`
-	Cases  []CaseSummary `json:"cases"`
+	Schema string `json:"schema"`
+	// ServedAt is the answering node's time: what ages are counted from, since
+	// the asking machine's clock may be another.
+	ServedAt time.Time     `json:"served_at"`
+	Cases    []CaseSummary `json:"cases"`
 	// More says that the limit left cases out.
 	More bool `json:"more"`
 }
@@ -210,6 +213,8 @@ type Cases struct {
 // GET /api/v1/cases/{id}, and every request that changes a case.
 type CaseDetail struct {
 	Schema string `json:"schema"`
+	// ServedAt is the answering node's time.
+	ServedAt time.Time `json:"served_at"`
 	// Effective is the level in force now, which may not be the decision's.
 	Effective remedy.Level `json:"effective"`
 	// Case is the ledger's own record. Its durations are nanoseconds, and what
@@ -259,6 +264,8 @@ type HostFinding struct {
 // Hosts answers GET /api/v1/hosts, by pool and name.
 type Hosts struct {
 	Schema string `json:"schema"`
+	// ServedAt is the answering node's time.
+	ServedAt time.Time `json:"served_at"`
 	// At is when the round was that saw them; absent before the first one.
 	At    time.Time `json:"at,omitzero"`
 	Hosts []Host    `json:"hosts"`

@@ -68,6 +68,9 @@ func (s *surface) caseWrites(api huma.API) {
 	caseRoute(s, api, "deny", "Say no to a case's question", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q DenyRequest) error {
 		return s.Engine.Answer(ctx, by, ledger.CaseAnswer{Case: id, Reason: q.Reason})
 	})
+	caseRoute(s, api, "cancel", "Stop a case before its effect", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q CancelRequest) error {
+		return s.Engine.Cancel(ctx, by, ledger.CaseCancel{Case: id, Reason: q.Reason})
+	})
 	caseRoute(s, api, "undo", "Put a case's host back", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q UndoRequest) error {
 		return s.Engine.Undo(ctx, by, id, q.Reason)
 	})

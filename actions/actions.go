@@ -21,16 +21,21 @@ var ErrHostUnknown = errors.New("the backend knows no such host")
 // gave an answer that makes no sense. Nothing may be concluded from it.
 var ErrBackend = errors.New("the backend gave no usable answer")
 
+// ErrNotStarted is returned, wrapped, by an effect that was refused or could
+// not be begun: nothing was changed, for certain.
+var ErrNotStarted = errors.New("nothing was started")
+
 // Action changes one host of one pool and can put it back. Implementations are
 // safe for concurrent use and hold no state that a restart would lose.
 type Action interface {
 	// Plan says what Apply would do to the host, in the backend's own words.
 	// It reads the backend but changes nothing.
 	Plan(ctx context.Context, pool remedy.PoolName, host remedy.HostName) (remedy.Plan, error)
-	// Observe reads the state of every host of the pool that the backend
-	// knows, in as few requests as the backend allows. A host that is missing
-	// from the map is unknown to the backend.
-	Observe(ctx context.Context, pool remedy.PoolName) (map[remedy.HostName]remedy.Observation, error)
+	// Observe reads the state of these hosts of the pool, in as few requests
+	// as the backend allows. A backend that answers for a whole pool at once may
+	// give its other hosts as well. A host that is missing from the map is
+	// unknown to the backend. The slice is the caller's and is not changed.
+	Observe(ctx context.Context, pool remedy.PoolName, hosts []remedy.HostName) (map[remedy.HostName]remedy.Observation, error)
 	// Apply and Undo are in Effector: see there.
 	Effector
 }
@@ -79,13 +84,25 @@ type Spec struct {
 	TookWithin time.Duration
 	// Idempotent says that repeating the effect changes nothing further.
 	Idempotent bool
-	// CanObserve says that Observe tells in service from out. Without it the
-	// action never goes above confirm.
+	// CanObserve says that Observe tells in service from out for a whole pool,
+	// every round. In a pool where no action does, who is in service is assumed
+	// at best, and nothing goes above confirm.
 	CanObserve bool
+	// Blind says that Observe can't even tell whether one host is as wanted.
+	// Such an action never goes above confirm, and what it did ends with a
+	// person, but where Verify says more.
+	Blind bool
+	// NoUndo says that Undo can't be done: people are told so beforehand.
+	NoUndo bool
+	// Heals says that the action mends its host, as a restart does, so that the
+	// detector that opened the case judges afterwards whether it did.
+	Heals bool
 	// TakesOut says that the action takes the host out of service, so that it
 	// counts towards floors and out-slots.
 	TakesOut bool
 	// ManualHint is the command to do it by hand, with {{ .Host }} and
 	// {{ .Pool }} to be filled in.
 	ManualHint string
+	// UndoHint is the same for putting the host back; empty when nobody said.
+	UndoHint string
 }

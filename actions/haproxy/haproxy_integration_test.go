@@ -19,7 +19,7 @@ func wait(t *testing.T, a *haproxy.Action, host remedy.HostName, what string, ok
 	t.Helper()
 	end := time.Now().Add(10 * time.Second)
 	for {
-		seen, err := a.Observe(t.Context(), "web")
+		seen, err := a.Observe(t.Context(), "web", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func TestRealLastChangeNeverHidesAChange(t *testing.T) {
 				}
 			}
 		}
-		seen, err := a.Observe(t.Context(), "web")
+		seen, err := a.Observe(t.Context(), "web", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestRealErrors(t *testing.T) {
 		t.Errorf("unknown server: %v", err)
 	}
 	operator := realAction(t, h.Operator, haproxy.StateDrain)
-	if _, err := operator.Observe(ctx, "web"); err != nil {
+	if _, err := operator.Observe(ctx, "web", nil); err != nil {
 		t.Errorf("an operator may look: %v", err)
 	}
 	report, err := operator.Apply(ctx, actions.Job{Pool: "web", Host: "h1"})
@@ -238,14 +238,14 @@ func TestRealErrors(t *testing.T) {
 	if err := elsewhere.Check(ctx, "web"); !errors.Is(err, actions.ErrBackend) || !strings.Contains(err.Error(), "no backend nope") {
 		t.Errorf("check: %v", err)
 	}
-	if _, err := elsewhere.Observe(ctx, "web"); !errors.Is(err, actions.ErrBackend) {
+	if _, err := elsewhere.Observe(ctx, "web", nil); !errors.Is(err, actions.ErrBackend) {
 		t.Errorf("observe: %v", err)
 	}
 	frontend, err := haproxy.New(haproxy.Options{Name: "drain", Address: "tcp://" + strings.TrimPrefix(h.URL, "http://"), Backend: "be", State: "drain"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := frontend.Observe(ctx, "web"); !errors.Is(err, actions.ErrBackend) {
+	if _, err := frontend.Observe(ctx, "web", nil); !errors.Is(err, actions.ErrBackend) {
 		t.Errorf("an address that is no stats socket: %v", err)
 	}
 	if got := served(h); got["h1"] == 0 {
@@ -262,7 +262,7 @@ func TestRealFrontendOfTheSameName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, err := a.Observe(t.Context(), "fe")
+	seen, err := a.Observe(t.Context(), "fe", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

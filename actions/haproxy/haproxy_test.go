@@ -119,7 +119,7 @@ func newAction(t *testing.T, s *socket, change func(*haproxy.Options)) *haproxy.
 func TestObserveReadsEveryStateOnOneConnection(t *testing.T) {
 	s := fixture(t)
 	a := newAction(t, s, nil)
-	got, err := a.Observe(t.Context(), "web")
+	got, err := a.Observe(t.Context(), "web", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestTookWantsQuietOutAndUpIn(t *testing.T) {
 		{haproxy.StateReady, map[remedy.HostName]bool{"h1": true, "h2": false, "h3": false, "h4": true, "h8": false}},
 	} {
 		a := newAction(t, fixture(t), func(o *haproxy.Options) { o.State = tt.state })
-		got, err := a.Observe(t.Context(), "web")
+		got, err := a.Observe(t.Context(), "web", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func TestUnknownSessionsAreNotQuiet(t *testing.T) {
 	s := fixture(t)
 	stat := s.replies["show stat be 4 -1"]
 	s.replies["show stat be 4 -1"] = strings.Replace(stat, "be,h6,0,0,0,", "be,h6,0,0,,", 1)
-	got, err := newAction(t, s, nil).Observe(t.Context(), "web")
+	got, err := newAction(t, s, nil).Observe(t.Context(), "web", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestUnknownSessionsAreNotQuiet(t *testing.T) {
 func TestLastChangeIsUnknownForVersionsNobodyTried(t *testing.T) {
 	s := fixture(t)
 	s.replies["show info"] = strings.ReplaceAll(s.replies["show info"], "2.6.12", "3.0.4")
-	got, err := newAction(t, s, nil).Observe(t.Context(), "web")
+	got, err := newAction(t, s, nil).Observe(t.Context(), "web", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestObserveAsksByNumberWhereAFrontendHasTheName(t *testing.T) {
 	header, _, _ := strings.Cut(s.replies["show stat be 4 -1"], "\n")
 	s.replies["show stat 3 4 -1"] = s.replies["show stat be 4 -1"]
 	s.replies["show stat be 4 -1"] = header + "\n\n"
-	got, err := newAction(t, s, nil).Observe(t.Context(), "web")
+	got, err := newAction(t, s, nil).Observe(t.Context(), "web", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestObserveAsksByNumberWhereAFrontendHasTheName(t *testing.T) {
 func TestHostRegex(t *testing.T) {
 	s := fixture(t)
 	a := newAction(t, s, func(o *haproxy.Options) { o.HostRegex = regexp.MustCompile(`^h([1-5])$`) })
-	got, err := a.Observe(t.Context(), "web")
+	got, err := a.Observe(t.Context(), "web", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestHostRegex(t *testing.T) {
 	}
 
 	both := newAction(t, s, func(o *haproxy.Options) { o.HostRegex = regexp.MustCompile(`^(h)`) })
-	got, err = both.Observe(t.Context(), "web")
+	got, err = both.Observe(t.Context(), "web", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

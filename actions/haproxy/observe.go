@@ -11,8 +11,8 @@ import (
 	"warden/internal/remedy"
 )
 
-// Observe implements actions.Action: every server of the pool's backend, asked
-// for on one connection. It takes a second one only where a frontend has the
+// Observe implements actions.Action: every server of the pool's backend,
+// whichever hosts were asked for, on one connection. It takes a second one only where a frontend has the
 // backend's name, which makes `show stat` by name answer for the frontend.
 //
 // State is what happens to traffic: out when anything at all keeps new traffic
@@ -20,7 +20,7 @@ import (
 // of 0. Admin, and with it AsWanted, is only what was forced on the server, for
 // that is what the action sets: a server that merely fails its check is out
 // and "ready".
-func (a *Action) Observe(ctx context.Context, pool remedy.PoolName) (map[remedy.HostName]remedy.Observation, error) {
+func (a *Action) Observe(ctx context.Context, pool remedy.PoolName, _ []remedy.HostName) (map[remedy.HostName]remedy.Observation, error) {
 	seen, err := a.observe(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("haproxy: observe %s: %w", pool, err)

@@ -70,13 +70,13 @@ func TestBackendOfAPool(t *testing.T) {
 	a := newAction(t, s, func(o *haproxy.Options) {
 		o.Backend, o.Backends = "", map[remedy.PoolName]string{"web": "be"}
 	})
-	if _, err := a.Observe(t.Context(), "web"); err != nil {
+	if _, err := a.Observe(t.Context(), "web", nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := a.Observe(t.Context(), "be"); err != nil {
+	if _, err := a.Observe(t.Context(), "be", nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := a.Observe(t.Context(), "be;quit"); !errors.Is(err, actions.ErrBackend) {
+	if _, err := a.Observe(t.Context(), "be;quit", nil); !errors.Is(err, actions.ErrBackend) {
 		t.Errorf("a pool's name as a backend's: %v", err)
 	}
 }
@@ -126,7 +126,7 @@ func TestNothingIsConcludedFromABadAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := fixture(t)
 			a := newAction(t, s, func(o *haproxy.Options) { tt.spoil(s, o) })
-			got, err := a.Observe(t.Context(), "web")
+			got, err := a.Observe(t.Context(), "web", nil)
 			if got != nil || !errors.Is(err, actions.ErrBackend) {
 				t.Fatalf("got %v, %v", got, err)
 			}
@@ -148,7 +148,7 @@ func TestTheContextEndsAHangingExchange(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("run_within passed")
 	time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
-	if _, err := a.Observe(ctx, "web"); !errors.Is(err, why) {
+	if _, err := a.Observe(ctx, "web", nil); !errors.Is(err, why) {
 		t.Errorf("got %v", err)
 	}
 	// Nothing goes out once the context has ended.

@@ -185,7 +185,7 @@ type atHand struct {
 	seen map[remedy.HostName]remedy.Observation
 }
 
-func (a atHand) Observe(context.Context, remedy.PoolName) (map[remedy.HostName]remedy.Observation, error) {
+func (a atHand) Observe(context.Context, remedy.PoolName, []remedy.HostName) (map[remedy.HostName]remedy.Observation, error) {
 	return a.seen, nil
 }
 

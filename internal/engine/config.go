@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"time"
 
 	"warden/actions"
@@ -65,6 +66,9 @@ type Source struct {
 type Action struct {
 	actions.Action
 	Spec actions.Spec
+	// Verify says how it is told that an effect took, where Observe alone
+	// doesn't say.
+	Verify Verify
 	// Levels are the file's levels by pool.
 	Levels map[remedy.PoolName]remedy.Level
 	// Approvers may approve; unix users, and groups as "@group".
@@ -73,6 +77,18 @@ type Action struct {
 	Cooldown     time.Duration
 	// ComplainEvery is the shortest time between two complaints about one host.
 	ComplainEvery time.Duration
+}
+
+// Verify is an action's own way to tell whether an effect took. At most one of
+// Detector and Command is set; with neither, Observation.Took says it.
+type Verify struct {
+	// Detector names the detector whose verdict on the host says it.
+	Detector remedy.DetectorName
+	// Command asks whether the effect took; unknown, with the reason, when it
+	// can't say.
+	Command func(ctx context.Context, pool remedy.PoolName, host remedy.HostName) remedy.Fact[bool]
+	// Within is how long to wait for it; the action's TookWithin when 0.
+	Within time.Duration
 }
 
 // Report is what the node tells the ledger of the config.
@@ -123,7 +139,7 @@ func (c *Config) detector(name remedy.DetectorName) (detectors.Detector, bool) {
 }
 
 // observers lists the actions whose backend says who is in service in a pool:
-// those that have a level there and can observe.
+// those that have a level there and can observe all of it.
 func (c *Config) observers(pool remedy.PoolName) []remedy.ActionName {
 	var out []remedy.ActionName
 	for _, name := range sorted(c.Actions) {

@@ -266,7 +266,7 @@ func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledg
 	}, w)
 	b.Decision, b.Shadow, b.ShadowOut, b.TakesOut = &d, q.Shadow, r.cfg.ShadowOut, action.Spec.TakesOut
 	if d.Allowed() {
-		b.Plan = e.plan(ctx, action, q.Pool, q.Host)
+		b.Plan = e.plan(ctx, r.pools[q.Pool], action, q.Host)
 		// Without a plan nothing would have been done, nor anybody asked.
 		b.Count = now.count && b.Plan != nil && (d.WouldAct || d.WouldAsk)
 		b.Tell = now.tells(d.Level)
@@ -294,12 +294,17 @@ func sameDecision(a, b *remedy.Decision) bool {
 
 // plan asks the backend what the action would change; nil when it can't say,
 // in which case nobody is asked and nothing is started.
-func (e *Engine) plan(ctx context.Context, a Action, pool remedy.PoolName, host remedy.HostName) *remedy.Plan {
+// A host that the pool's inventory does not list is planned for by nobody.
+func (e *Engine) plan(ctx context.Context, p *poolRound, a Action, host remedy.HostName) *remedy.Plan {
+	if p == nil || !p.lists(host) {
+		e.Logger.Warn("no plan is made for a host that is not in the inventory", zap.String("host", string(host)))
+		return nil
+	}
 	bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
 	defer cancel()
-	plan, err := a.Plan(bounded, pool, host)
+	plan, err := a.Plan(bounded, p.name, host)
 	if err != nil {
-		e.Logger.Warn("no plan can be made", zap.String("pool", string(pool)), zap.String("host", string(host)), zap.Error(err))
+		e.Logger.Warn("no plan can be made", zap.String("pool", string(p.name)), zap.String("host", string(host)), zap.Error(err))
 		return nil
 	}
 	return &plan
@@ -358,6 +363,9 @@ func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.Facts
 func inServiceKnown(cfg *Config, q ledger.FactsQuery, j *judgement) remedy.Fact[bool] {
 	if cfg.Pools[q.Pool].AssumeInService || len(cfg.observers(q.Pool)) == 0 {
 		return remedy.Known(false)
+	}
+	if cfg.Actions[q.Action].Spec.Blind {
+		return remedy.Unknown[bool]("nothing can be asked whether " + string(q.Action) + " took")
 	}
 	if j == nil {
 		return remedy.Known(true)

@@ -265,10 +265,14 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 	p.observed, p.failed = map[remedy.ActionName]map[remedy.HostName]remedy.Observation{}, map[remedy.ActionName]string{}
 	p.states, p.admin = make([]remedy.ServiceState, len(p.hosts)), make([]string, len(p.hosts))
 	names := cfg.observers(p.name)
+	hosts := make([]remedy.HostName, len(p.hosts))
+	for i, h := range p.hosts {
+		hosts[i] = h.Name
+	}
 	for _, name := range names {
 		a := cfg.Actions[name]
 		bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
-		seen, err := a.Observe(bounded, p.name)
+		seen, err := a.Observe(bounded, p.name, hosts)
 		cancel()
 		if err != nil {
 			e.Logger.Warn("the backend can't be observed", zap.String("pool", string(p.name)), zap.String("action", string(name)), zap.Error(err))
@@ -280,10 +284,15 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 	p.seen = len(names) > 0 && len(p.observed) == len(names)
 	assume := cfg.Pools[p.name].AssumeInService
 	var out []ledger.OutFact
-	if assume && !p.seen {
-		// What is known to be out isn't assumed to be in while a backend can't
-		// be asked.
-		out = e.Ledger.Pool(p.name, e.Clock.Now()).Out
+	var taken map[remedy.HostName]remedy.CaseID
+	if assume {
+		status := e.Ledger.Pool(p.name, e.Clock.Now())
+		taken = takenOut(status.Open)
+		if !p.seen {
+			// What is known to be out isn't assumed to be in while a backend
+			// can't be asked.
+			out = status.Out
+		}
 	}
 	for i, h := range p.hosts {
 		state := remedy.ServiceUnknown
@@ -298,11 +307,28 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 				p.admin[i] = o.Admin
 			}
 		}
-		if state == remedy.ServiceUnknown && assume && !outOf(out, h.Name) {
-			state = remedy.ServiceIn
+		if state == remedy.ServiceUnknown && assume {
+			switch id, held := taken[h.Name]; {
+			case held:
+				state, p.admin[i] = remedy.ServiceOut, "out for "+id.String()
+			case !outOf(out, h.Name):
+				state = remedy.ServiceIn
+			}
 		}
 		p.states[i] = state
 	}
+}
+
+// takenOut lists the hosts that are out because of a case, by warden's own
+// record. In a pool where in service is assumed nothing else says so.
+func takenOut(open []*ledger.Case) map[remedy.HostName]remedy.CaseID {
+	out := map[remedy.HostName]remedy.CaseID{}
+	for _, c := range open {
+		if a := c.Acted(); a != nil && a.TakesOut && (c.Stage == remedy.StageOut || c.Stage == remedy.StageVerifying) {
+			out[c.Host] = c.ID
+		}
+	}
+	return out
 }
 
 // poolView is the pool as a detector sees it. While a backend can't be asked,

@@ -16,6 +16,9 @@ import (
 // and whose observation disagree.
 const readBackEvery = 250 * time.Millisecond
 
+// readBackMax is what that grows to: looking may cost a process.
+const readBackMax = 2 * time.Second
+
 // effect is the side effect, and what the backend says afterwards: a report of
 // success is not success.
 func (e *Engine) effect(ctx context.Context, x *execution) *ledger.ExecFinish {
@@ -41,8 +44,19 @@ func (e *Engine) effect(ctx context.Context, x *execution) *ledger.ExecFinish {
 // how the execution ended. An effect that was cut off may still come, unless
 // the backend proves that it has not touched the host.
 func (e *Engine) readBack(ctx context.Context, x *execution, b *ledger.ExecFinish, effectErr error, cutOff bool) {
-	for {
-		o, err := e.observeHost(ctx, x)
+	if nothingDone(effectErr) {
+		b.Outcome = remedy.OutcomeFailed // refused before anything was touched
+		return
+	}
+	if x.action.Spec.Blind && (x.action.Verify.Command == nil || x.kind == remedy.KindUndo) {
+		if b.Note == "" {
+			b.Note = "the command reported success, and nothing can be asked whether it is so"
+		}
+		b.Outcome, b.Note = lateOutcome(false, b.Note, nil)
+		return
+	}
+	for wait := readBackEvery; ; wait = min(2*wait, readBackMax) {
+		o, err := e.readHost(ctx, x)
 		there := remedy.Fact[bool]{}
 		if err == nil {
 			there = x.reached(o)
@@ -52,18 +66,33 @@ func (e *Engine) readBack(ctx context.Context, x *execution, b *ledger.ExecFinis
 		case known && reached:
 			b.Outcome = remedy.OutcomeDone
 			return
-		case errors.Is(effectErr, actions.ErrHostUnknown):
-			b.Outcome = remedy.OutcomeFailed // refused before anything was touched
-			return
 		case x.runBy.Expired():
 			b.Outcome, b.Note = lateOutcome(known && (!cutOff || neverTook(o, x.c.Execution(), e.Clock.Now())), b.Note, err)
 			return
 		}
-		if clock.Sleep(ctx, e.Clock, min(readBackEvery, x.runBy.Left())) != nil {
+		if clock.Sleep(ctx, e.Clock, min(wait, x.runBy.Left())) != nil {
 			b.Outcome, b.Note = lateOutcome(false, b.Note, context.Cause(ctx))
 			return
 		}
 	}
+}
+
+// nothingDone reports whether an effect's error says that it changed nothing.
+func nothingDone(err error) bool {
+	return errors.Is(err, actions.ErrHostUnknown) || errors.Is(err, actions.ErrNotStarted)
+}
+
+// readHost observes the host, or has the action's own command say whether the
+// effect took where nothing else can.
+func (e *Engine) readHost(ctx context.Context, x *execution) (remedy.Observation, error) {
+	if x.action.Spec.Blind {
+		took := e.verifyBy(ctx, x.action.Verify.Command, x)
+		if there, known := took.Get(); known && !there {
+			took = remedy.Unknown[bool]("verify says: not yet") // which is not: not there
+		}
+		return remedy.Observation{AsWanted: took, Took: took}, nil
+	}
+	return e.observeHost(ctx, x)
 }
 
 // lateOutcome words an effect that was not seen to take in time. Seen not to

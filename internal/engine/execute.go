@@ -26,7 +26,7 @@ type execution struct {
 	// leads is nil as long as the tenure that started it lasts.
 	leads func() error
 	// looks, when set, remembers what the backends said: see verify.
-	looks looks
+	looks *looks
 	// startBy and runBy were armed before the commit, on wall and monotonic
 	// time: the effect begins before the one and ends before the other.
 	startBy, runBy clock.Deadline
@@ -59,12 +59,14 @@ func (e *Engine) carryOut(ctx context.Context, x *execution) *ledger.ExecFinish 
 		return ended
 	}
 	failpoint.Hit("before-observe")
-	before, err := e.observeHost(ctx, x)
-	if err != nil {
-		return aborted("the host can't be observed before acting: %v", err)
-	}
-	if ended := x.compare(before); ended != nil {
-		return ended
+	if !x.action.Spec.Blind {
+		before, err := e.observeHost(ctx, x)
+		if err != nil {
+			return aborted("the host can't be observed before acting: %v", err)
+		}
+		if ended := x.compare(before); ended != nil {
+			return ended
+		}
 	}
 	if ended := e.samePlan(ctx, x); ended != nil {
 		return ended
@@ -144,7 +146,7 @@ func (e *Engine) samePlan(ctx context.Context, x *execution) *ledger.ExecFinish 
 	if x.kind == remedy.KindUndo {
 		return nil
 	}
-	plan := e.plan(ctx, x.action, x.c.Pool, x.c.Host)
+	plan := e.plan(ctx, e.view.Load().round.pool(x.c.Pool), x.action, x.c.Host)
 	if plan == nil {
 		return aborted("no plan can be made: the backend can't be asked")
 	}
@@ -175,6 +177,9 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 	if c.Cancels(x.token) {
 		return aborted("cancelled by %s before anything was done", c.Cancel.By.Name)
 	}
+	if x.kind == remedy.KindUndo && e.departed(c.Pool, c.Host) || x.kind != remedy.KindUndo && !e.lists(c.Pool, c.Host) {
+		return aborted("%s is not in the inventory of pool %s", c.Host, c.Pool)
+	}
 	cfg := e.Config()
 	if _, ok := cfg.Actions[c.Action]; !ok {
 		return aborted("the config no longer has action %s", c.Action)
@@ -199,7 +204,7 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 
 // observeHost observes one host.
 func (e *Engine) observeHost(ctx context.Context, x *execution) (remedy.Observation, error) {
-	all, err := x.looks.observe(ctx, x.c.Action, x.action, x.c.Pool)
+	all, err := e.observeWith(ctx, x)
 	if err != nil {
 		return remedy.Observation{}, err
 	}

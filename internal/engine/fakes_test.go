@@ -250,7 +250,7 @@ func (b *balancer) Plan(_ context.Context, pool remedy.PoolName, host remedy.Hos
 	}, nil
 }
 
-func (b *balancer) Observe(context.Context, remedy.PoolName) (map[remedy.HostName]remedy.Observation, error) {
+func (b *balancer) Observe(context.Context, remedy.PoolName, []remedy.HostName) (map[remedy.HostName]remedy.Observation, error) {
 	b.hooks.hit("observe")
 	b.mu.Lock()
 	between := b.between

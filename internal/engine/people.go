@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"warden/internal/ledger"
@@ -282,11 +283,10 @@ func (e *Engine) PreviewRun(ctx context.Context, q RunRequest) (Preview, error) 
 // listed reports whether the newest round's inventory has the host: what only
 // the backend knows is none of warden's.
 func (e *Engine) listed(t Target) error {
-	p := e.view.Load().round.pool(t.Pool)
 	switch {
 	case e.View().At.IsZero():
 		return refusal(RefusedTransient, "no round has run yet, so no host is known: try again in a moment")
-	case p == nil || !p.lists(t.Host):
+	case !e.lists(t.Pool, t.Host):
 		return refusal(RefusedNotFound, "the inventory of pool %s has no host %q: see `warden hosts`", t.Pool, t.Host)
 	}
 	return nil
@@ -348,6 +348,12 @@ func (e *Engine) PreviewUndo(id remedy.CaseID) (Preview, error) {
 		return Preview{}, refusal(ledger.RefusedStage, "%s is %s: only a host that is out because of it can be put back", id, c.Stage)
 	}
 	cfg := e.Config()
+	switch {
+	case cfg.Actions[c.Action].Spec.NoUndo:
+		return Preview{}, refusal(RefusedBackend, "action %s has no undo: put %s back by hand, and warden will see it%s", c.Action, c.Host, undoHint(c))
+	case e.departed(c.Pool, c.Host):
+		return Preview{}, refusal(RefusedNotFound, "%s left the inventory of pool %s, so nothing is run on it: put it back by hand%s", c.Host, c.Pool, undoHint(c))
+	}
 	p := Preview{}
 	if c.Plan != nil {
 		p.Plan = remedy.Plan{
@@ -364,6 +370,19 @@ func (e *Engine) PreviewUndo(id remedy.CaseID) (Preview, error) {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s was bad when it was last judged, at %s, and a host that is out isn't judged: undoing may return a bad host to service", c.Host, c.Latest.At.Format(time.RFC3339)))
 	}
 	return p, nil
+}
+
+// undoHint is how to put a case's host back by hand, as the end of a sentence.
+func undoHint(c *ledger.Case) string {
+	switch {
+	case c.Plan == nil:
+		return ""
+	case c.Plan.UndoHint != "":
+		return ": " + c.Plan.UndoHint
+	case len(c.Plan.UndoSteps) > 0:
+		return ": " + strings.Join(c.Plan.UndoSteps, "; ")
+	}
+	return ""
 }
 
 // Undo has warden put the host of a case back. It returns once START is

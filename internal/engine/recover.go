@@ -26,7 +26,7 @@ const unknownRetryMax = 5 * time.Minute
 // node died, or lost leadership, or an action of this process doesn't come
 // back. It waits until the runner can't be at work any more, then observes, and
 // never repeats blindly. The caller holds e.mu.
-func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Case, seen looks) {
+func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Case, seen *looks) {
 	x := c.Execution()
 	now := e.Clock.Read()
 	s, ok := e.seen[c.ID]
@@ -55,7 +55,7 @@ func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Ca
 
 // judgeAbandoned says how an abandoned execution ended, as far as the backend tells;
 // nil when there is nothing new to say.
-func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case, seen looks) *ledger.ExecFinish {
+func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case, seen *looks) *ledger.ExecFinish {
 	x := c.Execution()
 	hung := e.running[c.ID] == x.Token // its runner is here, and still at it
 	unknown := func(why string) *ledger.ExecFinish {

@@ -196,11 +196,11 @@ func (e *Engine) upToDate(ctx context.Context, cfg *Config, o startOrder) error 
 func (e *Engine) prior(ctx context.Context, x *execution, body *ledger.ExecStart) error {
 	if x.kind == remedy.KindUndo {
 		a := x.c.Acted()
-		if a == nil || a.Prior == "" {
+		if a == nil || (a.Prior == "" && !x.action.Spec.Blind) {
 			return refusal(RefusedBackend, "warden does not know the state before %s: put the host back by hand, and warden will see it", x.c.ID)
 		}
 		x.prior = a.Prior
-	} else {
+	} else if !x.action.Spec.Blind {
 		o, err := e.observeHost(ctx, x)
 		if err != nil {
 			return refusal(RefusedBackend, "%v", err)

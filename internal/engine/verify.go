@@ -32,7 +32,6 @@ func (e *Engine) unfinished() bool {
 // another hand, and whether it helped. Between rounds it leaves out those that
 // are simply out. The caller holds e.mu.
 func (e *Engine) verify(ctx context.Context, cfg *Config, all bool) {
-	seen := looks{}
 	var open []*ledger.Case
 	for _, name := range sorted(cfg.Pools) {
 		open = append(open, e.Ledger.Pool(name, e.Clock.Now()).Open...)
@@ -40,6 +39,7 @@ func (e *Engine) verify(ctx context.Context, cfg *Config, all bool) {
 	if all {
 		open = append(open, e.strays(cfg)...)
 	}
+	seen := e.looksAt(open, all)
 	for _, c := range open {
 		switch c.Stage {
 		case remedy.StageExecuting:
@@ -65,7 +65,7 @@ func (e *Engine) strays(cfg *Config) []*ledger.Case {
 }
 
 // watch observes one host that warden acted on, and commits what follows.
-func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen looks) {
+func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen *looks) {
 	action, ok := cfg.Actions[c.Action]
 	a := c.Acted()
 	switch {
@@ -82,6 +82,9 @@ func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen lo
 	var b ledger.Body
 	switch {
 	case c.Stage == remedy.StageVerifying:
+		if ask := action.Verify.Command; ask != nil && err == nil && mayHaveTaken(o) {
+			o.Took = e.verifyBy(ctx, ask, x)
+		}
 		b = verdict(c, o, err, waited, action.Spec.TookWithin)
 	case err != nil:
 		return // unknown: nothing follows from it
@@ -97,6 +100,12 @@ func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen lo
 	if err := e.commit(ctx, remedy.Warden(), b); err != nil {
 		e.Logger.Warn("a verification is not committed yet", zap.Stringer("case", c.ID), zap.Error(err))
 	}
+}
+
+// mayHaveTaken reports whether nothing says that the host is not as wanted.
+func mayHaveTaken(o remedy.Observation) bool {
+	wanted, known := o.AsWanted.Get()
+	return wanted || !known
 }
 
 // orphanWithin is how long a case that is verifying waits for its action to
@@ -121,7 +130,7 @@ func verdict(c *ledger.Case, o remedy.Observation, err error, waited, within tim
 	wanted, wantedKnown := o.AsWanted.Get()
 	switch {
 	case err == nil && tookKnown && took:
-		return &ledger.ExecVerdict{Case: c.ID, Took: true, Note: "traffic gone after " + waited.Round(time.Second).String()}
+		return &ledger.ExecVerdict{Case: c.ID, Took: true, Note: sign(o) + " after " + waited.Round(time.Second).String()}
 	case err == nil && wantedKnown && !wanted:
 		return &ledger.ExecVerdict{Case: c.ID, Returned: true, Note: fmt.Sprintf("somebody else put it into %q", o.Admin)}
 	case waited < within:
@@ -129,17 +138,38 @@ func verdict(c *ledger.Case, o remedy.Observation, err error, waited, within tim
 	case err != nil:
 		return &ledger.ExecVerdict{Case: c.ID, Note: "the backend can't be asked whether it took: " + err.Error()}
 	default:
-		return &ledger.ExecVerdict{Case: c.ID, Note: fmt.Sprintf("still has traffic after %s: %s", within, traffic(o))}
+		return &ledger.ExecVerdict{Case: c.ID, Note: fmt.Sprintf("%s after %s: %s", missing(o), within, traffic(o))}
 	}
+}
+
+// sign is what shows that an effect took: traffic, where the backend counts it.
+func sign(o remedy.Observation) string {
+	if o.Quiet().IsKnown() {
+		return "traffic gone"
+	}
+	return "found as wanted"
+}
+
+// missing is what an effect that didn't take has not brought about.
+func missing(o remedy.Observation) string {
+	if o.Quiet().IsKnown() {
+		return "still has traffic"
+	}
+	return "not seen to have taken"
 }
 
 func traffic(o remedy.Observation) string {
 	s, sok := o.Sessions.Get()
 	r, rok := o.Rate.Get()
-	if !sok || !rok {
-		return "the backend does not say how much"
+	switch {
+	case sok && rok:
+		return fmt.Sprintf("%d sessions, %d new ones a second", s, r)
+	case o.Took.Why != "":
+		return o.Took.Why
+	case o.Detail != "":
+		return o.Detail
 	}
-	return fmt.Sprintf("%d sessions, %d new ones a second", s, r)
+	return "the backend does not say how much traffic there is"
 }
 
 // returned notices that another hand put the host back: it is kept.
@@ -169,32 +199,4 @@ func (e *Engine) helped(cfg *Config, c *ledger.Case, a *ledger.Execution, now ti
 		b.Note = fmt.Sprintf("%d others are bad now, %d were before", others, c.BadOthers)
 	}
 	return b
-}
-
-// looks remembers what each backend said of a pool, so that looking at many of
-// its hosts asks it once. A nil looks asks every time.
-type looks map[lookAt]look
-
-type lookAt struct {
-	action remedy.ActionName
-	pool   remedy.PoolName
-}
-
-type look struct {
-	hosts map[remedy.HostName]remedy.Observation
-	err   error
-}
-
-func (l looks) observe(ctx context.Context, name remedy.ActionName, a Action, pool remedy.PoolName) (map[remedy.HostName]remedy.Observation, error) {
-	at := lookAt{name, pool}
-	if known, ok := l[at]; ok {
-		return known.hosts, known.err
-	}
-	bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
-	defer cancel()
-	hosts, err := a.Observe(bounded, pool)
-	if l != nil {
-		l[at] = look{hosts, err}
-	}
-	return hosts, err
 }

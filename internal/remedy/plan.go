@@ -22,6 +22,8 @@ type Plan struct {
 	Summary string `json:"summary"`
 	// ManualHint is the exact command to do it by hand: plan C.
 	ManualHint string `json:"manual_hint,omitempty"`
+	// UndoHint is the same for putting the host back, where the config says.
+	UndoHint string `json:"undo_hint,omitempty"`
 }
 
 // Hash fingerprints the plan's backend steps, and nothing else: 12 hex digits

@@ -111,7 +111,7 @@ func (*balancer) Plan(_ context.Context, pool remedy.PoolName, host remedy.HostN
 	}, nil
 }
 
-func (b *balancer) Observe(context.Context, remedy.PoolName) (map[remedy.HostName]remedy.Observation, error) {
+func (b *balancer) Observe(context.Context, remedy.PoolName, []remedy.HostName) (map[remedy.HostName]remedy.Observation, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := map[remedy.HostName]remedy.Observation{}

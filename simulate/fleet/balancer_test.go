@@ -37,7 +37,7 @@ func TestTheActionDrivesTheBalancer(t *testing.T) {
 		}
 		clk.Advance(10 * time.Second)
 		observe := func() remedy.Observation {
-			seen, err := a.Observe(ctx, pool)
+			seen, err := a.Observe(ctx, pool, nil)
 			if err != nil || len(seen) != 3 || seen["web-1"].State != remedy.ServiceIn {
 				t.Fatalf("%+v, %v", seen, err)
 			}
@@ -88,7 +88,7 @@ func TestBrokenBalancer(t *testing.T) {
 	}
 	for _, mode := range []fleet.BalancerMode{fleet.BalancerHangs, fleet.BalancerCloses, fleet.BalancerMute} {
 		f.BreakBalancer(mode)
-		if seen, err := a.Observe(t.Context(), "web"); seen != nil || !errors.Is(err, actions.ErrBackend) {
+		if seen, err := a.Observe(t.Context(), "web", nil); seen != nil || !errors.Is(err, actions.ErrBackend) {
 			t.Errorf("mode %d: %v, %v", mode, seen, err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestBrokenBalancer(t *testing.T) {
 		t.Fatal(err)
 	}
 	clk.Advance(time.Minute)
-	seen, err := a.Observe(t.Context(), "web")
+	seen, err := a.Observe(t.Context(), "web", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

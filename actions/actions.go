@@ -59,13 +59,18 @@ type Job struct {
 	Host  remedy.HostName
 	// Prior is the state to restore, as a Report gave it; empty for Apply.
 	Prior string
+	// Balancers holds an effect to some of the action's load balancers, and
+	// says for an undo what to restore on each. Empty means all of them, in
+	// the one state that Prior names.
+	Balancers []remedy.BalancerState
 }
 
 // Report is what an execution did.
 type Report struct {
 	// Prior is the backend's administrative state before the effect: what an
 	// undo restores. Empty when it could not be read, in which case nothing
-	// was changed.
+	// was changed. Where load balancers differ it names each, as
+	// remedy.Observation.Admin does.
 	Prior string `json:"prior,omitempty"`
 	// Output is what the backend answered, capped at 4 KiB and redacted.
 	Output string `json:"output,omitempty"`

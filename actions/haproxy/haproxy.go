@@ -53,13 +53,18 @@ const maxOutput = 4 << 10
 // second command on the socket.
 var validName = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
 
-// Options configures an Action. Name, Address and State are required.
+// Options configures an Action. Name, State and an address are required.
 type Options struct {
 	Name remedy.ActionName
 	// Address is the runtime API: "/path" or "unix:///path" for a unix socket,
 	// "tcp://host:port" for TCP. TCP has no authentication: keep it on loopback
 	// or on a network where everybody may drain servers.
 	Address string
+	// Addresses are those of several load balancers that carry the same
+	// servers: instead of Address. They are changed in this order.
+	Addresses []string
+	// PoolAddresses override both for single pools.
+	PoolAddresses map[remedy.PoolName][]string
 	// Backend is the HAProxy backend that holds the pools' servers; Backends
 	// overrides it for single pools. Without either it is the pool's own name.
 	Backend  string
@@ -86,7 +91,9 @@ type Options struct {
 // for concurrent use and keeps nothing between calls.
 type Action struct {
 	opts Options
-	api  runtimeAPI
+	// all are the action's load balancers, and pools those of single pools.
+	all   []balancer
+	pools map[remedy.PoolName][]balancer
 }
 
 var _ actions.Action = (*Action)(nil)
@@ -101,9 +108,24 @@ func New(opts Options) (*Action, error) {
 	default:
 		return nil, fmt.Errorf("haproxy: action %s: %q is not a state: use drain, maint or ready", opts.Name, opts.State)
 	}
-	network, address, err := splitAddress(opts.Address)
+	addresses := opts.Addresses
+	switch {
+	case opts.Address != "" && len(opts.Addresses) > 0:
+		return nil, fmt.Errorf("haproxy: action %s: it has an address and addresses: keep one of them", opts.Name)
+	case opts.Address != "":
+		addresses = []string{opts.Address}
+	case len(addresses) == 0 && len(opts.PoolAddresses) == 0:
+		return nil, fmt.Errorf("haproxy: action %s: it has no address: give it that of HAProxy's stats socket", opts.Name)
+	}
+	all, err := newBalancers(&opts, addresses)
 	if err != nil {
 		return nil, fmt.Errorf("haproxy: action %s: %w", opts.Name, err)
+	}
+	pools := make(map[remedy.PoolName][]balancer, len(opts.PoolAddresses))
+	for pool, of := range opts.PoolAddresses {
+		if pools[pool], err = newBalancers(&opts, of); err != nil {
+			return nil, fmt.Errorf("haproxy: action %s, pool %s: %w", opts.Name, pool, err)
+		}
 	}
 	if opts.HostRegex != nil && opts.HostRegex.NumSubexp() < 1 {
 		return nil, fmt.Errorf("haproxy: action %s: host_regex %q has no group: put the host's part of the server name in parentheses", opts.Name, opts.HostRegex)
@@ -120,16 +142,7 @@ func New(opts Options) (*Action, error) {
 	if opts.Clock == nil {
 		opts.Clock = clock.System()
 	}
-	api := runtimeAPI{
-		network: network, address: address, dial: opts.Dial,
-		dialTimeout:  positive(opts.DialTimeout, DefaultDialTimeout),
-		replyTimeout: positive(opts.ReplyTimeout, DefaultReplyTimeout),
-		maxReply:     positive(opts.MaxReply, DefaultMaxReply),
-	}
-	if api.dial == nil {
-		api.dial = (&net.Dialer{}).DialContext
-	}
-	return &Action{opts: opts, api: api}, nil
+	return &Action{opts: opts, all: all, pools: pools}, nil
 }
 
 // Spec describes the action to the engine. The durations are left at zero:
@@ -144,119 +157,43 @@ func (a *Action) Spec() actions.Spec {
 
 // ManualHint is the command that does the same by hand, with {{ .Host }} and
 // {{ .Pool }} to be filled in. It is exact where server and host have one name
-// and no pool has a backend of its own; Plan.ManualHint is always exact.
+// and no pool has a backend or balancers of its own; Plan.ManualHint is always
+// exact.
 func (a *Action) ManualHint() string {
 	backend := a.opts.Backend
 	if backend == "" {
 		backend = "{{ .Pool }}"
 	}
-	return a.byHand("set server " + backend + "/{{ .Host }} state " + a.opts.State)
+	hints := make([]string, len(a.all))
+	for i, b := range a.all {
+		hints[i] = b.byHand("set server " + backend + "/{{ .Host }} state " + a.opts.State)
+	}
+	return strings.Join(hints, " && ")
 }
 
 // Plan implements actions.Action. It reads the server's present state for the
-// undo steps and changes nothing.
+// undo steps and changes nothing. Of several load balancers each has its step,
+// with its name in front, and all have to list the server.
 func (a *Action) Plan(ctx context.Context, pool remedy.PoolName, host remedy.HostName) (remedy.Plan, error) {
-	srv, err := a.find(ctx, pool, host)
+	places, err := a.places(ctx, pool, host, nil)
 	if err != nil {
 		return remedy.Plan{}, fmt.Errorf("haproxy: plan %s for %s: %w", a.opts.Name, host, err)
 	}
-	step := setState(srv, a.opts.State)
-	plan := remedy.Plan{
-		Action: a.opts.Name, Pool: pool, Host: host, Steps: []string{step},
-		Summary: a.summary(srv, host), ManualHint: a.byHand(step),
+	plan := remedy.Plan{Action: a.opts.Name, Pool: pool, Host: host, Summary: a.summary(places, host)}
+	var hints []string
+	for _, p := range places {
+		step, name := setState(p.srv, a.opts.State), ""
+		if len(places) > 1 {
+			name = p.name + ": "
+		}
+		plan.Steps = append(plan.Steps, name+step)
+		hints = append(hints, p.byHand(step))
+		if prior := p.srv.admin.word(); prior != a.opts.State {
+			plan.UndoSteps = append(plan.UndoSteps, name+setState(p.srv, prior))
+		}
 	}
-	if prior := srv.admin.word(); prior != a.opts.State {
-		plan.UndoSteps = []string{setState(srv, prior)}
-	}
+	plan.ManualHint = strings.Join(hints, " && ")
 	return plan, nil
-}
-
-// Apply implements actions.Effector. It reads the prior state, refuses to lift
-// a maintenance that is not its own, and sends one command. A server that is
-// already as wanted is left alone. Between the reading and the command
-// somebody else may still change the server: HAProxy has no compare-and-set.
-func (a *Action) Apply(ctx context.Context, job actions.Job) (actions.Report, error) {
-	report, err := a.apply(ctx, job)
-	if err != nil {
-		return report, fmt.Errorf("haproxy: %s %s: %w", a.opts.Name, job.Host, err)
-	}
-	return report, nil
-}
-
-func (a *Action) apply(ctx context.Context, job actions.Job) (actions.Report, error) {
-	srv, err := a.find(ctx, job.Pool, job.Host)
-	if err != nil {
-		return actions.Report{}, err
-	}
-	prior := srv.admin.word()
-	report := actions.Report{Prior: prior}
-	switch {
-	case prior == a.opts.State:
-		report.Output = "already " + prior + ": nothing was sent"
-		return report, nil
-	case prior == StateMaint && a.opts.State == StateDrain:
-		return report, fmt.Errorf("%w: %s is in maintenance, and a drain would lift that; leave it, or end the maintenance first: %s",
-			ErrChanged, srv.path(), a.byHand(setState(srv, StateReady)))
-	}
-	report.Output, err = a.set(ctx, srv, a.opts.State)
-	return report, err
-}
-
-// Undo implements actions.Effector. It restores job.Prior only while the
-// server is in the state that Apply sets; one that is back in its prior state
-// already is left alone; anything else is somebody else's work and ErrChanged.
-func (a *Action) Undo(ctx context.Context, job actions.Job) (actions.Report, error) {
-	report, err := a.undo(ctx, job)
-	if err != nil {
-		return report, fmt.Errorf("haproxy: undo %s %s: %w", a.opts.Name, job.Host, err)
-	}
-	return report, nil
-}
-
-func (a *Action) undo(ctx context.Context, job actions.Job) (actions.Report, error) {
-	switch job.Prior {
-	case StateReady, StateDrain, StateMaint:
-	default:
-		return actions.Report{}, fmt.Errorf("the prior state %q is not one of ready, drain, maint, so there is nothing to restore; set the state by hand: %s",
-			job.Prior, a.byHand("set server "+a.backend(job.Pool)+"/"+string(job.Host)+" state ready"))
-	}
-	srv, err := a.find(ctx, job.Pool, job.Host)
-	if err != nil {
-		return actions.Report{}, err
-	}
-	now := srv.admin.word()
-	report := actions.Report{Prior: now}
-	switch now {
-	case job.Prior:
-		report.Output = "already " + now + ": nothing was sent"
-		return report, nil
-	case a.opts.State:
-		report.Output, err = a.set(ctx, srv, job.Prior)
-		return report, err
-	default:
-		return report, fmt.Errorf("%w: %s is %s now, this action had set %s; leave it to whoever did that, or restore it by hand: %s",
-			ErrChanged, srv.path(), now, a.opts.State, a.byHand(setState(srv, job.Prior)))
-	}
-}
-
-// set sends the one command that changes the world.
-func (a *Action) set(ctx context.Context, srv server, state string) (string, error) {
-	reply, err := a.api.exchange(ctx, setState(srv, state))
-	if errors.Is(err, errUnsent) {
-		return "", err
-	}
-	if err != nil {
-		return "", fmt.Errorf("%w; the change may or may not have happened: look at the server's state before anything else", err)
-	}
-	text := strings.TrimSpace(reply)
-	if text != "" {
-		return quote(text), replyError(text, srv.backend, srv.name)
-	}
-	// Success is an empty line. Nothing at all is a connection that was cut.
-	if reply == "" {
-		return "", fmt.Errorf("%w: HAProxy closed the connection without a reply, so the change may or may not have happened: look at the server's state before anything else", actions.ErrBackend)
-	}
-	return "", nil
 }
 
 // backend is the HAProxy backend of the pool.
@@ -282,7 +219,7 @@ func (a *Action) host(serverName string) (remedy.HostName, bool) {
 	return remedy.HostName(m[1]), true
 }
 
-func (a *Action) summary(srv server, host remedy.HostName) string {
+func (a *Action) summary(places []place, host remedy.HostName) string {
 	verb := "drain " + string(host)
 	switch a.opts.State {
 	case StateMaint:
@@ -290,16 +227,10 @@ func (a *Action) summary(srv server, host remedy.HostName) string {
 	case StateReady:
 		verb = "put " + string(host) + " back into service"
 	}
-	return verb + " in HAProxy backend " + srv.backend
-}
-
-// byHand is the shell command that sends one line to this runtime API.
-func (a *Action) byHand(line string) string {
-	target := "TCP:" + a.api.address
-	if a.api.network == "unix" {
-		target = a.api.address
+	if len(places) > 1 {
+		return fmt.Sprintf("%s in HAProxy backend %s on %d load balancers", verb, places[0].srv.backend, len(places))
 	}
-	return fmt.Sprintf(`echo "%s" | socat stdio %s`, line, shellWord(target))
+	return verb + " in HAProxy backend " + places[0].srv.backend
 }
 
 func setState(srv server, state string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"warden/actions"
@@ -12,14 +13,15 @@ import (
 )
 
 // Observe implements actions.Action: every server of the pool's backend,
-// whichever hosts were asked for, on one connection. It takes a second one only where a frontend has the
-// backend's name, which makes `show stat` by name answer for the frontend.
+// whichever hosts were asked for, on one connection a load balancer. It takes
+// a second one only where a frontend has the backend's name, which makes `show
+// stat` by name answer for the frontend.
 //
 // State is what happens to traffic: out when anything at all keeps new traffic
 // away, be it an administrator, a tracked server, a failed check or a weight
 // of 0. Admin, and with it AsWanted, is only what was forced on the server, for
 // that is what the action sets: a server that merely fails its check is out
-// and "ready".
+// and "ready". What several load balancers say is merged: see merge.
 func (a *Action) Observe(ctx context.Context, pool remedy.PoolName, _ []remedy.HostName) (map[remedy.HostName]remedy.Observation, error) {
 	seen, err := a.observe(ctx, pool)
 	if err != nil {
@@ -33,7 +35,35 @@ func (a *Action) observe(ctx context.Context, pool remedy.PoolName) (map[remedy.
 	if err != nil {
 		return nil, err
 	}
-	parts, err := a.ask(ctx, backend, "show info", "show servers state "+backend, "show stat "+backend+" 4 -1")
+	all, err := a.balancers(pool)
+	if err != nil {
+		return nil, err
+	}
+	// At once, so that one that hangs costs no more than itself. One that
+	// can't be asked leaves nothing known: it may be sending traffic.
+	seen, errs := make([]sight, len(all)), make([]error, len(all))
+	var asking sync.WaitGroup
+	for i, b := range all {
+		asking.Go(func() { seen[i], errs[i] = a.observeOne(ctx, b, backend) })
+	}
+	asking.Wait()
+	for i, err := range errs {
+		if err != nil && len(all) > 1 {
+			errs[i] = fmt.Errorf("load balancer %s: %w", all[i].name, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return merge(all, seen), nil
+}
+
+// sight is what one load balancer says of its servers, by host.
+type sight map[remedy.HostName]remedy.Observation
+
+// observeOne asks one load balancer.
+func (a *Action) observeOne(ctx context.Context, b balancer, backend string) (sight, error) {
+	parts, err := b.ask(ctx, backend, "show info", "show servers state "+backend, "show stat "+backend+" 4 -1")
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +78,7 @@ func (a *Action) observe(ctx context.Context, pool remedy.PoolName) (map[remedy.
 		return nil, nonsense(err)
 	}
 	if len(stats) == 0 && len(servers) > 0 {
-		parts, err = a.ask(ctx, backend, "show stat "+servers[0].backendID+" 4 -1")
+		parts, err = b.ask(ctx, backend, "show stat "+servers[0].backendID+" 4 -1")
 		if err != nil {
 			return nil, err
 		}
@@ -56,7 +86,7 @@ func (a *Action) observe(ctx context.Context, pool remedy.PoolName) (map[remedy.
 			return nil, nonsense(err)
 		}
 	}
-	out := make(map[remedy.HostName]remedy.Observation, len(servers))
+	out := make(sight, len(servers))
 	for _, srv := range servers {
 		host, ok := a.host(srv.name)
 		if !ok {
@@ -66,7 +96,9 @@ func (a *Action) observe(ctx context.Context, pool remedy.PoolName) (map[remedy.
 			out[host] = ambiguous(other, srv)
 			continue
 		}
-		out[host] = a.observation(srv, stats[srv.name], lastChange(srv, proc, now))
+		o := a.observation(srv, stats[srv.name], lastChange(srv, proc, now))
+		o.Balancers = []remedy.Balancer{{Name: b.name, State: o.State, Admin: o.Admin, AsWanted: o.AsWanted, Life: proc.life(now)}}
+		out[host] = o
 	}
 	return out, nil
 }
@@ -78,33 +110,46 @@ func (a *Action) Check(ctx context.Context, pool remedy.PoolName) error {
 	if err != nil {
 		return fmt.Errorf("haproxy: check %s: %w", pool, err)
 	}
-	parts, err := a.ask(ctx, backend, "show servers state "+backend, "show cli level")
+	all, err := a.balancers(pool)
 	if err != nil {
 		return fmt.Errorf("haproxy: check %s: %w", pool, err)
+	}
+	var errs []error
+	for _, b := range all {
+		if err := checkOne(ctx, b, backend); err != nil {
+			if len(all) > 1 {
+				err = fmt.Errorf("load balancer %s: %w", b.name, err)
+			}
+			errs = append(errs, fmt.Errorf("haproxy: check %s: %w", pool, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func checkOne(ctx context.Context, b balancer, backend string) error {
+	parts, err := b.ask(ctx, backend, "show servers state "+backend, "show cli level")
+	if err != nil {
+		return err
 	}
 	servers, err := parseStates(parts[0], backend)
 	switch {
 	case err != nil:
-		return fmt.Errorf("haproxy: check %s: %w", pool, nonsense(err))
+		return nonsense(err)
 	case len(servers) == 0:
-		return fmt.Errorf("haproxy: check %s: %w: backend %s has no servers: see haproxy.cfg", pool, actions.ErrBackend, backend)
+		return fmt.Errorf("%w: backend %s has no servers: see haproxy.cfg", actions.ErrBackend, backend)
 	}
 	if level := strings.TrimSpace(parts[1]); level == "operator" || level == "user" {
-		return fmt.Errorf("haproxy: check %s: the socket is at level %s: %w", pool, level, replyError("Permission denied", backend, ""))
+		return fmt.Errorf("the socket is at level %s: %w", level, replyError("Permission denied", backend, ""))
 	}
 	return nil
 }
 
-// find reads the pool's servers and returns the one that is the host.
-func (a *Action) find(ctx context.Context, pool remedy.PoolName, host remedy.HostName) (server, error) {
+// find reads one load balancer's servers and returns the one that is the host.
+func (a *Action) find(ctx context.Context, b balancer, backend string, host remedy.HostName) (server, error) {
 	if !validName.MatchString(string(host)) {
 		return server{}, fmt.Errorf("%w: %q can't be the name of a server: use letters, digits, and _ . : -", actions.ErrHostUnknown, host)
 	}
-	backend, err := a.checkedBackend(pool)
-	if err != nil {
-		return server{}, err
-	}
-	parts, err := a.ask(ctx, backend, "show servers state "+backend)
+	parts, err := b.ask(ctx, backend, "show servers state "+backend)
 	if err != nil {
 		return server{}, err
 	}
@@ -134,32 +179,6 @@ func (a *Action) checkedBackend(pool remedy.PoolName) (string, error) {
 		return "", fmt.Errorf("%w: %q can't be the name of a backend: set the action's backend", actions.ErrBackend, backend)
 	}
 	return backend, nil
-}
-
-// ask sends commands that only read, in one line, and returns their replies.
-// Each ends with an empty line; a reply that is cut short is no reply.
-func (a *Action) ask(ctx context.Context, backend string, commands ...string) ([]string, error) {
-	reply, err := a.api.exchange(ctx, strings.Join(commands, ";"))
-	if err != nil {
-		return nil, err
-	}
-	parts := strings.SplitN(reply, "\n\n", len(commands))
-	if len(parts) < len(commands) || !strings.HasSuffix(reply, "\n\n") {
-		if text := strings.TrimSpace(parts[0]); len(parts) == 1 && text != "" {
-			return nil, replyError(text, backend, "")
-		}
-		return nil, nonsense(errors.New("the reply was cut short"))
-	}
-	for i, part := range parts {
-		text := strings.TrimSpace(part)
-		for _, refusal := range []string{"Permission denied", "Can't find backend", "No such"} {
-			if strings.HasPrefix(text, refusal) {
-				return nil, replyError(text, backend, "")
-			}
-		}
-		parts[i] = text
-	}
-	return parts, nil
 }
 
 func (a *Action) observation(srv server, st stat, changed remedy.Fact[time.Time]) remedy.Observation {

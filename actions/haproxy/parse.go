@@ -198,6 +198,8 @@ func count(cell, what string) remedy.Fact[int64] {
 // process is what `show info` says of the HAProxy process.
 type process struct {
 	version string
+	pid     string
+	start   string // Start_time_sec; empty where HAProxy doesn't tell it
 	uptime  time.Duration
 	known   bool
 }
@@ -209,6 +211,14 @@ func parseInfo(reply string) process {
 		switch key {
 		case "Version":
 			p.version = value
+		case "Pid":
+			if _, err := strconv.ParseUint(value, 10, 32); err == nil {
+				p.pid = value
+			}
+		case "Start_time_sec":
+			if _, err := strconv.ParseUint(value, 10, 64); err == nil {
+				p.start = value
+			}
 		case "Uptime_sec":
 			n, err := strconv.ParseUint(value, 10, 32)
 			p.known = err == nil
@@ -216,4 +226,14 @@ func parseInfo(reply string) process {
 		}
 	}
 	return p
+}
+
+// life identifies the process. A number of a process alone may come again, as
+// it does in a container, so it takes the start as well; without either a
+// reload can't be told from a person's hand.
+func (p process) life(now time.Time) remedy.Fact[remedy.Life] {
+	if p.pid == "" || p.start == "" || !p.known {
+		return remedy.Unknown[remedy.Life]("HAProxy's show info doesn't tell its process, its start and its uptime, so a reload can't be told from a person's hand")
+	}
+	return remedy.Known(remedy.Life{ID: "pid " + p.pid + " started " + p.start, Since: now.Add(-p.uptime).UTC().Round(0)})
 }

@@ -38,13 +38,16 @@ func (p Plan) Hash() string {
 
 // Observation is what a backend says of one host right now.
 type Observation struct {
-	// State is whether the host takes traffic.
+	// State is whether the host takes traffic: in as soon as one of several
+	// load balancers sends it any.
 	State ServiceState `json:"state"`
 	// Admin is the backend's administrative word for it, such as "ready",
-	// "drain" or "maint": what an undo restores.
+	// "drain" or "maint": what an undo restores. Where load balancers differ
+	// it names each: "drain on /run/a.sock, ready on /run/b.sock".
 	Admin string `json:"admin,omitempty"`
 	// AsWanted reports whether the host is in the state the action wants.
-	// Unknown when the backend could not say.
+	// Of several load balancers all have to say so. Unknown when the backend
+	// could not say.
 	AsWanted Fact[bool] `json:"as_wanted"`
 	// Took reports whether the action has fully taken: the wanted state is there
 	// and, where the action wants it gone, traffic is gone. Unknown when the
@@ -57,6 +60,9 @@ type Observation struct {
 	// second. Both must be 0 for traffic to be gone.
 	Sessions Fact[int64] `json:"sessions"`
 	Rate     Fact[int64] `json:"rate"`
+	// Balancers is what each of the backend's load balancers says, in the
+	// config's order; empty where the backend doesn't tell them apart.
+	Balancers []Balancer `json:"balancers,omitempty"`
 	// Detail is the backend's own words, capped and free of secrets.
 	Detail string `json:"detail,omitempty"`
 }

@@ -25,7 +25,7 @@ func layers() []row {
 	edge := slices.Concat(remedy, tools)
 	engine := slices.Concat(edge, pureCore, edges)
 	shell := slices.Concat(engine, []string{"actions/*", "internal/engine"})
-	cli := slices.Concat(shell, []string{"internal/cluster", "internal/web", "simulate", "simulate/*"})
+	cli := slices.Concat(shell, []string{"internal/cluster", "internal/web", "internal/telemetry", "simulate", "simulate/*"})
 
 	return []row{
 		{pkg: "internal/remedy"},
@@ -42,6 +42,7 @@ func layers() []row {
 		{pkg: "internal/inventory", may: edge},
 		{pkg: "internal/chat", may: append([]string{"internal/ledger"}, edge...)}, // messages are views over ledger records
 		{pkg: "internal/config", may: edge},
+		{pkg: "internal/telemetry", may: tools},
 
 		{pkg: "internal/engine", may: engine},
 

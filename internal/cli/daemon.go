@@ -17,6 +17,7 @@ import (
 	"warden/internal/engine"
 	"warden/internal/ledger"
 	"warden/internal/source"
+	"warden/internal/telemetry"
 	"warden/internal/web"
 )
 
@@ -49,6 +50,7 @@ type daemon struct {
 	node   *cluster.Node
 	engine *engine.Engine
 	server *web.Server
+	mirror *telemetry.Mirror
 
 	mu     sync.Mutex // serialises reloads
 	file   *config.Config
@@ -60,6 +62,12 @@ type daemon struct {
 func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d := &daemon{daemonOptions: o, ledger: ledger.New()}
 	metrics, err := source.NewMetrics(o.Registry)
+	if err != nil {
+		return nil, err
+	}
+	d.mirror, err = telemetry.New(telemetry.Options{
+		Settings: d.mirrorSettings, Leading: d.leads, Node: o.NodeName, Registry: o.Registry, Clock: o.Clock, Logger: o.Logger.Named("telemetry"),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +95,19 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
 	return d, nil
+}
+
+// mirrorSettings are the settings of [telemetry.graphite] in force.
+func (d *daemon) mirrorSettings() telemetry.Settings {
+	file := d.File()
+	g := file.Telemetry.Graphite
+	return telemetry.Settings{Enabled: g.Enabled, Address: g.Address, Prefix: g.Prefix, Cluster: file.Cluster.Name, Interval: g.Interval.Std()}
+}
+
+// leads reports whether this node leads, as far as it knows.
+func (d *daemon) leads() bool {
+	s, err := d.node.Status()
+	return err == nil && s.Leader
 }
 
 // webNode is the node as the HTTP surface shows it.
@@ -124,6 +145,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	failed := make(chan error, 2)
 	var group sync.WaitGroup
 	group.Go(func() { failed <- d.server.Serve(serving) })
+	group.Go(func() { d.mirror.Run(serving) })
 	led := make(chan struct{})
 	group.Go(func() {
 		defer close(led)

@@ -38,6 +38,7 @@ type Config struct {
 	Policy     Policy                           `toml:"policy"`
 	Guardrails Guardrails                       `toml:"guardrails"`
 	Ledger     Ledger                           `toml:"ledger"`
+	Telemetry  Telemetry                        `toml:"telemetry"`
 
 	// file is where the config was read from; index and given say where each
 	// key stands in it and which were there at all.
@@ -235,4 +236,21 @@ type Guardrails struct {
 type Ledger struct {
 	// KeepClosed is how long a closed case is kept.
 	KeepClosed Duration `toml:"keep_closed"`
+}
+
+// Telemetry is the [telemetry] table: where warden's own metrics go, besides
+// /metrics.
+type Telemetry struct {
+	Graphite GraphiteMirror `toml:"graphite"`
+}
+
+// GraphiteMirror is the [telemetry.graphite] table: the metrics are mirrored to
+// carbon.
+type GraphiteMirror struct {
+	Enabled bool `toml:"enabled"`
+	// Address is carbon's line receiver, host:port; set when Enabled.
+	Address string `toml:"address"`
+	// Prefix begins every path; it may have several nodes.
+	Prefix   string   `toml:"prefix"`
+	Interval Duration `toml:"interval"`
 }

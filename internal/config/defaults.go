@@ -97,6 +97,11 @@ const (
 	// DefaultKeepClosed is a year and a month: last year's incident is there
 	// when this year's review comes.
 	DefaultKeepClosed = 400 * day
+
+	// DefaultMirrorPrefix begins the paths of mirrored metrics.
+	DefaultMirrorPrefix = "warden"
+	// DefaultMirrorInterval is the finest step of carbon's usual schemas.
+	DefaultMirrorInterval = Duration(10 * time.Second)
 )
 
 // defaulted is implemented by the tables that have defaults. The decoder calls
@@ -158,3 +163,7 @@ func (g *Guardrails) setDefaults() {
 }
 
 func (l *Ledger) setDefaults() { l.KeepClosed = DefaultKeepClosed }
+
+func (m *GraphiteMirror) setDefaults() {
+	m.Prefix, m.Interval = DefaultMirrorPrefix, DefaultMirrorInterval
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -125,56 +126,85 @@ func (g *Graphite) Wait(points ...GraphitePoint) {
 	g.tb.Helper()
 	newest := map[string]GraphitePoint{}
 	for _, p := range points {
-		if last, ok := newest[p.Metric]; p.Value == p.Value && (!ok || !p.At.Before(last.At)) {
+		if last, ok := newest[p.Metric]; !math.IsNaN(p.Value) && (!ok || !p.At.Before(last.At)) {
 			newest[p.Metric] = p
 		}
 	}
-	end := time.Now().Add(readyWithin)
 	for metric, p := range newest {
-		for {
-			err := g.shows(metric, p)
-			if err == nil {
-				break
-			}
-			if time.Now().After(end) {
-				g.tb.Fatalf("graphite-web does not show %s within %s: %v", metric, readyWithin, err)
-			}
-			<-time.After(pollEvery)
+		step := graphiteStep(metric)
+		bucket := p.At.Unix() - p.At.Unix()%step
+		g.until(fmt.Sprintf("%v of %s at %d", p.Value, metric, bucket), func() (bool, error) {
+			values, err := g.values(metric, bucket-1, bucket)
+			v, ok := values[bucket]
+			return ok && v == p.Value, err
+		})
+	}
+}
+
+// WaitNewest waits until the newest value that graphite-web shows of a metric
+// within the last minute is this one.
+func (g *Graphite) WaitNewest(metric string, value float64) {
+	g.tb.Helper()
+	g.until(fmt.Sprintf("%v as the newest of %s", value, metric), func() (bool, error) {
+		now := time.Now().Unix()
+		values, err := g.values(metric, now-60, now+1)
+		newest := int64(0)
+		for at := range values {
+			newest = max(newest, at)
+		}
+		return newest != 0 && values[newest] == value, err
+	})
+}
+
+// until polls what graphite-web shows.
+func (g *Graphite) until(what string, ok func() (bool, error)) {
+	g.tb.Helper()
+	for end := time.Now().Add(readyWithin); ; <-time.After(pollEvery) {
+		shown, err := ok()
+		if shown && err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			g.tb.Fatalf("graphite-web does not show %s within %s: %v", what, readyWithin, err)
 		}
 	}
 }
 
-// shows looks whether the bucket of the point has its value.
-func (g *Graphite) shows(metric string, p GraphitePoint) error {
-	step := int64(1)
-	switch {
-	case strings.HasPrefix(metric, "s10."):
-		step = 10
-	case strings.HasPrefix(metric, "s60."):
-		step = 60
-	}
-	bucket := p.At.Unix() - p.At.Unix()%step
-	form := url.Values{"target": {metric}, "format": {"json"}, "noCache": {"1"}, "from": {fmt.Sprint(bucket - 1)}, "until": {fmt.Sprint(bucket)}}
+// values asks for a metric's values by the beginning of their buckets.
+func (g *Graphite) values(metric string, from, until int64) (map[int64]float64, error) {
+	form := url.Values{"target": {metric}, "format": {"json"}, "noCache": {"1"}, "from": {fmt.Sprint(from)}, "until": {fmt.Sprint(until)}}
 	resp, err := graphiteClient().Get(g.URL + "/render?" + form.Encode())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var series []struct {
 		Datapoints [][2]*float64
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&series); err != nil {
-		return err
+		return nil, err
 	}
-	if len(series) != 1 {
-		return fmt.Errorf("%d series", len(series))
-	}
-	for _, dp := range series[0].Datapoints {
-		if dp[0] != nil && int64(*dp[1]) == bucket && *dp[0] == p.Value {
-			return nil
+	values := map[int64]float64{}
+	for _, s := range series {
+		for _, dp := range s.Datapoints {
+			if dp[0] != nil {
+				values[int64(*dp[1])] = *dp[0]
+			}
 		}
 	}
-	return fmt.Errorf("no %v at %d", p.Value, bucket)
+	return values, nil
+}
+
+// graphiteStep is the step that a metric is stored at, in seconds.
+func graphiteStep(metric string) int64 {
+	switch {
+	case strings.HasPrefix(metric, "s10."):
+		return 10
+	case strings.HasPrefix(metric, "s60."):
+		return 60
+	default:
+		return 1
+	}
 }
 
 // StopCarbon ends carbon; stopping twice does nothing. What was written to

@@ -20,10 +20,31 @@ type decoder struct {
 	given    map[string]bool // keys and tables that the file has
 	faulty   map[string]bool // paths with an error already: no follow-ups
 	problems Report
+	more     bool // problems were left out
+}
+
+// maxProblems bounds how many errors, and how many warnings, a report holds
+// besides the one that says there are more.
+const maxProblems = 100
+
+// tooMany adds that problems were left out, behind all others.
+func (d *decoder) tooMany() {
+	if d.more {
+		d.problems = append(d.problems, Problem{
+			File: d.file, Line: max(1, len(d.index.lines)), Col: 1, Severity: SeverityWarning,
+			Text: "there are more problems than are shown: mend these first, and look again",
+		})
+	}
 }
 
 // problem records one at a position.
+// Beyond maxProblems of one severity it only notes that there are more, for
+// nobody reads them, and a file that is not warden's has one in every line.
 func (d *decoder) problem(s Severity, at position, path []string, format string, args ...any) {
+	if d.problems.Count(s) >= maxProblems {
+		d.more = true
+		return
+	}
 	d.problems = append(d.problems, Problem{
 		File: d.file, Line: at.line, Col: at.col, Key: dotted(path), Severity: s, Text: fmt.Sprintf(format, args...),
 	})
@@ -57,7 +78,7 @@ func (d *decoder) table(v reflect.Value, raw map[string]any, path []string) {
 		sub := join(path, f.name)
 		value, present := raw[f.name]
 		if present && f.forType != "" && kind != "" && f.forType != kind {
-			d.badKey(sub, "key %q does not belong to type = %q, only to type = %q", f.name, kind, f.forType)
+			d.badKey(sub, "key %q does not belong to type = %q, only to type = %q: remove it, or change type", f.name, kind, f.forType)
 			continue
 		}
 		switch {
@@ -77,11 +98,20 @@ func (d *decoder) table(v reflect.Value, raw map[string]any, path []string) {
 
 func (d *decoder) missing(f field, path []string) {
 	d.faulty[pathKey(join(path, f.name))] = true
-	must := ""
-	if len(f.oneof) > 0 {
-		must = ": " + useOneOf(f.oneof)
+	must := "add it as a table" // of the kinds below every other
+	switch {
+	case len(f.oneof) > 0:
+		must = useOneOf(f.oneof)
+	case f.name == "config_version":
+		must = fmt.Sprintf("add config_version = %d above the first table", version)
+	case f.typ.Kind() == reflect.Slice:
+		must = fmt.Sprintf(`add %s = ["…"]`, f.name)
+	case f.typ.Kind() == reflect.String:
+		must = fmt.Sprintf(`add %s = "…"`, f.name)
+	case f.typ.Kind() == reflect.Int:
+		must = fmt.Sprintf("add %s and a whole number", f.name)
 	}
-	d.problem(SeverityError, d.index.key(path), join(path, f.name), "%q is required%s%s", f.name, where(path), must)
+	d.problem(SeverityError, d.index.key(path), join(path, f.name), "%q is required%s: %s", f.name, where(path), must)
 }
 
 // useOneOf names what is allowed.
@@ -96,6 +126,10 @@ func useOneOf(words []string) string {
 // shows the value, which may be a secret.
 func (d *decoder) unknownKey(fields []field, name string, path []string) {
 	sub := join(path, name)
+	if d.problems.Count(SeverityError) >= maxProblems {
+		d.more, d.faulty[pathKey(sub)] = true, true
+		return
+	}
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.name
@@ -114,6 +148,9 @@ func (d *decoder) unknownKey(fields []field, name string, path []string) {
 	hint := didYouMean(name, names)
 	if home := homeOf(name); home != "" {
 		hint = "; it belongs in " + home
+	}
+	if hint == "" {
+		hint = "; remove it, or look it up with `warden config example`"
 	}
 	d.badKey(sub, "unknown key %s%s%s", quote(name), where(path), hint)
 }
@@ -153,13 +190,13 @@ func (d *decoder) value(v reflect.Value, f field, raw any, path []string) {
 			d.table(v, m, path)
 			return
 		}
-		d.mismatch(path, "a table", raw)
+		d.mismatch(path, "a table", "write its keys under "+header(path), raw)
 	case reflect.Map:
 		if m, ok := raw.(map[string]any); ok {
 			d.entries(v, m, path)
 			return
 		}
-		d.mismatch(path, "a table", raw)
+		d.mismatch(path, "a table", "write its keys under "+header(path), raw)
 	case reflect.Slice:
 		d.list(v, raw, path)
 	case reflect.String:
@@ -169,7 +206,7 @@ func (d *decoder) value(v reflect.Value, f field, raw any, path []string) {
 			v.SetInt(n)
 			return
 		}
-		d.mismatch(path, "a whole number", raw)
+		d.mismatch(path, "a whole number", "write digits only, such as 8", raw)
 	case reflect.Float64:
 		d.float(v, raw, path)
 	case reflect.Bool:
@@ -177,7 +214,7 @@ func (d *decoder) value(v reflect.Value, f field, raw any, path []string) {
 			v.SetBool(b)
 			return
 		}
-		d.mismatch(path, "true or false", raw)
+		d.mismatch(path, "true or false", "write the word without quotes", raw)
 	default:
 		panic("config: no decoder for " + v.Type().String())
 	}
@@ -204,7 +241,7 @@ func (d *decoder) entries(v reflect.Value, raw map[string]any, path []string) {
 func (d *decoder) list(v reflect.Value, raw any, path []string) {
 	items, ok := raw.([]any)
 	if !ok {
-		d.mismatch(path, "a list of strings", raw)
+		d.mismatch(path, "a list of strings", fmt.Sprintf(`write %s = ["…", "…"]`, last(path)), raw)
 		return
 	}
 	if len(items) == 0 {
@@ -215,7 +252,7 @@ func (d *decoder) list(v reflect.Value, raw any, path []string) {
 	for i, item := range items {
 		s, ok := item.(string)
 		if !ok {
-			d.mismatch(join(path, element(i)), "a string", item)
+			d.mismatch(join(path, element(i)), "a string", "write it in quotes", item)
 			d.faulty[pathKey(path)] = true
 			return
 		}
@@ -228,7 +265,7 @@ func (d *decoder) str(v reflect.Value, f field, raw any, path []string) {
 	s, ok := raw.(string)
 	switch {
 	case !ok:
-		d.mismatch(path, "a string", raw)
+		d.mismatch(path, "a string", "write it in quotes", raw)
 	case len(f.oneof) > 0 && !slices.Contains(f.oneof, s):
 		hint := ""
 		if len(f.oneof) > 1 {
@@ -248,19 +285,19 @@ func (d *decoder) float(v reflect.Value, raw any, path []string) {
 		v.SetFloat(float64(n))
 	case float64:
 		if math.IsNaN(n) || math.IsInf(n, 0) {
-			d.badValue(path, "%s must be a finite number", last(path))
+			d.badValue(path, "%s must be a finite number: write one in digits, such as 0.5", last(path))
 			return
 		}
 		v.SetFloat(n)
 	default:
-		d.mismatch(path, "a number", raw)
+		d.mismatch(path, "a number", "write digits only, such as 0.5", raw)
 	}
 }
 
 func (d *decoder) level(v reflect.Value, raw any, path []string) {
 	s, ok := raw.(string)
 	if !ok {
-		d.mismatch(path, "a level in quotes", raw)
+		d.mismatch(path, "a level in quotes", "use one of metric-only, notify, confirm, auto", raw)
 		return
 	}
 	level, err := remedy.ParseLevel(s)
@@ -279,19 +316,19 @@ func (d *decoder) text(v reflect.Value, raw any, path []string) {
 	case *SecretRef:
 		// Neither the value nor its type is shown: it may be the secret.
 		if !ok {
-			d.badValue(path, "%s must be the name or path of a file, in quotes", last(path))
+			d.badValue(path, "%s must be the name or path of a file: write that in quotes", last(path))
 		} else if *p, err = ParseSecretRef(s); err != nil {
 			d.badValue(path, "%s %v", last(path), err)
 		}
 	case *Duration:
 		if !ok {
-			d.mismatch(path, "a duration in quotes", raw)
+			d.mismatch(path, "a duration in quotes", errDuration.Error(), raw)
 		} else if err = p.UnmarshalText([]byte(s)); err != nil {
 			d.badValue(path, "%s = %s: %v", last(path), quote(s), err)
 		}
 	case encoding.TextUnmarshaler:
 		if !ok {
-			d.mismatch(path, "a string", raw)
+			d.mismatch(path, "a string", "write it in quotes", raw)
 		} else if err = p.UnmarshalText([]byte(s)); err != nil {
 			d.badValue(path, "%s: %v", last(path), err)
 		}
@@ -299,8 +336,8 @@ func (d *decoder) text(v reflect.Value, raw any, path []string) {
 }
 
 // mismatch reports a value of the wrong type, by its type and not its content.
-func (d *decoder) mismatch(path []string, want string, got any) {
-	d.badValue(path, "%s must be %s, not %s", last(path), want, typeOf(got))
+func (d *decoder) mismatch(path []string, want, advice string, got any) {
+	d.badValue(path, "%s must be %s, not %s: %s", last(path), want, typeOf(got), advice)
 }
 
 func typeOf(raw any) string {

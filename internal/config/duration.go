@@ -40,7 +40,7 @@ func ParseDuration(s string) (Duration, error) {
 		}
 		rest = rest[letters:]
 		if n > int64(maxDuration/unit) || sum+Duration(n)*unit > maxDuration {
-			return 0, errors.New("a duration is at most 3650d")
+			return 0, errors.New("a duration is at most 3650d: write a shorter one")
 		}
 		sum += Duration(n) * unit
 	}

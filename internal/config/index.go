@@ -33,7 +33,18 @@ type index struct {
 	duplicates []duplicate
 	lines      []int // offset of each line's first byte
 	data       []byte
+	deep       position // where something is nested too deeply; else zero
+	wide       position // where a table has too many keys; else zero
+	keys       map[string]int
 }
+
+// maxKeys is how many keys and tables one table may have: go-toml looks for
+// duplicates by comparing each with each.
+const maxKeys = 5000
+
+// maxDepth is how many parts a key's path may have. No key of warden has more
+// than six; what is built from paths grows with the square of their length.
+const maxDepth = 32
 
 // pathKey joins a path into a map key. NUL can't be typed by accident.
 func pathKey(path []string) string { return strings.Join(path, "\x00") }
@@ -44,7 +55,7 @@ func element(i int) string { return "[" + strconv.Itoa(i) + "]" }
 // newIndex walks the document. It stops quietly at the first error of syntax:
 // what came before has its places, and the decoder reports the error.
 func newIndex(data []byte) *index {
-	ix := &index{places: map[string]place{}, lines: []int{0}, data: data}
+	ix := &index{places: map[string]place{}, lines: []int{0}, data: data, keys: map[string]int{}}
 	for i, c := range data {
 		if c == '\n' {
 			ix.lines = append(ix.lines, i+1)
@@ -74,6 +85,9 @@ func newIndex(data []byte) *index {
 			ix.keyValue(table, n)
 		default: // comments are not kept; every other kind is inside these
 		}
+		if ix.refused() {
+			break
+		}
 	}
 	return ix
 }
@@ -101,14 +115,18 @@ func (ix *index) keyValue(table []string, n *unstable.Node) {
 }
 
 func (ix *index) inside(path []string, value *unstable.Node) {
+	if len(path) > maxDepth {
+		ix.deep = ix.find(path[:1]).key
+		return
+	}
 	switch value.Kind {
 	case unstable.InlineTable:
-		for it := value.Children(); it.Next(); {
+		for it := value.Children(); it.Next() && !ix.refused(); {
 			ix.keyValue(path, it.Node())
 		}
 	case unstable.Array:
 		i := 0
-		for it := value.Children(); it.Next(); i++ {
+		for it := value.Children(); it.Next() && !ix.refused(); i++ {
 			child := it.Node()
 			childPath := append(append([]string{}, path...), element(i))
 			if child.Raw.Length > 0 {
@@ -124,9 +142,19 @@ func (ix *index) inside(path []string, value *unstable.Node) {
 // add records a place, the tables implied by the path with it, and a
 // duplicate when the same path was explicitly there before.
 func (ix *index) add(path []string, p place, unique bool) {
+	if len(path) > maxDepth {
+		ix.deep = p.key
+		return
+	}
 	for i := 1; i < len(path); i++ {
 		if _, ok := ix.places[pathKey(path[:i])]; !ok {
 			ix.places[pathKey(path[:i])] = place{key: p.key, value: p.key}
+		}
+	}
+	if parent := pathKey(path[:len(path)-1]); unique {
+		if ix.keys[parent]++; ix.keys[parent] > maxKeys {
+			ix.wide = p.key
+			return
 		}
 	}
 	k := pathKey(path)
@@ -146,6 +174,18 @@ func (ix *index) valueAfter(end int) int {
 		i++
 	}
 	return i
+}
+
+// refused reports that the rest of the document was not walked.
+func (ix *index) refused() bool { return ix.deep.line > 0 || ix.wide.line > 0 }
+
+// line is the text of a line, counted from 1, or "" when there is none.
+func (ix *index) line(n int) string {
+	if n < 1 || n > len(ix.lines) {
+		return ""
+	}
+	text, _, _ := strings.Cut(string(ix.data[ix.lines[n-1]:]), "\n")
+	return text
 }
 
 // at turns an offset into a position.

@@ -64,6 +64,14 @@ func Parse(name string, data []byte, opt Options) (*Config, Report) {
 	// Cut to the length, for go-toml derives positions from capacities.
 	data = slices.Clip(data)
 	d := &decoder{file: name, index: newIndex(data), given: map[string]bool{}, faulty: map[string]bool{}}
+	if d.index.deep.line > 0 {
+		d.problem(SeverityError, d.index.deep, nil, "not TOML that warden reads: tables and lists are nested more than %d deep: is it the right file?", maxDepth)
+		return nil, d.problems
+	}
+	if d.index.wide.line > 0 {
+		d.problem(SeverityError, d.index.wide, nil, "not TOML that warden reads: a table has more than %d keys: is it the right file?", maxKeys)
+		return nil, d.problems
+	}
 	var raw map[string]any
 	if err := toml.Unmarshal(data, &raw); err != nil {
 		d.syntax(err)
@@ -73,6 +81,7 @@ func Parse(name string, data []byte, opt Options) (*Config, Report) {
 	d.table(reflect.ValueOf(c).Elem(), raw, nil)
 	v := &validator{decoder: d, config: c, opt: opt}
 	v.all()
+	d.tooMany()
 	d.problems.Sort()
 	if d.problems.Count(SeverityError) > 0 {
 		return nil, d.problems
@@ -85,17 +94,48 @@ func Parse(name string, data []byte, opt Options) (*Config, Report) {
 func (d *decoder) syntax(err error) {
 	de, ok := errors.AsType[*toml.DecodeError](err)
 	if !ok {
-		d.problem(SeverityError, position{1, 1}, nil, "not TOML: %s", strings.TrimPrefix(err.Error(), "toml: "))
+		text := strings.TrimPrefix(err.Error(), "toml: ")
+		d.problem(SeverityError, position{1, 1}, nil, "not TOML: %s; %s", text, syntaxAdvice(text, ""))
 		return
 	}
 	line, col := de.Position()
 	for _, dup := range d.index.duplicates {
 		if dup.at.line == line {
-			d.problem(SeverityError, dup.at, dup.path, "%s is defined twice; the first is in line %d", dotted(dup.path), dup.first.line)
+			d.problem(SeverityError, dup.at, dup.path, "%s is defined twice, first in line %d: keep one", dotted(dup.path), dup.first.line)
 			return
 		}
 	}
 	// A number that is out of range would be repeated after this.
 	text, _, _ := strings.Cut(strings.TrimPrefix(de.Error(), "toml: "), ": strconv.")
-	d.problem(SeverityError, position{line, col}, nil, "not TOML: %s", text)
+	d.problem(SeverityError, position{line, col}, nil, "not TOML: %s; %s", text, syntaxAdvice(text, d.index.line(line)))
+}
+
+// syntaxAdvice says what to do about an error of the TOML parser. line is the
+// one it stands in, to recognize what people write; none of it is repeated.
+func syntaxAdvice(text, line string) string {
+	has := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+	}
+	switch {
+	case strings.HasPrefix(line, "\xef\xbb\xbf") || strings.HasPrefix(line, "\xff\xfe") || strings.HasPrefix(line, "\xfe\xff"):
+		return "save the file as UTF-8 without a byte order mark"
+	case has("UTF-8"):
+		return "save the file as UTF-8"
+	case has("escape"):
+		return `write \\ for a backslash, or put the value in '…', which knows no escapes`
+	case has("control character", "U+0000"):
+		return "remove the character; a text editor may not show it"
+	case has("new lines", "not terminated"):
+		return "end the string with the quote it began with"
+	case has("incomplete"):
+		return "end it with its bracket"
+	case has("too large", "too small"):
+		return "write a smaller number"
+	case has("expected '=' after key"):
+		return "write key = value"
+	case has("close table name", "start of key", "already exists"):
+		return "write key = value, or a header such as [pools.web] once; or is it another file?"
+	default:
+		return "write texts in quotes, numbers in digits, and one key = value on a line"
+	}
 }

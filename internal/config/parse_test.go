@@ -1,9 +1,12 @@
 package config_test
 
 import (
+	order "cmp"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +42,12 @@ func split(t *testing.T, file string) (text string, want []string) {
 	return text, want
 }
 
+// golden is a problem as testdata wants it: with its place, the key between
+// bars, and what `config check` says.
+func golden(p config.Problem) string {
+	return fmt.Sprintf("%d:%d |%s| %s: %s", p.Line, p.Col, p.Key, p.Severity, p.Text)
+}
+
 func TestParseTestdata(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.toml")
 	if err != nil || len(files) < 60 {
@@ -50,7 +59,10 @@ func TestParseTestdata(t *testing.T) {
 			c, report := config.Parse("f", []byte(text), options())
 			var got []string
 			for _, p := range report {
-				got = append(got, strings.TrimPrefix(p.String(), "f:"))
+				got = append(got, golden(p))
+				if p.Line < 1 || p.Col < 1 {
+					t.Errorf("no place: %s", p)
+				}
 				if strings.Contains(p.String()+p.Key, planted) {
 					t.Errorf("a secret came out: %s", p)
 				}
@@ -65,6 +77,11 @@ func TestParseTestdata(t *testing.T) {
 					t.Fatal(err)
 				}
 				return
+			}
+			if !slices.IsSortedFunc(report, func(a, b config.Problem) int {
+				return order.Or(order.Compare(a.Line, b.Line), order.Compare(a.Col, b.Col))
+			}) {
+				t.Error("not sorted by place")
 			}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("problems (-want +got):\n%s", d)

@@ -65,7 +65,7 @@ func ParseSecretRef(s string) (SecretRef, error) {
 		return SecretRef{}, errors.New("is empty: name a file, or leave the key out")
 	case strings.HasPrefix(s, "/"):
 	case strings.Contains(s, "/"):
-		return SecretRef{}, errors.New("is neither a bare name nor an absolute path")
+		return SecretRef{}, errors.New("is neither a bare name nor an absolute path: write the file's path from / on")
 	case !validHost(s) || len(s) > maxName || looksSecret(s):
 		return SecretRef{}, errors.New("looks like the secret itself: put that in a file (chmod 600) and write the file's name or path here")
 	}

@@ -25,7 +25,7 @@ type validator struct {
 func (v *validator) all() {
 	c := v.config
 	if p := join(nil, "config_version"); v.ok(p) && c.Version != version {
-		v.fail(p, "config_version = %d: this build of warden reads version %d", c.Version, version)
+		v.fail(p, "config_version = %d: this build of warden reads version %d: write that, or install the build that the file is for", c.Version, version)
 	}
 	if p := join(nil, "cluster", "name"); v.ok(p) && !validName(c.Cluster.Name) {
 		v.fail(p, "name = %s: use letters, digits, _ and -, %d at most", quote(c.Cluster.Name), maxName)
@@ -47,7 +47,7 @@ func (v *validator) all() {
 	v.mirror(c.Telemetry.Graphite)
 	v.between([]string{"ledger", "keep_closed"}, c.Ledger.KeepClosed, day, maxDuration)
 	if len(c.Detectors) == 0 && !v.given["detectors"] {
-		v.warn(nil, "there is no [detectors.NAME]: nothing is watched, and warden only does what people run by hand")
+		v.warn(nil, "there is no [detectors.NAME]: nothing is watched, and warden only does what people run by hand; add one when that is not what you want")
 	}
 }
 
@@ -137,9 +137,9 @@ func (v *validator) source(name remedy.SourceName, s Source, variables map[strin
 		case s.TokenFile.IsSet() && (s.Username != "" || s.PasswordFile.IsSet()):
 			v.fail(token, "token_file excludes username and password_file: keep one way to authenticate")
 		case s.Username != "" && !s.PasswordFile.IsSet():
-			v.fail(user, "username needs a password_file")
+			v.fail(user, "username needs a password_file: add it, or remove username")
 		case s.Username == "" && s.PasswordFile.IsSet():
-			v.fail(password, "password_file needs a username")
+			v.fail(password, "password_file needs a username: add it, or remove password_file")
 		}
 	}
 	for _, p := range [][]string{token, password} {
@@ -166,11 +166,11 @@ func (v *validator) url(p []string, s Source) {
 	case u.User != nil:
 		v.fail(p, "url holds a user or password: use username and password_file, or token_file")
 	case u.Scheme != "http" && u.Scheme != "https":
-		v.fail(p, "url must begin with http:// or https://")
+		v.fail(p, "url is neither HTTP nor HTTPS: write it with http:// or https://")
 	case u.Hostname() == "":
 		v.fail(p, "url has no host: write it as https://prometheus.example.net")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		v.fail(p, "url must end before the ? or #: secrets go into token_file or password_file")
+		v.fail(p, "url must end before the ? or #: put secrets into token_file or password_file")
 	case u.Scheme == "http" && (s.TokenFile.IsSet() || s.PasswordFile.IsSet()) && !loopback(u.Hostname()):
 		v.warn(p, "the secret of this source crosses the network in the clear: use https")
 	}
@@ -192,17 +192,17 @@ func (v *validator) pool(name remedy.PoolName, p Pool) {
 	v.atLeast(at("max_actions_per_day"), int64(p.MaxActionsPerDay), 1)
 	v.between(at("settle_after_action"), p.SettleAfterAction, 0, day)
 	if p.MinInService == 0 {
-		v.warn(at("min_in_service"), "pools.%s: min_in_service = 0: nothing keeps the last host in service", name)
+		v.warn(at("min_in_service"), "pools.%s: min_in_service = 0: nothing keeps the last host in service; use 1 or more", name)
 	}
 	for i, pattern := range p.Protected {
 		item := at("protected", element(i))
 		if _, err := path.Match(pattern, ""); err != nil || strings.TrimSpace(pattern) == "" {
-			v.fail(item, "protected: %s is neither a host's name nor a shell pattern such as \"web-*\"", quote(pattern))
+			v.fail(item, "protected: %s is neither a host's name nor a shell pattern: write one such as \"web-1\" or \"web-*\"", quote(pattern))
 		} else if len(p.Inventory.Hosts) > 0 && !slices.ContainsFunc(p.Inventory.Hosts, func(h remedy.HostName) bool {
 			ok, err := path.Match(pattern, string(h))
 			return ok && err == nil
 		}) {
-			v.warn(item, "protected: %s matches no host of pools.%s", quote(pattern), name)
+			v.warn(item, "protected: %s matches no host of pools.%s: remove it, or mend its spelling", quote(pattern), name)
 		}
 	}
 	if p.Inventory.Type == TypeStatic && len(p.Inventory.Hosts) > 0 && v.ok(at("min_in_service"), at("max_out_of_service"), at("max_out_fraction")) {
@@ -213,7 +213,7 @@ func (v *validator) pool(name remedy.PoolName, p Pool) {
 		unwatched = unwatched && v.ok([]string{"detectors", string(d), "pools"})
 	}
 	if unwatched {
-		v.warn(at(), "pools.%s: no detector watches it", name)
+		v.warn(at(), "pools.%s: no detector watches it; add it to the pools of one", name)
 	}
 }
 
@@ -223,11 +223,11 @@ func (v *validator) slots(name remedy.PoolName, p Pool) {
 	spare, byFraction := n-p.MinInService, int(p.MaxOutFraction*float64(n)+1e-9)
 	switch {
 	case spare <= 0:
-		v.warn(join(at, "min_in_service"), "pools.%s: %s, min_in_service %d: no host can ever be taken out", name, count(n, "host"), p.MinInService)
+		v.warn(join(at, "min_in_service"), "pools.%s: %s, min_in_service %d: no host can ever be taken out; use a lower min_in_service", name, count(n, "host"), p.MinInService)
 	case p.MaxOutOfService > 0 && byFraction == 0:
-		v.warn(join(at, "max_out_fraction"), "pools.%s: max_out_fraction %v of %s rounds down to 0: no host can ever be taken out", name, p.MaxOutFraction, count(n, "host"))
+		v.warn(join(at, "max_out_fraction"), "pools.%s: max_out_fraction %v of %s rounds down to 0: no host can ever be taken out; use a larger fraction", name, p.MaxOutFraction, count(n, "host"))
 	case spare < min(p.MaxOutOfService, byFraction):
-		v.warn(join(at, "min_in_service"), "pools.%s: %s, min_in_service %d, max_out_of_service %d: the floor is reached first",
+		v.warn(join(at, "min_in_service"), "pools.%s: %s, min_in_service %d, max_out_of_service %d: the floor is reached first; change one of the two, or leave it at that",
 			name, count(n, "host"), p.MinInService, p.MaxOutOfService)
 	}
 }
@@ -241,7 +241,7 @@ func (v *validator) inventory(p []string, inv Inventory) {
 			if !validHost(string(h)) {
 				v.fail(item, "%s is not a host's name: use letters, digits and . _ - :", quote(string(h)))
 			} else if seen[strings.ToLower(string(h))] {
-				v.fail(item, "host %s is listed twice (upper and lower case are one)", quote(string(h)))
+				v.fail(item, "host %s is listed twice (upper and lower case are one): remove one of them", quote(string(h)))
 			}
 			seen[strings.ToLower(string(h))] = true
 		}

@@ -21,7 +21,7 @@ func (v *validator) detector(name remedy.DetectorName, d Detector) {
 	for i, pool := range d.Pools {
 		item := at("pools", element(i))
 		if v.reference(item, "pool", string(pool), namesOf(c.Pools)) && seen[pool] {
-			v.fail(item, "pool %s is listed twice", quote(string(pool)))
+			v.fail(item, "pool %s is listed twice: remove one of them", quote(string(pool)))
 		}
 		seen[pool] = true
 	}
@@ -55,7 +55,7 @@ func (v *validator) selectors(name remedy.DetectorName, at func(...string) []str
 }
 
 // mustSelect says what a selector is to somebody who wrote something else.
-const mustSelect = `must be a plain selector, such as 'up{job="web"}': no function, range, offset or @`
+const mustSelect = `must be a plain selector, such as 'up{job="web"}': leave out functions, ranges, offset and @`
 
 // expectation checks that exactly one key says what a host should receive.
 func (v *validator) expectation(at func(...string) []string, d Detector) {
@@ -68,7 +68,7 @@ func (v *validator) expectation(at func(...string) []string, d Detector) {
 	case hasNumber && d.ExpectPerMinute <= 0:
 		v.fail(number, "expect_per_minute = %v: use a number above 0", d.ExpectPerMinute)
 	case !hasNumber && !hasQuery:
-		v.fail(number, "a canary detector needs expect_per_minute or expect_query in %s", header(at()))
+		v.fail(number, "a canary detector compares with what is expected: add expect_per_minute or expect_query to %s", header(at()))
 	}
 }
 
@@ -83,10 +83,10 @@ func (v *validator) timing(name remedy.DetectorName, at func(...string) []string
 	v.between(span, d.For, second, day)
 	v.between(seen, d.SeenWithin, second, 7*day)
 	if v.ok(interval, window) && d.Window < d.Interval {
-		v.fail(window, "window = %q is shorter than interval = %q: data between two windows would be lost", d.Window, d.Interval)
+		v.fail(window, "window = %q is shorter than interval = %q: data between two windows would be lost; use a longer window", d.Window, d.Interval)
 	}
 	if v.ok(interval, span) && d.For < d.Interval {
-		v.fail(span, "for = %q is shorter than interval = %q: one look would be enough to call a host bad", d.For, d.Interval)
+		v.fail(span, "for = %q is shorter than interval = %q: one look would be enough to call a host bad; use a longer for", d.For, d.Interval)
 	}
 	if p := at("max_staleness"); v.given[pathKey(p)] {
 		v.between(p, d.MaxStaleness, second, day)
@@ -96,10 +96,10 @@ func (v *validator) timing(name remedy.DetectorName, at func(...string) []string
 		if !v.given[pathKey(p)] {
 			p = span
 		}
-		v.fail(p, "seen_within = %q must be longer than for = %q and twice max_staleness = %q: a stopped host would be forgotten before it is bad", d.SeenWithin, d.For, stale)
+		v.fail(p, "seen_within = %q must be longer than for = %q and twice max_staleness = %q: a stopped host would be forgotten before it is bad; use a longer seen_within", d.SeenWithin, d.For, stale)
 	}
 	if v.ok(interval, window, span) && (d.Window+d.For)/d.Interval > maxSteps {
-		v.fail(interval, "interval = %q is too short for window = %q and for = %q: together they may hold %d intervals, the most that Prometheus answers at once",
+		v.fail(interval, "interval = %q is too short for window = %q and for = %q: together they may hold %d intervals, the most that Prometheus answers at once; use a longer interval",
 			d.Interval, d.Window, d.For, maxSteps)
 	}
 	v.between(at("common_mode_window"), d.CommonModeWindow, 60*second, 7*day)
@@ -141,13 +141,13 @@ func (v *validator) action(name remedy.ActionName, a Action) {
 	v.between(at("cooldown_per_host"), a.CooldownPerHost, second, 30*day)
 	v.between(at("complain_at_most_every"), a.ComplainAtMostEvery, 60*second, 30*day)
 	if v.ok(at("timeout"), at("cooldown_per_host")) && a.CooldownPerHost < a.Timeout {
-		v.fail(at("cooldown_per_host"), "cooldown_per_host = %q is shorter than timeout = %q: a host could be acted on while the action still runs", a.CooldownPerHost, a.Timeout)
+		v.fail(at("cooldown_per_host"), "cooldown_per_host = %q is shorter than timeout = %q: a host could be acted on while the action still runs; use a longer cooldown_per_host", a.CooldownPerHost, a.Timeout)
 	}
 	v.hint(at("manual_hint"), a.ManualHint)
 	v.backends(name, a)
 	for i, who := range a.Approvers {
 		if !approver.MatchString(who) {
-			v.fail(at("approvers", element(i)), "approvers: %s is neither a unix user (\"fran\") nor a unix group (\"@ops\")", quote(who))
+			v.fail(at("approvers", element(i)), "approvers: %s is neither a unix user nor a unix group: write \"fran\" for a user and \"@ops\" for a group", quote(who))
 		}
 	}
 	v.trust(name, a)
@@ -178,7 +178,7 @@ func (v *validator) trust(name remedy.ActionName, a Action) {
 	for _, pool := range slices.Sorted(maps.Keys(c.Pools)) {
 		if c.Pools[pool].AssumeInService && c.Level(name, pool) == remedy.LevelAuto && slices.Contains(c.ActionsOf(pool), name) {
 			v.warn([]string{"pools", string(pool), "assume_in_service"},
-				"pools.%s: assume_in_service keeps actions.%s at confirm, though it is set to auto: who is in service must be known for that", pool, name)
+				"pools.%s: assume_in_service keeps actions.%s at confirm, though it is set to auto: who is in service must be known for that; use confirm, or remove assume_in_service", pool, name)
 		}
 	}
 	if len(a.Approvers) > 0 || !v.ok(at("approvers")) {
@@ -200,20 +200,20 @@ func (v *validator) backends(name remedy.ActionName, a Action) {
 		return
 	}
 	if a.Backend != "" && !validHost(a.Backend) {
-		v.fail(at("backend"), "backend = %s is not the name of a HAProxy backend", quote(a.Backend))
+		v.fail(at("backend"), "backend = %s is not the name of a HAProxy backend: use letters, digits and . _ - :", quote(a.Backend))
 	}
 	for _, pool := range slices.Sorted(maps.Keys(a.PoolBackend)) {
 		p := at("pool_backend", string(pool))
 		v.reference(p, "pool", string(pool), namesOf(v.config.Pools))
 		if b := a.PoolBackend[pool]; !validHost(b) {
-			v.fail(p, "%s = %s is not the name of a HAProxy backend", pool, quote(b))
+			v.fail(p, "%s = %s is not the name of a HAProxy backend: use letters, digits and . _ - :", pool, quote(b))
 		}
 	}
 	if a.Backend != "" || !v.ok(at("backend"), at("pool_backend")) {
 		return
 	}
 	if len(a.PoolBackend) == 0 {
-		v.fail(at("backend"), "backend is required in %s, or one for each pool in %s", header(at()), header(at("pool_backend")))
+		v.fail(at("backend"), "backend is required: add it to %s, or one for each pool to %s", header(at()), header(at("pool_backend")))
 		return
 	}
 	for _, pool := range slices.Sorted(maps.Keys(v.config.Pools)) {
@@ -231,11 +231,11 @@ func (v *validator) address(p []string, address string) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "tcp" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Hostname() == "" || !validPort(u.Port()) {
-		v.fail(p, "address is neither a socket, such as unix:/run/haproxy/admin.sock, nor tcp://127.0.0.1:9999")
+		v.fail(p, "address is neither a socket nor a TCP address: write unix:/run/haproxy/admin.sock, or tcp://127.0.0.1:9999")
 		return
 	}
 	if !loopback(u.Hostname()) {
-		v.warn(p, "HAProxy's runtime API has no password: whoever reaches %s can do all of it; prefer its unix socket", u.Host)
+		v.warn(p, "HAProxy's runtime API has no password: whoever reaches %s can do all of it; use its unix socket", u.Host)
 	}
 }
 
@@ -272,6 +272,6 @@ func (v *validator) hint(p []string, text string) {
 			return true
 		}
 	}) {
-		v.fail(p, "manual_hint does not render: it is text with {{ .Host }} and {{ .Pool }} in it, and nothing else in braces")
+		v.fail(p, "manual_hint does not render: it is text with {{ .Host }} and {{ .Pool }} in it, and nothing else in braces: write it without what else there is")
 	}
 }

@@ -32,7 +32,10 @@ type Frame struct {
 	Cols [][]float64
 	// Widths is the time that each row's points cover, in milliseconds, at a
 	// source that stores buckets; a point is then dated by the bucket's
-	// beginning. Nil where points are instants.
+	// beginning. Nil where points are instants. A row whose width is 0 has too
+	// few buckets in the window to tell. In buckets, Start and Step are the
+	// storage's and not the query's: the columns hold every bucket that begins
+	// within the window asked for, at the finest common step of the rows.
 	Widths []int64
 }
 
@@ -53,13 +56,20 @@ func (f *Frame) At(row int32, k int) float64 {
 
 // Fits reports whether the frame's instants are those that q asks for.
 func (f *Frame) Fits(q Query) bool {
-	return f != nil && f.Start == q.Start.UnixMilli() && (len(f.Cols) == 1 || f.Step == q.Step.Milliseconds()) && len(f.Cols) == q.Steps()
+	return f != nil && f.Widths == nil && f.Start == q.Start.UnixMilli() && (len(f.Cols) == 1 || f.Step == q.Step.Milliseconds()) && len(f.Cols) == q.Steps()
+}
+
+// FitsBuckets reports whether the frame answers q in buckets: a width for each
+// row, and no bucket that begins outside of the window asked for.
+func (f *Frame) FitsBuckets(q Query) bool {
+	return f != nil && f.Widths != nil && len(f.Widths) == f.Keys.Len() && f.Step > 0 &&
+		(len(f.Cols) == 0 || f.Start >= q.Start.UnixMilli() && f.Instant(len(f.Cols)-1) <= q.End.UnixMilli())
 }
 
 // Window is the part of the frame that answers q, sharing its columns; nil
 // when the frame doesn't reach over all of it or has other instants.
 func (f *Frame) Window(q Query) *Frame {
-	if f == nil || f.Step != q.Step.Milliseconds() {
+	if f == nil || f.Widths != nil || f.Step != q.Step.Milliseconds() {
 		return nil
 	}
 	off := q.Start.UnixMilli() - f.Start

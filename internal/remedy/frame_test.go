@@ -36,6 +36,15 @@ func TestFrame(t *testing.T) {
 			t.Errorf("%v is answered by %+v", q, w)
 		}
 	}
+	buckets := &Frame{Keys: f.Keys, Start: q.Start.UnixMilli(), Step: 7_000, Cols: f.Cols, Widths: []int64{7_000, 0}}
+	if buckets.Fits(q) || !buckets.FitsBuckets(q) || buckets.Window(q) != nil {
+		t.Error("a frame of buckets has its own step")
+	}
+	late := *buckets
+	late.Start += 60_000
+	if f.FitsBuckets(q) || late.FitsBuckets(q) || (*Frame)(nil).FitsBuckets(q) {
+		t.Error("buckets outside of the window, or none at all, fit")
+	}
 	if (*Frame)(nil).Fits(q) || (*Frame)(nil).Window(q) != nil {
 		t.Error("no frame answers something")
 	}
@@ -58,6 +67,8 @@ func TestRows(t *testing.T) {
 		{"two hosts of one name", HostRule{Regex: short}, []string{"a:1"}, []HostName{"a.one", "a.two", "b"}, []int32{RowAmbiguous, RowAmbiguous, RowNone}, 0},
 		{"a node", HostRule{Node: 3}, []string{"canary.received.a.x", "sumSeries(canary.received.b.*)", "scale(sum(canary.received.c.x),60)", "one.two"},
 			[]HostName{"a", "b", "c"}, []int32{0, 1, 2}, 1},
+		{"the first of several paths", HostRule{Node: 2}, []string{"asPercent(got.a.n,sum(sent.b.n))", "divideSeries(sumSeries(got.{b,c}.n),got.a.n)", `alias(scale( got.c.n, 2),"x")`, "got.d;env=prod", ""},
+			[]HostName{"a", "{b,c}", "c", "d"}, []int32{0, 1, 2, 3}, 1},
 		{"from the end", HostRule{Node: -1}, []string{"x.a", `alias(x.b, "c")`}, []HostName{"a", "b"}, []int32{0, 1}, 0},
 		{"a node that is a host and port", HostRule{Node: 2, Regex: regexp.MustCompile(`^(\w+?)_`)}, []string{"x.a_example_net.y"}, []HostName{"a"}, []int32{0}, 0},
 	}

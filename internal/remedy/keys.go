@@ -3,6 +3,7 @@ package remedy
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -52,7 +53,7 @@ type HostRule struct {
 }
 
 func (r HostRule) id() string {
-	id := string(rune('0' + r.Node))
+	id := strconv.Itoa(r.Node) + " "
 	if r.Regex != nil {
 		id += r.Regex.String()
 	}
@@ -96,17 +97,35 @@ func (r HostRule) firstGroup(s string) (string, bool) {
 	return s[m[2]:m[3]], true
 }
 
-// pathNode takes a node of the innermost path of a Graphite target, the way
-// aliasByNode does: the functions around it and what follows the path are
-// dropped.
+// firstPath is the first path in a Graphite target, the one that aliasByNode
+// goes by: the functions around it, what follows it, and tags behind a
+// semicolon are dropped. The commas of {a,b} are the path's own.
+func firstPath(target string) string {
+	start, braces := 0, 0
+	for i := range len(target) {
+		switch target[i] {
+		case '{':
+			braces++
+		case '}':
+			braces--
+		case '(':
+			start = i + 1
+		case ',', ')', ';', ' ', '"', '\'':
+			switch {
+			case braces > 0:
+			case start == i:
+				start = i + 1
+			default:
+				return target[start:i]
+			}
+		}
+	}
+	return target[start:]
+}
+
+// pathNode takes a node of a target's first path.
 func pathNode(target string, node int) (string, bool) {
-	if i := strings.LastIndexByte(target, '('); i >= 0 {
-		target = target[i+1:]
-	}
-	if i := strings.IndexAny(target, ",) \"'"); i >= 0 {
-		target = target[:i]
-	}
-	nodes := strings.Split(target, ".")
+	nodes := strings.Split(firstPath(target), ".")
 	if node < 0 {
 		node += len(nodes) + 1
 	}

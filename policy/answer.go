@@ -22,6 +22,11 @@ func capAtConfirm(observed, limit string) remedy.Answer {
 	return remedy.Answer{Effect: remedy.EffectCap, Cap: remedy.LevelConfirm, Observed: observed, Limit: limit}
 }
 
+// capAtNotify keeps warden's hands off and has it tell people.
+func capAtNotify(observed, limit string) remedy.Answer {
+	return remedy.Answer{Effect: remedy.EffectCap, Cap: remedy.LevelNotify, Observed: observed, Limit: limit}
+}
+
 // unreadable blocks because something could not be read, or made no sense.
 func unreadable(why string) remedy.Answer {
 	a := block("unknown: "+why, "")

@@ -48,6 +48,7 @@ func (l Limits) flaw() string {
 		return "max_out_fraction is not between 0 and 1"
 	case min(l.MinInService, l.MaxOut, l.MaxConcurrent) < 0,
 		min(l.PerHour, l.PerDay, l.ClusterPerHour, l.ClusterPerDay) < 0,
+		min(l.MaxAttempts, l.FlapLimit) < 0,
 		min(l.CooldownPerHost, l.SettleAfterAction) < 0:
 		return "a limit of the pool is negative"
 	}

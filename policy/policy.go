@@ -65,6 +65,14 @@ type World struct {
 	// LastInPool is when the last execution in the pool ended, or started if
 	// it has not; the zero time when there was none.
 	LastInPool remedy.Fact[time.Time]
+	// Attempts counts the STARTs on this host within the last day that were
+	// not aborted, whatever the action and whoever asked for it.
+	Attempts remedy.Fact[int]
+	// Flaps counts the take-outs of this host that ended within the last day
+	// with the host back in service.
+	Flaps remedy.Fact[int]
+	// Evidence is how old the finding is that the proposal rests on.
+	Evidence remedy.Fact[Evidence]
 	// WarmedUp is whether a complete round has run since this tenure began.
 	WarmedUp remedy.Fact[bool]
 	// InServiceKnown is whether the load balancer says who is in service, as
@@ -138,6 +146,9 @@ type Limits struct {
 	ClusterPerDay     int
 	CooldownPerHost   time.Duration
 	SettleAfterAction time.Duration
+	// MaxAttempts and FlapLimit are per host and day.
+	MaxAttempts int
+	FlapLimit   int
 }
 
 // Lock names the execution that holds a host; the zero value is no lock.
@@ -149,6 +160,14 @@ type Lock struct {
 type Rate struct {
 	PoolHour, PoolDay       int
 	ClusterHour, ClusterDay int
+}
+
+// Evidence is what a proposal rests on.
+type Evidence struct {
+	// At is the instant that was judged, not when somebody judged it.
+	At time.Time
+	// MaxAge is max_evidence_age.
+	MaxAge time.Duration
 }
 
 // Clock is what this node knows of its clocks.

@@ -81,6 +81,7 @@ func redraw(t *rapid.T, w *policy.World, name string) {
 			MaxConcurrent: count("concurrent"), PerHour: count("hour"), PerDay: count("day"),
 			ClusterPerHour: count("cluster hour"), ClusterPerDay: count("cluster day"),
 			CooldownPerHost: minutes(t, -1, 600, "cooldown"), SettleAfterAction: minutes(t, -1, 10, "settle"),
+			MaxAttempts: count("attempts"), FlapLimit: count("flaps"),
 		})
 	case "Lock":
 		w.Lock = remedy.Known(policy.Lock{Case: remedy.CaseID(rapid.Uint64Range(0, 2).Draw(t, "case"))})
@@ -94,6 +95,12 @@ func redraw(t *rapid.T, w *policy.World, name string) {
 		w.LastOnHost = remedy.Known(drawTime(t))
 	case "LastInPool":
 		w.LastInPool = remedy.Known(drawTime(t))
+	case "Attempts":
+		w.Attempts = remedy.Known(count("attempts"))
+	case "Flaps":
+		w.Flaps = remedy.Known(count("flaps"))
+	case "Evidence":
+		w.Evidence = remedy.Known(policy.Evidence{At: now.Add(-minutes(t, -1, 4, "age")), MaxAge: minutes(t, -1, 4, "max age")})
 	case "WarmedUp":
 		w.WarmedUp = remedy.Known(yes("warm"))
 	case "InServiceKnown":
@@ -153,7 +160,7 @@ func TestNoGuardrailRaises(t *testing.T) {
 				t.Fatalf("%q says nothing", a.Guardrail)
 			}
 			stands := a.Effect == remedy.EffectAllow || a.Effect == remedy.EffectNotBind
-			if stands != (a.Cap == remedy.LevelAuto) || (a.Effect == remedy.EffectCap) != (a.Cap == remedy.LevelConfirm) {
+			if stands != (a.Cap == remedy.LevelAuto) || (a.Effect == remedy.EffectCap) != (a.Cap > remedy.LevelBlocked && a.Cap < remedy.LevelAuto) {
 				t.Fatalf("effect and cap differ in %+v", a)
 			}
 			if a.Unreadable && stands {

@@ -64,6 +64,8 @@ func limitSteps(s step) map[string]func(*policy.Limits) {
 		"ClusterPerHour":    func(l *policy.Limits) { lowerCluster(&l.ClusterPerHour, s.by) },
 		"ClusterPerDay":     func(l *policy.Limits) { lowerCluster(&l.ClusterPerDay, s.by) },
 		"CooldownPerHost":   func(l *policy.Limits) { raise(&l.CooldownPerHost, s.duration()) },
+		"MaxAttempts":       func(l *policy.Limits) { l.MaxAttempts -= s.by },
+		"FlapLimit":         func(l *policy.Limits) { l.FlapLimit -= s.by },
 		"SettleAfterAction": func(l *policy.Limits) { raise(&l.SettleAfterAction, s.duration()) },
 	}
 }
@@ -86,6 +88,9 @@ func worldSteps(s step) map[string]func(*policy.World) {
 		},
 		"CommonMode.Cooldown": func(w *policy.World) {
 			edit(&w.CommonMode, func(c *policy.CommonMode) { raise(&c.Cooldown, s.duration()) })
+		},
+		"Evidence.MaxAge": func(w *policy.World) {
+			edit(&w.Evidence, func(e *policy.Evidence) { e.MaxAge -= s.duration() })
 		},
 		"Clock.Max": func(w *policy.World) {
 			edit(&w.Clock, func(c *policy.Clock) { c.Max -= s.duration() })

@@ -29,7 +29,7 @@ func goodLimits() policy.Limits {
 	return policy.Limits{
 		MinInService: 30, MaxOut: 3, MaxOutFraction: 1, MaxConcurrent: 1,
 		PerHour: 4, PerDay: 12,
-		CooldownPerHost: 6 * time.Hour, SettleAfterAction: 5 * time.Minute,
+		CooldownPerHost: 6 * time.Hour, SettleAfterAction: 5 * time.Minute, MaxAttempts: 3, FlapLimit: 3,
 	}
 }
 
@@ -52,6 +52,9 @@ func goodWorld() policy.World {
 		Rate:           remedy.Known(policy.Rate{}),
 		LastOnHost:     remedy.Known(time.Time{}),
 		LastInPool:     remedy.Known(time.Time{}),
+		Attempts:       remedy.Known(0),
+		Flaps:          remedy.Known(0),
+		Evidence:       remedy.Known(policy.Evidence{At: now.Add(-45 * time.Second), MaxAge: 65 * time.Second}),
 		WarmedUp:       remedy.Known(true),
 		InServiceKnown: remedy.Known(true),
 		Clock:          remedy.Known(policy.Clock{Max: 2 * time.Second, Answered: 1, Voters: 1}),

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"text/template"
+	"time"
 
 	"warden/actions"
 	"warden/actions/haproxy"
@@ -36,6 +37,7 @@ func (b builder) build(c *config.Config) (*engine.Config, error) {
 		Pools:          map[remedy.PoolName]engine.Pool{},
 		Actions:        map[remedy.ActionName]engine.Action{},
 		Sources:        map[remedy.SourceName]engine.Source{},
+		MaxEvidenceAge: map[remedy.DetectorName]time.Duration{},
 		ClusterPerHour: c.Guardrails.MaxActionsPerHour,
 		ClusterPerDay:  c.Guardrails.MaxActionsPerDay,
 		FreezeFile:     freezeFile(c.Guardrails.FreezeFile),
@@ -68,6 +70,7 @@ func (b builder) build(c *config.Config) (*engine.Config, error) {
 			continue
 		}
 		out.Detectors = append(out.Detectors, d)
+		out.MaxEvidenceAge[name] = c.MaxEvidenceAge(name).Std()
 	}
 	for _, name := range sortedKeys(c.Actions) {
 		a, err := b.action(c, name)
@@ -118,7 +121,7 @@ func (b builder) pool(c *config.Config, name remedy.PoolName) (engine.Pool, erro
 		Limits: ledger.Limits{
 			MinInService: p.MinInService, MaxOut: p.MaxOutOfService, MaxOutFraction: p.MaxOutFraction,
 			MaxConcurrent: p.MaxConcurrent, PerHour: p.MaxActionsPerHour, PerDay: p.MaxActionsPerDay,
-			SettleAfterAction: p.SettleAfterAction.Std(),
+			SettleAfterAction: p.SettleAfterAction.Std(), MaxAttempts: p.MaxAttempts, FlapLimit: p.FlapLimit,
 		},
 		ProtectedBy:     p.ProtectedBy,
 		AssumeInService: p.AssumeInService,

@@ -98,6 +98,11 @@ type Pool struct {
 	MaxActionsPerHour int      `toml:"max_actions_per_hour"`
 	MaxActionsPerDay  int      `toml:"max_actions_per_day"`
 	SettleAfterAction Duration `toml:"settle_after_action"`
+	// MaxAttempts is how often something may be started on one host in a day,
+	// FlapLimit how often one may be taken out and come back in a day, before
+	// it is left to people.
+	MaxAttempts int `toml:"max_attempts"`
+	FlapLimit   int `toml:"flap_limit"`
 	// Protected names hosts that nobody may act on: names, or shell patterns.
 	Protected []string `toml:"protected"`
 	// AssumeInService takes every host that nothing is known of for in
@@ -164,6 +169,9 @@ type Detector struct {
 	MaxEnded int `toml:"max_ended"`
 	// MaxStaleness is 0 when not set. See Config.MaxStaleness.
 	MaxStaleness Duration `toml:"max_staleness"`
+	// MaxEvidenceAge is how old what was judged may be when something is done
+	// about it; 0 when not set. See Config.MaxEvidenceAge.
+	MaxEvidenceAge Duration `toml:"max_evidence_age"`
 	// MinCoverage is the share of hosts in service that must be judged.
 	MinCoverage float64 `toml:"min_coverage"`
 	// MaxBadFraction is the share of the pool above which it is not a host

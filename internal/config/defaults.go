@@ -37,6 +37,10 @@ const (
 	DefaultMaxActionsPerDay = 12
 	// DefaultSettleAfterAction is one default `for`: time to see the effect.
 	DefaultSettleAfterAction = Duration(5 * time.Minute)
+	// DefaultMaxAttempts is per host and day.
+	DefaultMaxAttempts = 3
+	// DefaultFlapLimit is per host and day.
+	DefaultFlapLimit = 3
 
 	// DefaultHostLabel is the label Prometheus gives to every scraped series.
 	DefaultHostLabel = "instance"
@@ -67,6 +71,9 @@ const (
 	DefaultStormCooldown = Duration(10 * time.Minute)
 	// StalenessIntervals times the interval is the default of max_staleness.
 	StalenessIntervals = 3
+	// EvidenceIntervals times the interval, and the source's timeout on top,
+	// is the default of max_evidence_age.
+	EvidenceIntervals = 2
 
 	// DefaultState takes a host out gently: running requests finish.
 	DefaultState = StateDrain
@@ -124,6 +131,8 @@ func (p *Pool) setDefaults() {
 	p.MaxActionsPerHour = DefaultMaxActionsPerHour
 	p.MaxActionsPerDay = DefaultMaxActionsPerDay
 	p.SettleAfterAction = DefaultSettleAfterAction
+	p.MaxAttempts = DefaultMaxAttempts
+	p.FlapLimit = DefaultFlapLimit
 }
 
 func (i *Inventory) setDefaults() { i.Refresh = DefaultRefresh }

@@ -32,6 +32,15 @@ func (c *Config) MaxStaleness(detector remedy.DetectorName) Duration {
 	return cmp.Or(d.MaxStaleness, c.Sources[d.Source].MaxStaleness, StalenessIntervals*d.Interval)
 }
 
+// MaxEvidenceAge is how old the instant that the detector judged may be when
+// something is done about it: its own max_evidence_age, else EvidenceIntervals
+// intervals and the source's timeout. A round judges the instant between one
+// and two intervals back, and the next one's word may come a timeout late.
+func (c *Config) MaxEvidenceAge(detector remedy.DetectorName) Duration {
+	d := c.Detectors[detector]
+	return cmp.Or(d.MaxEvidenceAge, EvidenceIntervals*d.Interval+c.Sources[d.Source].Timeout)
+}
+
 // DetectorsOf lists the detectors that judge the pool, sorted.
 func (c *Config) DetectorsOf(pool remedy.PoolName) []remedy.DetectorName {
 	var names []remedy.DetectorName

@@ -121,6 +121,9 @@ func (c *Config) derived(path []string) (value any, origin string, ok bool) {
 			origin = "sources." + string(source)
 		}
 		return c.MaxStaleness(name), origin, true
+	case path[0] == "detectors" && path[2] == "max_evidence_age":
+		name := remedy.DetectorName(path[1])
+		return c.MaxEvidenceAge(name), fmt.Sprintf("%d intervals and the source's timeout", EvidenceIntervals), true
 	case path[0] == "actions" && path[2] == "policy":
 		return c.Policy.Default, "policy.default", true
 	default:

@@ -191,6 +191,8 @@ func (v *validator) pool(name remedy.PoolName, p Pool) {
 	v.atLeast(at("max_actions_per_hour"), int64(p.MaxActionsPerHour), 1)
 	v.atLeast(at("max_actions_per_day"), int64(p.MaxActionsPerDay), 1)
 	v.between(at("settle_after_action"), p.SettleAfterAction, 0, day)
+	v.atLeast(at("max_attempts"), int64(p.MaxAttempts), 1)
+	v.atLeast(at("flap_limit"), int64(p.FlapLimit), 1)
 	if p.MinInService == 0 {
 		v.warn(at("min_in_service"), "pools.%s: min_in_service = 0: nothing keeps the last host in service; use 1 or more", name)
 	}

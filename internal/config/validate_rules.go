@@ -102,8 +102,22 @@ func (v *validator) timing(name remedy.DetectorName, at func(...string) []string
 		v.fail(interval, "interval = %q is too short for window = %q and for = %q: together they may hold %d intervals, the most that Prometheus answers at once; use a longer interval",
 			d.Interval, d.Window, d.For, maxSteps)
 	}
+	v.evidence(name, at, d)
 	v.between(at("common_mode_window"), d.CommonModeWindow, 60*second, 7*day)
 	v.between(at("storm_cooldown"), d.StormCooldown, 0, 7*day)
+}
+
+// evidence checks how old evidence may be: below two intervals nothing could
+// ever be done, for that is how old it is just before the next round.
+func (v *validator) evidence(name remedy.DetectorName, at func(...string) []string, d Detector) {
+	p := at("max_evidence_age")
+	if !v.given[pathKey(p)] {
+		return
+	}
+	v.between(p, d.MaxEvidenceAge, second, day)
+	if v.ok(at("interval"), p) && d.MaxEvidenceAge < EvidenceIntervals*d.Interval {
+		v.fail(p, "max_evidence_age = %q is below two intervals of detectors.%s, %q: what a round judges is up to two intervals old", d.MaxEvidenceAge, name, EvidenceIntervals*d.Interval)
+	}
 }
 
 // judgement checks the thresholds and the counts.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -22,6 +23,9 @@ type Config struct {
 	Detectors []detectors.Detector
 	Actions   map[remedy.ActionName]Action
 	Sources   map[remedy.SourceName]Source
+	// MaxEvidenceAge is how old what a detector judged may be, by detector; two
+	// of its intervals where none is given.
+	MaxEvidenceAge map[remedy.DetectorName]time.Duration
 	// ClusterPerHour and ClusterPerDay are the cluster-wide rates; 0 when not
 	// configured.
 	ClusterPerHour, ClusterPerDay int
@@ -136,6 +140,12 @@ func (c *Config) detector(name remedy.DetectorName) (detectors.Detector, bool) {
 		}
 	}
 	return nil, false
+}
+
+// maxEvidenceAge is how old what the detector judged may be.
+func (c *Config) maxEvidenceAge(d detectors.Detector) time.Duration {
+	spec := d.Spec()
+	return cmp.Or(c.MaxEvidenceAge[spec.Name], 2*spec.Interval)
 }
 
 // observers lists the actions whose backend says who is in service in a pool:

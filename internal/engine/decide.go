@@ -327,6 +327,8 @@ func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.Facts
 		}),
 		LastOnHost: remedy.Known(f.LastOnHost),
 		LastInPool: remedy.Known(f.LastInPool),
+		Attempts:   remedy.Known(f.Attempts),
+		Flaps:      remedy.Known(f.Flaps),
 		WarmedUp:   remedy.Known(e.warm.Load() || (f.Case != nil && f.Case.Ask != nil)),
 		// The ledger's committed out-set is what the load balancer said; an
 		// assumed pool has nobody to say it.
@@ -352,6 +354,7 @@ func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.Facts
 			MaxConcurrent: f.Limits.MaxConcurrent, PerHour: f.Limits.PerHour, PerDay: f.Limits.PerDay,
 			ClusterPerHour: f.ClusterHour, ClusterPerDay: f.ClusterDay,
 			CooldownPerHost: max(f.Cooldown, cfg.Actions[q.Action].Cooldown), SettleAfterAction: f.Limits.SettleAfterAction,
+			MaxAttempts: f.Limits.MaxAttempts, FlapLimit: f.Limits.FlapLimit,
 		})
 	}
 	e.evidence(&w, cfg, j, f, q)
@@ -390,6 +393,7 @@ func (e *Engine) evidence(w *policy.World, cfg *Config, j *judgement, f ledger.F
 	}
 	spec := j.detector.Spec()
 	s := j.sums(q.Shadow)
+	w.Evidence = remedy.Known(policy.Evidence{At: j.At, MaxAge: cfg.maxEvidenceAge(j.detector)})
 	if fresh, ok := j.SourceFresh.Get(); ok {
 		age, _ := j.SourceAge.Get()
 		src := policy.Source{Fresh: fresh, Age: age, MaxStaleness: cfg.Sources[spec.Source].MaxStaleness}

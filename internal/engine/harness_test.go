@@ -60,7 +60,7 @@ func defaults() setup {
 	return setup{
 		level: remedy.LevelAuto, n: 10,
 		limits: ledger.Limits{
-			MinInService: 2, MaxOut: 5, MaxOutFraction: 1, MaxConcurrent: 1, PerHour: 100, PerDay: 100,
+			MinInService: 2, MaxOut: 5, MaxOutFraction: 1, MaxConcurrent: 1, PerHour: 100, PerDay: 100, MaxAttempts: 100, FlapLimit: 100,
 			SettleAfterAction: 5 * time.Minute,
 		},
 		cooldown: 6 * time.Hour, shadowOut: 4 * time.Hour, complain: 4 * time.Hour, expires: 30 * time.Minute,
@@ -137,8 +137,9 @@ func (r *rig) config(s setup) *Config {
 			Action: r.lb, Spec: s.action, Levels: map[remedy.PoolName]remedy.Level{ingest: s.level},
 			Approvers: []string{"alice"}, ExpiresAfter: s.expires, Cooldown: s.cooldown, ComplainEvery: s.complain,
 		}},
-		Sources:   map[remedy.SourceName]Source{"prom": {Source: r.src, MaxStaleness: s.canary.MaxStaleness}},
-		ShadowOut: s.shadowOut, UnknownClose: 24 * time.Hour, KeepClosed: 30 * 24 * time.Hour, MaxClockOffset: 2 * time.Second,
+		Sources:        map[remedy.SourceName]Source{"prom": {Source: r.src, MaxStaleness: s.canary.MaxStaleness}},
+		MaxEvidenceAge: map[remedy.DetectorName]time.Duration{canary: 2*s.canary.Interval + 5*time.Second},
+		ShadowOut:      s.shadowOut, UnknownClose: 24 * time.Hour, KeepClosed: 30 * 24 * time.Hour, MaxClockOffset: 2 * time.Second,
 	}
 	if s.config != nil {
 		s.config(cfg)

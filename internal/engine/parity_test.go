@@ -58,6 +58,8 @@ func drawFleet(t *rapid.T) fleet {
 			PerHour:           rapid.IntRange(2, 8).Draw(t, "hour"),
 			PerDay:            rapid.IntRange(4, 20).Draw(t, "day"),
 			SettleAfterAction: dur("settle", 0, 5*time.Minute, time.Minute),
+			MaxAttempts:       rapid.SampledFrom([]int{100, 3, 2}).Draw(t, "attempts"),
+			FlapLimit:         rapid.SampledFrom([]int{100, 3, 1}).Draw(t, "flaps"),
 		},
 		Cooldown: dur("cooldown", 0, 10*time.Minute, time.Hour, 6*time.Hour),
 		Shadow:   dur("shadowOut", 5*time.Minute, time.Hour, 4*time.Hour),

@@ -262,10 +262,11 @@ func (e *Engine) newestJudgement(cfg *Config, o startOrder) *judgement {
 	return worst
 }
 
-// why words the first thing that stands in the way.
+// why words the first thing that stands in the way: what blocked, or else what
+// lowered the level to where it is.
 func why(d remedy.Decision) string {
 	for _, a := range d.Answers {
-		if a.Guardrail == d.BlockedBy {
+		if a.Guardrail == d.BlockedBy || (d.BlockedBy == "" && a.Effect == remedy.EffectCap && a.Cap == d.Level) {
 			return fmt.Sprintf("%s: %s (limit %s)", a.Guardrail, a.Observed, orNone(a.Limit))
 		}
 	}

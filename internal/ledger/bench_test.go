@@ -20,7 +20,7 @@ func manyCases(b *testing.B, n int) *rig {
 	r := newRig(b, hosts(40))
 	d := decision(remedy.LevelAuto)
 	d.Answers = nil
-	for g := range strings.FieldsSeq("freeze freeze_file hold protected source_fresh coverage common_mode pool_floor max_out host_lock concurrency rate cooldown settle warm_up in_service_known clock") {
+	for g := range strings.FieldsSeq("freeze freeze_file hold protected source_fresh coverage common_mode pool_floor max_out host_lock concurrency rate cooldown settle attempts flapping evidence_age warm_up in_service_known clock") {
 		d.Answers = append(d.Answers, remedy.Answer{Guardrail: g, Effect: remedy.EffectAllow, Cap: remedy.LevelAuto, Observed: "3 of 40 observed to be so", Limit: "8 (20 %)"})
 	}
 	id := r.ok(judge("h1", remedy.LevelAuto, func(j *ledger.CaseJudge) { j.Decision = d }))

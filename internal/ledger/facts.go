@@ -36,9 +36,12 @@ type Facts struct {
 	// Rates within the hour and day before the asked instant.
 	PoolHour, PoolDay           int
 	ClusterHourly, ClusterDaily int
-	LastOnHost                  time.Time
-	LastInPool                  time.Time
-	Storm                       StormState
+	// Attempts counts the STARTs on the host in the last day, Flaps those
+	// take-outs of it that ended in the last day with the host back.
+	Attempts, Flaps int
+	LastOnHost      time.Time
+	LastInPool      time.Time
+	Storm           StormState
 	// TakenOut are the hosts warden took out on the detector's word within
 	// the common-mode window, returned or not.
 	TakenOut []remedy.HostName
@@ -143,8 +146,8 @@ func (m *machine) rates(f *Facts, p *pool, q FactsQuery) {
 				f.PoolDay++
 			}
 			f.LastInPool = later(f.LastInPool, later(s.At, s.EndedAt))
-			if s.Host == q.Host && s.Action == q.Action {
-				f.LastOnHost = later(f.LastOnHost, s.At)
+			if s.Host == q.Host {
+				f.onHost(s, q)
 			}
 			if s.TakesOut && s.Detector == q.Detector && q.Detector != "" && age < q.CommonModeWindow {
 				f.TakenOut = append(f.TakenOut, s.Host)
@@ -158,6 +161,19 @@ func (m *machine) rates(f *Facts, p *pool, q FactsQuery) {
 	f.TakenOut = slices.Compact(f.TakenOut)
 	slices.Sort(f.ShadowOut)
 	f.ShadowOut = slices.Compact(f.ShadowOut)
+}
+
+// onHost counts one START on the asked host.
+func (f *Facts) onHost(s Start, q FactsQuery) {
+	if s.Action == q.Action {
+		f.LastOnHost = later(f.LastOnHost, s.At)
+	}
+	if q.Now.Sub(s.At) < 24*time.Hour {
+		f.Attempts++
+	}
+	if back := s.backAt(q.Now); !back.IsZero() && q.Now.Sub(back) < 24*time.Hour {
+		f.Flaps++
+	}
 }
 
 func later(a, b time.Time) time.Time {

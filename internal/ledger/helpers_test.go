@@ -59,7 +59,7 @@ type setup struct {
 // roomy are limits that stand in nobody's way.
 func roomy() ledger.Limits {
 	return ledger.Limits{
-		MinInService: 2, MaxOut: 5, MaxOutFraction: 1, MaxConcurrent: 5, PerHour: 100, PerDay: 100,
+		MinInService: 2, MaxOut: 5, MaxOutFraction: 1, MaxConcurrent: 5, PerHour: 100, PerDay: 100, MaxAttempts: 100, FlapLimit: 100,
 		SettleAfterAction: 5 * time.Minute,
 	}
 }

@@ -159,6 +159,9 @@ func (m *machine) close(c *Case, outcome remedy.Outcome, note string, x step) {
 	}
 	c.event(x, what)
 	m.bump(counterCases, caseLabels(c), "outcome", string(outcome))
+	if outcome == remedy.OutcomeUndone || outcome == remedy.OutcomeReturned {
+		p.back(c.ID, x.at)
+	}
 	if m.oldestClosed.IsZero() {
 		m.oldestClosed = x.at // committed time never goes back
 	}
@@ -243,6 +246,30 @@ func holdsOut(c *Case) bool {
 
 func (s Start) shadowOut(now time.Time) bool {
 	return s.Shadow && s.TakesOut && !s.EndedSlot && now.Before(s.Until)
+}
+
+// backAt is when the host of a take-out was back in service; zero when it isn't,
+// as far as anybody knows. The host of a shadow execution is back when its slot
+// has ended.
+func (s Start) backAt(now time.Time) time.Time {
+	switch {
+	case !s.TakesOut:
+		return time.Time{}
+	case s.Shadow && s.BackAt.IsZero() && !now.Before(s.Until):
+		return s.Until
+	}
+	return s.BackAt
+}
+
+// back records that the host which a case took out is in service again. What
+// an earlier attempt of the case did is not known to have taken it out.
+func (p *pool) back(id remedy.CaseID, at time.Time) {
+	for i, s := range slices.Backward(p.Starts) {
+		if s.Case == id && !s.Shadow && s.TakesOut {
+			p.Starts[i].BackAt = at
+			return
+		}
+	}
 }
 
 // running counts the executions of the pool that hold a concurrency slot, and

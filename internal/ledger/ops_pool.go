@@ -148,7 +148,7 @@ func outByHost(o OutFact, h remedy.HostName) int { return cmp.Compare(o.Host, h)
 func (p *pool) endShadow(host remedy.HostName, at time.Time) {
 	for i := range p.Starts {
 		if s := &p.Starts[i]; s.Host == host && s.shadowOut(at) {
-			s.EndedSlot = true // the execution ended when it began: settle counts from there
+			s.EndedSlot, s.BackAt = true, at // the execution ended when it began: settle counts from there
 		}
 	}
 }

@@ -145,6 +145,8 @@ func stricter(a, b Limits) Limits {
 		PerHour:           min(a.PerHour, b.PerHour),
 		PerDay:            min(a.PerDay, b.PerDay),
 		SettleAfterAction: max(a.SettleAfterAction, b.SettleAfterAction),
+		MaxAttempts:       min(a.MaxAttempts, b.MaxAttempts),
+		FlapLimit:         min(a.FlapLimit, b.FlapLimit),
 	}
 }
 

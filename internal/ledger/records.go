@@ -180,6 +180,9 @@ type Limits struct {
 	PerHour           int           `json:"max_actions_per_hour"`
 	PerDay            int           `json:"max_actions_per_day"`
 	SettleAfterAction time.Duration `json:"settle_after_action"`
+	// MaxAttempts and FlapLimit are per host and day.
+	MaxAttempts int `json:"max_attempts"`
+	FlapLimit   int `json:"flap_limit"`
 }
 
 // Start is one committed START that was not aborted: what rates, cooldowns and
@@ -194,6 +197,9 @@ type Start struct {
 	// Detector is whose finding opened the case; empty when a person did.
 	Detector remedy.DetectorName `json:"detector,omitempty"`
 	TakesOut bool                `json:"takes_out,omitempty"`
+	// BackAt is when the host was back in service after it had been taken out;
+	// zero while it is out, or when nobody knows that it came back.
+	BackAt time.Time `json:"back_at,omitzero"`
 	// Shadow marks a shadow execution. Until is when its slot ends at the
 	// latest; EndedSlot that it has ended.
 	Shadow    bool      `json:"shadow,omitempty"`

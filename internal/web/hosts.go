@@ -190,6 +190,7 @@ func (p *poolPicture) detail(at time.Time) *PoolDetail {
 		out.Limits = &PoolLimits{
 			MinInService: l.MinInService, MaxOut: l.MaxOut, MaxOutFraction: l.MaxOutFraction, MaxConcurrent: l.MaxConcurrent,
 			MaxPerHour: l.PerHour, MaxPerDay: l.PerDay, SettleAfterActionSec: l.SettleAfterAction.Seconds(),
+			MaxAttempts: l.MaxAttempts, FlapLimit: l.FlapLimit,
 		}
 	}
 	return out

@@ -300,6 +300,8 @@ type PoolLimits struct {
 	MaxPerHour           int     `json:"max_actions_per_hour"`
 	MaxPerDay            int     `json:"max_actions_per_day"`
 	SettleAfterActionSec float64 `json:"settle_after_action_seconds"`
+	MaxAttempts          int     `json:"max_attempts"`
+	FlapLimit            int     `json:"flap_limit"`
 }
 
 // Preview says what a run or an undo would do. It answers

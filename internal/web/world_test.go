@@ -197,7 +197,7 @@ func newWorld(t *testing.T, level remedy.Level, approvers ...string) *world {
 		Hash: "51c0e9a1b2c3", Detectors: []detectors.Detector{w.judge},
 		Pools: map[remedy.PoolName]engine.Pool{"ingest": {
 			Inventory: hosts, Static: true, ProtectedBy: func(remedy.HostName) string { return "" },
-			Limits: ledger.Limits{MinInService: 5, MaxOut: 3, MaxOutFraction: 0.5, MaxConcurrent: 1, PerHour: 10, PerDay: 20},
+			Limits: ledger.Limits{MinInService: 5, MaxOut: 3, MaxOutFraction: 0.5, MaxConcurrent: 1, PerHour: 10, PerDay: 20, MaxAttempts: 3, FlapLimit: 3},
 		}},
 		Actions: map[remedy.ActionName]engine.Action{"drain": {
 			Action: w.balancer, Approvers: approvers, ExpiresAfter: 30 * time.Minute, Cooldown: 10 * time.Minute, ComplainEvery: time.Hour,

@@ -116,7 +116,7 @@ func (v *validator) evidence(name remedy.DetectorName, at func(...string) []stri
 	}
 	v.between(p, d.MaxEvidenceAge, second, day)
 	if v.ok(at("interval"), p) && d.MaxEvidenceAge < EvidenceIntervals*d.Interval {
-		v.fail(p, "max_evidence_age = %q is below two intervals of detectors.%s, %q: what a round judges is up to two intervals old", d.MaxEvidenceAge, name, EvidenceIntervals*d.Interval)
+		v.fail(p, "max_evidence_age = %q is below two intervals of detectors.%s, %q: what a round judges is up to two intervals old; use that or more", d.MaxEvidenceAge, name, EvidenceIntervals*d.Interval)
 	}
 }
 

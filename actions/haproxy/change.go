@@ -124,6 +124,7 @@ func (a *Action) bring(ctx context.Context, places []place) (string, error) {
 			say(p, "%s", output)
 		}
 		if err == nil && len(places) > 1 {
+			touched = true
 			err = a.readBack(ctx, p)
 		}
 		if err != nil {
@@ -136,7 +137,6 @@ func (a *Action) bring(ctx context.Context, places []place) (string, error) {
 			}
 			return quote(strings.Join(said, "\n")), err
 		}
-		touched = true
 		if len(places) > 1 {
 			say(p, "%s now", p.want)
 		}

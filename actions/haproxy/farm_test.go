@@ -89,6 +89,8 @@ func (f *farm) answer(l *lb, command string) string {
 		out.WriteString("\n")
 	case command == "show cli level":
 		return "admin\n\n"
+	case strings.HasPrefix(command, "show "):
+		return "Can't find backend.\n\n"
 	case l.refuse != "":
 		return l.refuse + "\n\n"
 	default:

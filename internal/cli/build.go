@@ -139,6 +139,15 @@ func (b builder) pool(c *config.Config, name remedy.PoolName) (engine.Pool, erro
 		out.Inventory, out.Static = inv, true
 	case config.TypeFile:
 		out.Inventory, out.Refresh = inventory.NewFile(p.Inventory.Path, p.Inventory.HostRegex.Regexp()), p.Inventory.Refresh.Std()
+	case config.TypeHAProxy:
+		servers, err := haproxy.NewServers(haproxy.Options{
+			Address: p.Inventory.Address, Addresses: p.Inventory.Addresses, Backend: p.Inventory.Backend, HostRegex: p.Inventory.HostRegex.Regexp(),
+		})
+		if err != nil {
+			return out, fmt.Errorf("pools.%s.inventory: %w", name, err)
+		}
+		out.Inventory = inventory.NewAsked("of HAProxy's backend "+p.Inventory.Backend, servers.Hosts)
+		out.Refresh = p.Inventory.Refresh.Std()
 	default:
 		return out, fmt.Errorf("pools.%s.inventory.type: %q is not a kind of inventory", name, p.Inventory.Type)
 	}
@@ -181,8 +190,8 @@ func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action
 	switch a.Type {
 	case config.TypeHAProxy:
 		impl, err := haproxy.New(haproxy.Options{
-			Name: name, Address: a.Address, Backend: a.Backend, Backends: a.PoolBackend, State: a.State,
-			HostRegex: a.HostRegex.Regexp(), Clock: b.clock,
+			Name: name, Address: a.Address, Addresses: a.Addresses, PoolAddresses: a.PoolAddresses,
+			Backend: a.Backend, Backends: a.PoolBackend, State: a.State, HostRegex: a.HostRegex.Regexp(), Clock: b.clock,
 		})
 		if err != nil {
 			return out, fmt.Errorf("actions.%s: %w", name, err)
@@ -211,7 +220,8 @@ func levels(c *config.Config, name remedy.ActionName) map[remedy.PoolName]remedy
 	for _, pool := range sortedKeys(c.Pools) {
 		_, policy := a.PoolPolicy[pool]
 		_, backend := a.PoolBackend[pool]
-		if policy || backend || slices.Contains(c.ActionsOf(pool), name) {
+		_, addresses := a.PoolAddresses[pool]
+		if policy || backend || addresses || slices.Contains(c.ActionsOf(pool), name) {
 			out[pool] = c.Level(name, pool)
 		}
 	}

@@ -12,7 +12,7 @@ const (
 	TypeStatic     = "static"     // of an inventory
 	TypeFile       = "file"       // of an inventory
 	TypeCanary     = "canary"     // of a detector
-	TypeHAProxy    = "haproxy"    // of an action
+	TypeHAProxy    = "haproxy"    // of an action, and of an inventory
 )
 
 // The states a haproxy action can want a server in.
@@ -123,15 +123,20 @@ func (p Pool) ProtectedBy(host remedy.HostName) string {
 
 // Inventory says where a pool's list of hosts comes from.
 type Inventory struct {
-	Type string `toml:"type" required:"true" oneof:"static file"`
+	Type string `toml:"type" required:"true" oneof:"static file haproxy"`
 	// Hosts is the whole list.
 	Hosts []remedy.HostName `toml:"hosts" required:"true" for:"static"`
 	// Path is an absolute path to JSON, YAML or Prometheus file_sd; Refresh
 	// how often it is read.
 	Path    string   `toml:"path" required:"true" for:"file"`
-	Refresh Duration `toml:"refresh" for:"file"`
-	// HostRegex maps what the file calls a host to the host's name.
-	HostRegex HostRegex `toml:"host_regex" for:"file"`
+	Refresh Duration `toml:"refresh" for:"file haproxy"`
+	// Address, or Addresses, are runtime APIs as in Action, whose Backend's
+	// servers are the pool's hosts.
+	Address   string   `toml:"address" for:"haproxy"`
+	Addresses []string `toml:"addresses" for:"haproxy"`
+	Backend   string   `toml:"backend" required:"true" for:"haproxy"`
+	// HostRegex maps what the file or HAProxy calls a host to the host's name.
+	HostRegex HostRegex `toml:"host_regex" for:"file haproxy"`
 }
 
 // Detector is one [detectors.NAME] table: when is a host bad, and what to
@@ -190,8 +195,11 @@ type Action struct {
 	Policy remedy.Level `toml:"policy"`
 	Type   string       `toml:"type" required:"true" oneof:"haproxy"`
 	// Address is the runtime API: an absolute path, "unix:" and one, or
-	// "tcp://host:port".
-	Address string `toml:"address" required:"true"`
+	// "tcp://host:port". Addresses are those of several load balancers with
+	// the same servers, and PoolAddresses override both for a pool. See
+	// Config.Addresses.
+	Address   string   `toml:"address"`
+	Addresses []string `toml:"addresses"`
 	// Backend is the HAProxy backend; PoolBackend overrides it for a pool.
 	// See Config.Backend.
 	Backend string `toml:"backend"`
@@ -216,6 +224,8 @@ type Action struct {
 	ManualHint  string                           `toml:"manual_hint"`
 	PoolPolicy  map[remedy.PoolName]remedy.Level `toml:"pool_policy"`
 	PoolBackend map[remedy.PoolName]string       `toml:"pool_backend"`
+	// PoolAddresses lets a pool move between load balancers.
+	PoolAddresses map[remedy.PoolName][]string `toml:"pool_addresses"`
 }
 
 // Policy is the [policy] table.

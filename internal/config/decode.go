@@ -7,6 +7,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"warden/internal/remedy"
@@ -77,15 +78,15 @@ func (d *decoder) table(v reflect.Value, raw map[string]any, path []string) {
 	for _, f := range fields {
 		sub := join(path, f.name)
 		value, present := raw[f.name]
-		if present && f.forType != "" && kind != "" && f.forType != kind {
-			d.badKey(sub, "key %q does not belong to type = %q, only to type = %q: remove it, or change type", f.name, kind, f.forType)
+		if present && kind != "" && !f.fits(kind) {
+			d.badKey(sub, "key %q does not belong to type = %q, only to type = %s: remove it, or change type", f.name, kind, strings.Join(quoteAll(f.forTypes), " or "))
 			continue
 		}
 		switch {
 		case present:
 			d.given[pathKey(sub)] = true
 			d.value(v.Field(f.index), f, value, sub)
-		case f.required && (f.forType == "" || f.forType == kind):
+		case f.required && f.fits(kind):
 			d.missing(f, path)
 		case f.typ.Kind() == reflect.Struct && !isText(f.typ):
 			d.table(v.Field(f.index), nil, sub)
@@ -112,6 +113,14 @@ func (d *decoder) missing(f field, path []string) {
 		must = fmt.Sprintf("add %s and a whole number", f.name)
 	}
 	d.problem(SeverityError, d.index.key(path), join(path, f.name), "%q is required%s: %s", f.name, where(path), must)
+}
+
+func quoteAll(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = strconv.Quote(w)
+	}
+	return out
 }
 
 // useOneOf names what is allowed.

@@ -28,20 +28,19 @@ func CheckFiles(c *Config, env Env) Report {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
-		if inv := c.Pools[name].Inventory; inv.Type == TypeFile {
-			d.readable([]string{"pools", string(name), "inventory", "path"}, inv.Path)
+		inv, at := c.Pools[name].Inventory, []string{"pools", string(name), "inventory"}
+		if inv.Type == TypeFile {
+			d.readable(join(at, "path"), inv.Path)
 		}
+		d.socket(join(at, "address"), inv.Address)
+		d.sockets(join(at, "addresses"), inv.Addresses)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Actions)) {
-		file := socketPath(c.Actions[name].Address)
-		if file == "" {
-			continue
-		}
-		p := []string{"actions", string(name), "address"}
-		if info, err := os.Stat(file); err != nil {
-			d.warning(p, "address: %s: %v: is HAProxy running, with `stats socket %s level admin`?", file, reason(err), file)
-		} else if info.Mode()&fs.ModeSocket == 0 {
-			d.badValue(p, "address: %s is not a socket", file)
+		a, at := c.Actions[name], []string{"actions", string(name)}
+		d.socket(join(at, "address"), a.Address)
+		d.sockets(join(at, "addresses"), a.Addresses)
+		for _, pool := range slices.Sorted(maps.Keys(a.PoolAddresses)) {
+			d.sockets(join(at, "pool_addresses", string(pool)), a.PoolAddresses[pool])
 		}
 	}
 	d.freezeFile(c.Guardrails.FreezeFile)
@@ -79,5 +78,24 @@ func (d *decoder) freezeFile(file string) {
 		if _, err := os.Stat(filepath.Dir(file)); err != nil {
 			d.warning(path, "freeze_file: the directory %s does not exist, so nobody can create the file in a hurry: create it", filepath.Dir(file))
 		}
+	}
+}
+
+func (d *decoder) sockets(p []string, addresses []string) {
+	for i, address := range addresses {
+		d.socket(join(p, element(i)), address)
+	}
+}
+
+// socket looks whether HAProxy's socket is there.
+func (d *decoder) socket(p []string, address string) {
+	file := socketPath(address)
+	if file == "" {
+		return
+	}
+	if info, err := os.Stat(file); err != nil {
+		d.warning(p, "address: %s: %v: is HAProxy running, with `stats socket %s level admin`?", file, reason(err), file)
+	} else if info.Mode()&fs.ModeSocket == 0 {
+		d.badValue(p, "address: %s is not a socket", file)
 	}
 }

@@ -25,6 +25,21 @@ func (c *Config) Backend(action remedy.ActionName, pool remedy.PoolName) string 
 	return cmp.Or(a.PoolBackend[pool], a.Backend)
 }
 
+// Addresses are the runtime APIs that the action uses for the pool: those of
+// pool_addresses, else its addresses, else its address.
+func (c *Config) Addresses(action remedy.ActionName, pool remedy.PoolName) []string {
+	a := c.Actions[action]
+	switch {
+	case len(a.PoolAddresses[pool]) > 0:
+		return a.PoolAddresses[pool]
+	case len(a.Addresses) > 0:
+		return a.Addresses
+	case a.Address != "":
+		return []string{a.Address}
+	}
+	return nil
+}
+
 // MaxStaleness is how old the newest sample may be for the detector: its own
 // max_staleness, else its source's, else StalenessIntervals intervals.
 func (c *Config) MaxStaleness(detector remedy.DetectorName) Duration {

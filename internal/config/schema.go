@@ -17,7 +17,7 @@ type field struct {
 	typ      reflect.Type
 	required bool
 	oneof    []string
-	forType  string // the `type` of the table that the key belongs to; "" for all
+	forTypes []string // the `type`s of the table that the key belongs to; empty for all
 }
 
 // fieldsOf lists a struct's keys in the order they are declared in.
@@ -33,10 +33,15 @@ func fieldsOf(t reflect.Type) []field {
 			name: name, index: i, typ: f.Type,
 			required: f.Tag.Get("required") == "true",
 			oneof:    strings.Fields(f.Tag.Get("oneof")),
-			forType:  f.Tag.Get("for"),
+			forTypes: strings.Fields(f.Tag.Get("for")),
 		})
 	}
 	return fields
+}
+
+// fits reports whether the key belongs to a table of the type.
+func (f field) fits(kind string) bool {
+	return len(f.forTypes) == 0 || slices.Contains(f.forTypes, kind)
 }
 
 // isText reports whether a type is one value in the file, though it is more

@@ -56,7 +56,7 @@ func (w *walker) table(v reflect.Value, path []string) {
 		if f.name == "type" {
 			kind = value.String()
 		}
-		if f.forType != "" && f.forType != kind {
+		if !f.fits(kind) {
 			continue
 		}
 		switch {

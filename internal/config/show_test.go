@@ -94,6 +94,8 @@ func TestDiffInWords(t *testing.T) {
 		"detectors.canary_uneven", "detectors.canary_unequal",
 	).Replace(config.Example()))
 	want := []string{
+		"drain on edge: notify → auto",
+		"drain on edge-staging: notify → auto",
 		"drain on ingest: notify → auto",
 		"drain on ingest-staging: confirm → notify",
 		"detectors.canary_unequal: added",

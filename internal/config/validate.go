@@ -252,6 +252,12 @@ func (v *validator) inventory(p []string, inv Inventory) {
 			v.fail(join(p, "path"), "path = %s: write an absolute path", quote(inv.Path))
 		}
 		v.between(join(p, "refresh"), inv.Refresh, second, day)
+	case TypeHAProxy:
+		v.addresses(func(keys ...string) []string { return join(p, keys...) }, inv.Address, inv.Addresses, false)
+		if inv.Backend != "" && !validHost(inv.Backend) {
+			v.fail(join(p, "backend"), "backend = %s is not the name of a HAProxy backend: write it as in haproxy.cfg", quote(inv.Backend))
+		}
+		v.between(join(p, "refresh"), inv.Refresh, second, day)
 	}
 }
 

@@ -2,10 +2,7 @@ package config
 
 import (
 	"maps"
-	"net/url"
-	"path"
 	"slices"
-	"strconv"
 	"text/template"
 	"text/template/parse"
 
@@ -147,7 +144,8 @@ func (v *validator) judgement(at func(...string) []string, d Detector) {
 // action checks one [actions.NAME] table.
 func (v *validator) action(name remedy.ActionName, a Action) {
 	at := func(keys ...string) []string { return append([]string{"actions", string(name)}, keys...) }
-	v.address(at("address"), a.Address)
+	v.addresses(at, a.Address, a.Addresses, len(a.PoolAddresses) > 0)
+	v.poolAddresses(name, a)
 	v.between(at("timeout"), a.Timeout, second, 60*60*second)
 	v.between(at("start_within"), a.StartWithin, second, 60*60*second)
 	v.between(at("took_within"), a.TookWithin, second, day)
@@ -235,40 +233,6 @@ func (v *validator) backends(name remedy.ActionName, a Action) {
 			v.fail(at("pool_backend"), "pool %q has no backend: add it to %s, or backend to %s", pool, header(at("pool_backend")), header(at()))
 		}
 	}
-}
-
-// address checks where the runtime API is. Messages don't repeat what isn't
-// one, for it may hold a password.
-func (v *validator) address(p []string, address string) {
-	if !v.ok(p) || socketPath(address) != "" {
-		return
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "tcp" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Hostname() == "" || !validPort(u.Port()) {
-		v.fail(p, "address is neither a socket nor a TCP address: write unix:/run/haproxy/admin.sock, or tcp://127.0.0.1:9999")
-		return
-	}
-	if !loopback(u.Hostname()) {
-		v.warn(p, "HAProxy's runtime API has no password: whoever reaches %s can do all of it; use its unix socket", u.Host)
-	}
-}
-
-// socketPath is the absolute path in "/path", "unix:/path" and "unix:///path",
-// or "" for anything else.
-func socketPath(address string) string {
-	if path.IsAbs(address) {
-		return address
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "unix" || u.Host != "" || u.User != nil || !path.IsAbs(u.Path) {
-		return ""
-	}
-	return u.Path
-}
-
-func validPort(s string) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n > 0
 }
 
 // hint holds the template to text, {{ .Host }} and {{ .Pool }}, so that it

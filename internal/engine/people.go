@@ -256,7 +256,7 @@ func (e *Engine) PreviewRun(ctx context.Context, q RunRequest) (Preview, error) 
 		return Preview{}, refusal(RefusedNotFound, "name a host: an action is run on one host at a time")
 	}
 	if _, ok := a.Levels[q.Target.Pool]; !ok {
-		return Preview{}, refusal(RefusedNotFound, "action %s is not meant for pool %s: nothing proposes it there, and neither pool_policy nor pool_backend names the pool", q.Action, q.Target.Pool)
+		return Preview{}, refusal(RefusedNotFound, "action %s is not meant for pool %s: nothing proposes it there, and none of pool_policy, pool_backend and pool_addresses names the pool", q.Action, q.Target.Pool)
 	}
 	for _, g := range q.Acknowledged {
 		if !slices.Contains(policy.Names(), g) {

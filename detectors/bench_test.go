@@ -21,7 +21,7 @@ func BenchmarkJudge(b *testing.B) {
 				bad := 0
 				for b.Loop() {
 					bad = 0
-					for _, f := range w.c.Judge(w.pool, testAt, results).Findings {
+					for _, f := range w.c.Judge(w.pool, testAt, results, nil).Findings() {
 						if f.Verdict == remedy.VerdictBad {
 							bad++
 						}

@@ -123,6 +123,8 @@ type Canary struct {
 	// the number of whole intervals within a window.
 	steps       int
 	windowSteps int
+	// terms is the one condition there is.
+	terms []remedy.Term
 }
 
 // NewCanary checks a spec and makes the detector. Its error names every wrong
@@ -137,6 +139,7 @@ func NewCanary(spec CanarySpec) (*Canary, error) {
 		quiet:       spec.quiet(),
 		steps:       int(spec.For/spec.Interval) + 1,
 		windowSteps: int(spec.Window / spec.Interval),
+		terms:       []remedy.Term{{Unit: canaryUnit, Direction: remedy.Below, Bad: spec.BadBelow, Clear: spec.ClearAbove}},
 	}
 	if IsSelector(spec.Query) {
 		c.selector = spec.Query

@@ -3,13 +3,14 @@ package detectors
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"warden/internal/remedy"
 )
 
 // Judge implements Detector. Its cost grows with the points of the answers.
-func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Results) remedy.Judgement {
+func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Results, buf []remedy.HostVerdict) remedy.Judgement {
 	r := &canaryRound{
 		Canary: c, pool: pool, results: results,
 		ask:     c.ask(at),
@@ -17,7 +18,10 @@ func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Result
 		step:    c.spec.Interval.Milliseconds(),
 	}
 	r.at = time.UnixMilli(r.atMilli).UTC()
-	j := remedy.Judgement{Detector: c.spec.Name, Pool: pool.Name, At: r.at}
+	j := remedy.Judgement{
+		Detector: c.spec.Name, Pool: pool.Name, At: r.at, Roster: pool.Listed(), Verdicts: blanks(pool, buf),
+		Terms: c.terms, Window: c.spec.Window, For: c.spec.For,
+	}
 
 	failed := r.failure()
 	target := r.judgeTarget()
@@ -25,17 +29,17 @@ func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Result
 	switch {
 	case failed != "":
 		j.SourceFresh = remedy.Unknown[bool](failed)
-		j.Findings = r.allUnknown(remedy.ReasonSourceFailed)
+		allUnknown(j.Verdicts, remedy.ReasonSourceFailed)
 	case !target.freshAt(c.steps - 1):
 		j.SourceFresh = remedy.Known(false)
-		j.Findings = r.allUnknown(remedy.ReasonSourceStale)
+		allUnknown(j.Verdicts, remedy.ReasonSourceStale)
 	case c.selector == "":
 		j.SourceFresh = remedy.Known(true)
-		j.Findings = r.allUnknown(remedy.ReasonNoFreshness)
+		allUnknown(j.Verdicts, remedy.ReasonNoFreshness)
 	default:
 		j.SourceFresh = remedy.Known(true)
 		r.target = target
-		j.Findings, j.Unmatched = r.judgeHosts()
+		j.Unmatched = r.judgeHosts(j.Roster, j.Verdicts)
 	}
 	return j
 }
@@ -67,32 +71,25 @@ func (r *canaryRound) failure() string {
 	return ""
 }
 
-// allUnknown gives every host but those that are out the same reason.
-func (r *canaryRound) allUnknown(reason string) []remedy.Finding {
-	out := make([]remedy.Finding, r.pool.N())
+// blanks is every host's verdict before anything was read: out, or unknown.
+func blanks(pool remedy.PoolView, buf []remedy.HostVerdict) []remedy.HostVerdict {
+	out := slices.Grow(buf[:0], pool.N())[:pool.N()]
 	for i := range out {
-		out[i] = r.blank(i)
-		if out[i].Verdict != remedy.VerdictOut {
-			out[i].Reason = reason
+		out[i] = remedy.HostVerdict{Value: remedy.Missing()}
+		if pool.Hosts[i].State == remedy.ServiceOut {
+			out[i].Verdict = remedy.VerdictOut
 		}
 	}
 	return out
 }
 
-// blank is a host's finding before anything was read: out or unknown.
-func (r *canaryRound) blank(host int) remedy.Finding {
-	f := remedy.Finding{
-		Detector: r.spec.Name, Pool: r.pool.Name, Host: r.pool.Hosts[host].Name, At: r.at,
-		Unit: canaryUnit, BadBelow: r.spec.BadBelow, ClearAbove: r.spec.ClearAbove,
-		Window: r.spec.Window, For: r.spec.For,
+// allUnknown gives every host but those that are out the same reason.
+func allUnknown(verdicts []remedy.HostVerdict, reason string) {
+	for i := range verdicts {
+		if verdicts[i].Verdict != remedy.VerdictOut {
+			verdicts[i].SetReason(reason)
+		}
 	}
-	if r.pool.Hosts[host].State == remedy.ServiceOut {
-		f.Verdict = remedy.VerdictOut
-		f.Value = remedy.Unknown[float64]("not judged: the host is out of service")
-	} else {
-		f.Value = remedy.Unknown[float64]("nothing trustworthy was measured")
-	}
-	return f
 }
 
 // targetState is what is known of the source's canary_target.
@@ -195,9 +192,9 @@ type hostFacts struct {
 
 // judgeHosts judges every host by its own series, then those that have none by
 // the stopped-host rule.
-func (r *canaryRound) judgeHosts() ([]remedy.Finding, int) {
+func (r *canaryRound) judgeHosts(roster *remedy.Roster, verdicts []remedy.HostVerdict) int {
 	unmatched := 0
-	roster, rule := r.pool.Listed(), remedy.HostRule{Regex: r.spec.HostRegex}
+	rule := remedy.HostRule{Regex: r.spec.HostRegex}
 	rowsOf := func(f *remedy.Frame) *remedy.HostRows { return f.Keys.Rows(r.pool.Name, roster, rule) }
 	answer := func(q remedy.Query, steps int) role {
 		f := r.results[q].Frame
@@ -216,25 +213,23 @@ func (r *canaryRound) judgeHosts() ([]remedy.Finding, int) {
 	if r.spec.ExpectQuery != "" {
 		j.expect = new(answer(r.ask.expect, r.steps))
 	}
-	findings := make([]remedy.Finding, r.pool.N())
 	facts := make([]hostFacts, r.pool.N())
-	for i := range findings {
-		findings[i] = r.blank(i)
-		if findings[i].Verdict != remedy.VerdictOut {
-			facts[i] = j.judge(i, &findings[i])
+	for i := range verdicts {
+		if verdicts[i].Verdict != remedy.VerdictOut {
+			facts[i] = j.judge(i, &verdicts[i])
 		}
 	}
 	if r.target.set {
-		newStopped(r, rowsOf, facts).apply(findings)
+		newStopped(r, rowsOf, facts).apply(verdicts)
 	}
-	return findings, unmatched
+	return unmatched
 }
 
 // stampSteps is the number of stamps asked for.
 func (r *canaryRound) stampSteps() int { return r.steps + r.windowSteps - 1 }
 
 // judge fills in the finding of a host from its own series.
-func (j *hostJudge) judge(host int, f *remedy.Finding) hostFacts {
+func (j *hostJudge) judge(host int, f *remedy.HostVerdict) hostFacts {
 	alone := j.stamps.load(host)
 	alone = j.value.load(host) && alone
 	alone = j.points.load(host) && alone
@@ -242,7 +237,7 @@ func (j *hostJudge) judge(host int, f *remedy.Finding) hostFacts {
 		alone = j.expect.load(host) && alone
 	}
 	if !alone {
-		f.Reason = remedy.ReasonDuplicate
+		f.SetReason(remedy.ReasonDuplicate)
 		return hostFacts{duplicate: true}
 	}
 	facts := hostFacts{freshThroughout: true, expectKnown: true}
@@ -284,32 +279,29 @@ func (j *hostJudge) judge(host int, f *remedy.Finding) hostFacts {
 }
 
 // conclude turns the last step, and how long it has been bad, into a verdict.
-func (j *hostJudge) conclude(f *remedy.Finding, last stepState, badFrom int, newestMilli int64) {
-	if newestMilli != 0 {
-		f.Newest = time.UnixMilli(newestMilli).UTC()
-	}
+func (j *hostJudge) conclude(f *remedy.HostVerdict, last stepState, badFrom int, newestMilli int64) {
+	f.Newest = newestMilli
 	if n, ok := j.points.col.at(j.steps - 1); ok && n >= 0 && n < math.MaxInt32 {
-		f.Points = int(n)
+		f.Points = int32(n)
 	}
 	if last.measured {
-		f.Value = remedy.Known(last.ratio)
+		f.Value = last.ratio
 	}
 	switch {
 	case last.bad && badFrom == 0:
 		f.Verdict = remedy.VerdictBad
 	case last.bad:
-		f.Reason = remedy.ReasonPending
+		f.SetReason(remedy.ReasonPending)
 	case last.good:
 		f.Verdict = remedy.VerdictGood
+	case last.reason == remedy.ReasonNoSeries && newestMilli != 0 && j.atMilli-newestMilli > j.spec.MaxStaleness.Milliseconds():
+		f.SetReason(remedy.ReasonStale) // it was there; now only its age is known
 	default:
-		f.Reason = last.reason
-		if f.Reason == remedy.ReasonNoSeries && newestMilli != 0 && j.atMilli-newestMilli > j.spec.MaxStaleness.Milliseconds() {
-			f.Reason = remedy.ReasonStale // it was there; now only its age is known
-		}
+		f.SetReason(last.reason)
 	}
 	if last.bad {
 		f.BadNow = true
-		f.BadSince = j.at.Add(-time.Duration(j.steps-1-badFrom) * j.spec.Interval)
+		f.BadSince = j.atMilli - int64(j.steps-1-badFrom)*j.step
 	}
 }
 

@@ -162,10 +162,10 @@ func TestJudgeOneHost(t *testing.T) {
 			w.ratio("h00", 0.1)
 			tt.do(w)
 			j := w.judge()
-			if got := say(j.Findings[0]); got != tt.want {
+			if got := say(j.Findings()[0]); got != tt.want {
 				t.Errorf("h00 is %s, want %s", got, tt.want)
 			}
-			for i, f := range j.Findings {
+			for i, f := range j.Findings() {
 				checkFinding(t, w, f)
 				if i > 0 && say(f) != "good" && tt.want != remedy.ReasonNoFreshness {
 					t.Errorf("%s is %s", f.Host, say(f))
@@ -203,7 +203,7 @@ func TestBadSince(t *testing.T) {
 	w := newWorld(t, testSpec(), 10)
 	w.ratio("h00", 0.1)
 	w.edit(w.ask.value, "h00", steps(120, 3))
-	f := w.judge().Findings[0]
+	f := w.judge().Findings()[0]
 	if want := testAt.Add(-time.Minute); !f.BadSince.Equal(want) || say(f) != remedy.ReasonPending {
 		t.Errorf("%s since %v, want pending since %v", say(f), f.BadSince, want)
 	}
@@ -212,11 +212,11 @@ func TestBadSince(t *testing.T) {
 func TestEvidence(t *testing.T) {
 	w := newWorld(t, testSpec(), 3)
 	w.ratio("h00", 0.41)
-	f := w.judge().Findings[0]
+	f := w.judge().Findings()[0]
 	if v, ok := f.Value.Get(); !ok || v != 0.41 {
 		t.Errorf("value %v %v", v, ok)
 	}
-	if f.Points != 8 || !f.Newest.Equal(testAt.Add(-10*time.Second)) || f.BadBelow != 0.5 || f.ClearAbove != 0.9 ||
+	if f.Points != 8 || !f.Newest.Equal(testAt.Add(-10*time.Second)) || f.Bad != 0.5 || f.Clear != 0.9 ||
 		f.Window != 2*time.Minute || f.For != 2*time.Minute {
 		t.Errorf("%+v", f)
 	}
@@ -267,13 +267,13 @@ func TestJudgeSource(t *testing.T) {
 			w.pool.Hosts[2].State = remedy.ServiceOut
 			tt.do(w)
 			j := w.judge()
-			for _, f := range j.Findings[:2] {
+			for _, f := range j.Findings()[:2] {
 				if say(f) != tt.all {
 					t.Errorf("%s is %s, want %s", f.Host, say(f), tt.all)
 				}
 			}
-			if say(j.Findings[2]) != "out" {
-				t.Errorf("the host that is out is %s", say(j.Findings[2]))
+			if say(j.Findings()[2]) != "out" {
+				t.Errorf("the host that is out is %s", say(j.Findings()[2]))
 			}
 			fresh, age := unknown, unknown
 			if v, ok := j.SourceFresh.Get(); ok {
@@ -333,7 +333,7 @@ func TestHostRegex(t *testing.T) {
 			if tt.match {
 				want, unmatched = "good", 0
 			}
-			if got := say(j.Findings[0]); got != want || j.Unmatched != unmatched {
+			if got := say(j.Findings()[0]); got != want || j.Unmatched != unmatched {
 				t.Errorf("%s with %d unmatched, want %s with %d", got, j.Unmatched, want, unmatched)
 			}
 		})
@@ -352,8 +352,8 @@ func TestHostRegexMakesNamesEqual(t *testing.T) {
 	}
 	j := w.judge()
 	for i, want := range []string{remedy.ReasonDuplicate, remedy.ReasonDuplicate, remedy.ReasonDuplicate, "good"} {
-		if got := say(j.Findings[i]); got != want {
-			t.Errorf("%s is %s, want %s", j.Findings[i].Host, got, want)
+		if got := say(j.Findings()[i]); got != want {
+			t.Errorf("%s is %s, want %s", j.Findings()[i].Host, got, want)
 		}
 	}
 	if j.Unmatched != 0 {
@@ -374,7 +374,7 @@ func TestUnmatched(t *testing.T) {
 
 func TestEmptyPool(t *testing.T) {
 	w := newWorld(t, testSpec(), 0)
-	if j := w.judge(); len(j.Findings) != 0 {
-		t.Errorf("%d findings", len(j.Findings))
+	if j := w.judge(); len(j.Findings()) != 0 {
+		t.Errorf("%d findings", len(j.Findings()))
 	}
 }

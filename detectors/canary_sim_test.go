@@ -47,14 +47,14 @@ func (s *story) host(i int, perMinute float64, up func(time.Time) bool) scraped 
 
 func (s *story) judge(after time.Duration) remedy.Judgement {
 	at := testAt.Add(after)
-	return s.c.Judge(s.pool, at, answer(s.c, at, s.hosts, s.target))
+	return s.c.Judge(s.pool, at, answer(s.c, at, s.hosts, s.target), nil)
 }
 
 // timeline is what a host is at every step of a stretch, each change once.
 func (s *story) timeline(host int, from, to time.Duration) string {
 	var out []string
 	for d := from; d <= to; d += s.c.spec.Interval {
-		w := say(s.judge(d).Findings[host])
+		w := say(s.judge(d).Findings()[host])
 		if len(out) == 0 || !strings.HasSuffix(out[len(out)-1], w) {
 			out = append(out, fmt.Sprintf("%v %s", d-from, w))
 		}
@@ -117,7 +117,7 @@ func TestStoryPipeDies(t *testing.T) {
 			s.target = []scraped{scrape("heartbeat", testAt, storyEnd(), time.Second, 15*time.Second, 1, upUntil(time.Hour))}
 		}
 		for d := time.Hour; d < 2*time.Hour+10*time.Minute; d += 30 * time.Second {
-			for _, f := range s.judge(d).Findings {
+			for _, f := range s.judge(d).Findings() {
 				if f.BadNow || d > time.Hour+2*time.Minute && f.Covered() {
 					t.Fatalf("%v after, target alive %v: %s is %s", d-time.Hour, target, f.Host, say(f))
 				}
@@ -141,7 +141,7 @@ func TestStoryRestartIsNeverBad(t *testing.T) {
 			return d <= 30*time.Minute || d > 30*time.Minute+gap
 		})
 		for d := 30 * time.Minute; d < 45*time.Minute+gap; d += 30 * time.Second {
-			if f := s.judge(d).Findings[1]; f.Verdict == remedy.VerdictBad {
+			if f := s.judge(d).Findings()[1]; f.Verdict == remedy.VerdictBad {
 				rt.Fatalf("away for %v, bad %v after", gap, d-30*time.Minute)
 			}
 		}
@@ -168,7 +168,7 @@ func TestStoryHostsStopTogether(t *testing.T) {
 			}
 		}
 		for d := 40 * time.Minute; d < 52*time.Minute; d += 30 * time.Second {
-			for _, f := range s.judge(d).Findings {
+			for _, f := range s.judge(d).Findings() {
 				if f.BadNow {
 					rt.Fatalf("%s is bad %v after %d of %d stopped", f.Host, d-stop, k, n)
 				}

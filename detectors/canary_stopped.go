@@ -60,20 +60,19 @@ func (s *stopped) hasEnded(host int) bool {
 }
 
 // apply concludes on every host that has sent nothing within the quiet time.
-func (s *stopped) apply(findings []remedy.Finding) {
-	for i := range findings {
-		f := &findings[i]
+func (s *stopped) apply(verdicts []remedy.HostVerdict) {
+	for i := range verdicts {
+		f := &verdicts[i]
 		if f.Verdict != remedy.VerdictUnknown || !s.isQuiet(i) {
 			continue
 		}
 		if reason := s.whyNot(i); reason != "" {
-			f.Reason = reason
+			f.SetReason(reason)
 			continue
 		}
-		f.Verdict, f.Reason = remedy.VerdictBad, ""
-		f.Value = remedy.Known(0.0)
-		f.Stopped, f.BadNow = true, true
-		f.BadSince = s.at.Add(-s.spec.For)
+		f.Verdict, f.Value, f.Stopped, f.BadNow = remedy.VerdictBad, 0, true, true
+		f.SetReason("")
+		f.BadSince = s.atMilli - s.spec.For.Milliseconds()
 	}
 }
 

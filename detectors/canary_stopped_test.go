@@ -184,11 +184,11 @@ func TestStopped(t *testing.T) {
 			w := newWorld(t, testSpec(edit), tt.hosts)
 			tt.do(w)
 			j := w.judge()
-			if got := say(j.Findings[0]); got != tt.want {
+			if got := say(j.Findings()[0]); got != tt.want {
 				t.Errorf("h00 is %s, want %s", got, tt.want)
 			}
 			bad := 0
-			for _, f := range j.Findings {
+			for _, f := range j.Findings() {
 				checkFinding(t, w, f)
 				if f.BadNow {
 					bad++
@@ -204,7 +204,7 @@ func TestStopped(t *testing.T) {
 func TestStoppedEvidence(t *testing.T) {
 	w := newWorld(t, testSpec(), 10)
 	w.vanish("h00", 150*time.Second)
-	f := w.judge().Findings[0]
+	f := w.judge().Findings()[0]
 	v, known := f.Value.Get()
 	if !f.Stopped || !known || v != 0 || !f.BadSince.Equal(testAt.Add(-2*time.Minute)) {
 		t.Errorf("%+v", f)

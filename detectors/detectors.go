@@ -22,8 +22,11 @@ type Detector interface {
 	// which must be aligned to Spec().Interval. Windows are absolute.
 	Queries(pool remedy.PoolView, at time.Time) []remedy.Query
 	// Judge gives every host of the pool its verdict at the instant at. What
-	// is missing from results is unknown. It never fails and never blocks.
-	Judge(pool remedy.PoolView, at time.Time, results remedy.Results) remedy.Judgement
+	// is missing from results is unknown. It never fails and never blocks. The
+	// verdicts are written over buf where it has room, which the caller then no
+	// longer owns, so that judging a fleet round after round makes no garbage;
+	// buf may be nil.
+	Judge(pool remedy.PoolView, at time.Time, results remedy.Results, buf []remedy.HostVerdict) remedy.Judgement
 }
 
 // Spec describes a detector to the engine.

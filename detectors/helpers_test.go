@@ -167,7 +167,7 @@ func (w *world) results() remedy.Results {
 	return out
 }
 
-func (w *world) judge() remedy.Judgement { return w.c.Judge(w.pool, testAt, w.results()) }
+func (w *world) judge() remedy.Judgement { return w.c.Judge(w.pool, testAt, w.results(), nil) }
 
 // say is a finding in short: the verdict, or the reason it is unknown.
 func say(f remedy.Finding) string {
@@ -182,7 +182,7 @@ func say(f remedy.Finding) string {
 
 func count(j remedy.Judgement, what string) int {
 	n := 0
-	for _, f := range j.Findings {
+	for _, f := range j.Findings() {
 		if say(f) == what {
 			n++
 		}

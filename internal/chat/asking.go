@@ -13,7 +13,7 @@ func (w *writer) complaint() headline {
 	lead, say := "would "+w.verb().do, ", not allowed to"
 	now := c.Stage == remedy.StageDetected || c.Stage == remedy.StageProposed
 	if f != nil {
-		say = ": " + FindingShort(*f) + " (bad below " + limit(f.BadBelow, f.Unit) + ")" + suffixed(", ", w.badNow()) + ", not allowed to"
+		say = ": " + FindingShort(*f) + " (" + badTerm(*f) + ")" + suffixed(", ", w.badNow()) + ", not allowed to"
 	}
 	if l := c.Latest; now && (l == nil || l.Verdict == remedy.VerdictBad) {
 		w.line("%s is bad and I am not allowed to touch it.", c.Host)
@@ -22,7 +22,7 @@ func (w *writer) complaint() headline {
 		w.line("%s was bad and I was not allowed to touch it.", c.Host)
 	}
 	if f != nil {
-		w.line("%s%s (bad below %s).%s", capital(measured(*f)), suffixed(" since ", w.badSince(f)), limit(f.BadBelow, f.Unit), suffixed(" ", w.badNow(), "."))
+		w.line("%s%s (%s).%s", capital(measured(*f)), suffixed(" since ", w.badSince(f)), badTerm(*f), suffixed(" ", w.badNow(), "."))
 	}
 	w.nowLooks()
 	if !now {
@@ -68,7 +68,7 @@ func (w *writer) question() headline {
 	say := "?"
 	if f != nil {
 		w.line("Why: %s. Judged %s%s.", findingSentence(*f), w.when(f.At), suffixed(" by ", string(f.Detector)))
-		say += " " + FindingShort(*f) + " (bad below " + limit(f.BadBelow, f.Unit) + ")" + suffixed(", ", w.badNow())
+		say += " " + FindingShort(*f) + " (" + badTerm(*f) + ")" + suffixed(", ", w.badNow())
 	} else {
 		w.line("Why: no finding is recorded; look before you approve.")
 	}

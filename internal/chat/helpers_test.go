@@ -20,7 +20,7 @@ func person(name string) remedy.Actor {
 func badFinding() *remedy.Finding {
 	return &remedy.Finding{
 		Detector: "canary_missing", Pool: "edge", Host: "web-07", At: at(3, 11, 0), Verdict: remedy.VerdictBad,
-		Value: remedy.Known(0.08), Unit: "of expected canary data", BadBelow: 0.5, ClearAbove: 0.8,
+		Value: remedy.Known(0.08), Term: remedy.Term{Unit: "of expected canary data", Bad: 0.5, Clear: 0.8},
 		Window: 10 * time.Minute, For: 5 * time.Minute, BadSince: at(3, 6, 0), BadNow: true, Newest: at(3, 10, 50), Points: 20,
 	}
 }

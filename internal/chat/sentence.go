@@ -21,22 +21,26 @@ func FindingSentence(f remedy.Finding) string {
 func findingSentence(f remedy.Finding) string {
 	switch f.Verdict {
 	case remedy.VerdictBad:
-		return measured(f) + ", bad below " + limit(f.BadBelow, f.Unit) + badFor(f)
+		return measured(f) + ", " + badTerm(f) + badFor(f)
 	case remedy.VerdictGood:
-		return measured(f) + ", good above " + limit(f.ClearAbove, f.Unit)
+		return measured(f) + ", good " + f.Direction.Opposite().String() + " " + limit(f.Clear, f.Unit)
 	case remedy.VerdictOut:
 		return "not judged: the host is out of service"
 	case remedy.VerdictUnknown:
 	}
 	switch _, known := f.Value.Get(); {
 	case f.Reason == remedy.ReasonBetween && known:
-		return fmt.Sprintf("%s, neither bad (below %s) nor good (above %s)",
-			measured(f), limit(f.BadBelow, f.Unit), limit(f.ClearAbove, f.Unit))
+		return fmt.Sprintf("%s, neither bad (%s %s) nor good (%s %s)",
+			measured(f), f.Direction, limit(f.Bad, f.Unit), f.Direction.Opposite(), limit(f.Clear, f.Unit))
 	case f.Reason == remedy.ReasonPending && known:
-		return fmt.Sprintf("%s, bad below %s%s: not yet for %s",
-			measured(f), limit(f.BadBelow, f.Unit), badFor(f), Span(f.For))
+		return fmt.Sprintf("%s, %s%s: not yet for %s", measured(f), badTerm(f), badFor(f), Span(f.For))
 	}
 	return "unknown: " + ReasonWords(f.Reason)
+}
+
+// badTerm says what is bad: "bad below 50%".
+func badTerm(f remedy.Finding) string {
+	return "bad " + f.Direction.String() + " " + limit(f.Bad, f.Unit)
 }
 
 // measured is the value with its unit and window.
@@ -54,7 +58,7 @@ func measured(f remedy.Finding) string {
 	case !ok:
 		return "nothing trustworthy measured" + over
 	}
-	return spaced(amount(v, f.Unit, f.BadBelow, f.ClearAbove), f.Unit) + over
+	return spaced(amount(v, f.Unit, f.Bad, f.Clear), f.Unit) + over
 }
 
 func spaced(a, b string) string { return strings.TrimSpace(a + " " + b) }
@@ -82,9 +86,9 @@ func FindingShort(f remedy.Finding) string {
 	case !ok:
 		return "unknown"
 	case isRatio(f.Unit):
-		return amount(v, f.Unit, f.BadBelow, f.ClearAbove)
+		return amount(v, f.Unit, f.Bad, f.Clear)
 	}
-	return Clean(spaced(amount(v, f.Unit, f.BadBelow, f.ClearAbove), f.Unit))
+	return Clean(spaced(amount(v, f.Unit, f.Bad, f.Clear), f.Unit))
 }
 
 // ReasonWords says in words why a verdict is unknown. A reason it doesn't know

@@ -41,7 +41,7 @@ func TestFindingSentence(t *testing.T) {
 		{"just below", "49.96% of expected canary data over 10m, bad below 50%, for 5m or longer", "49.96%",
 			with(func(f *remedy.Finding) { f.Value = remedy.Known(0.4996) })},
 		{"no share", "412 ms over 10m, bad below 300, for 5m or longer", "412 ms",
-			with(func(f *remedy.Finding) { f.Value, f.Unit, f.BadBelow = remedy.Known(412.3), "ms", 300 })},
+			with(func(f *remedy.Finding) { f.Value, f.Unit, f.Bad = remedy.Known(412.3), "ms", 300 })},
 		{"between", "65% of expected canary data over 10m, neither bad (below 50%) nor good (above 80%)", "65%",
 			with(func(f *remedy.Finding) {
 				f.Verdict, f.Reason, f.Value = remedy.VerdictUnknown, remedy.ReasonBetween, remedy.Known(0.65)
@@ -115,11 +115,11 @@ func TestShares(t *testing.T) {
 		0.08: "8%", 0: "0%", 1: "100%", 0.998: "99.8%", 0.413: "41%", 0.0004: "0.04%", 1.2: "120%", 0.9999: "99.99%",
 		math.Inf(1): "not a number",
 	} {
-		if got := chat.FindingShort(remedy.Finding{Value: remedy.Known(ratio), Unit: "of expected"}); got != want {
+		if got := chat.FindingShort(remedy.Finding{Value: remedy.Known(ratio), Term: remedy.Term{Unit: "of expected"}}); got != want {
 			t.Errorf("%v: got %q, want %q", ratio, got, want)
 		}
 	}
-	if got := chat.FindingShort(remedy.Finding{Value: remedy.Known(math.NaN()), Unit: "of expected"}); got != "not a number" {
+	if got := chat.FindingShort(remedy.Finding{Value: remedy.Known(math.NaN()), Term: remedy.Term{Unit: "of expected"}}); got != "not a number" {
 		t.Errorf("NaN: got %q", got)
 	}
 }
@@ -128,8 +128,8 @@ func TestShares(t *testing.T) {
 func TestRoundingNeverCrossesTheThreshold(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		f := *badFinding()
-		f.BadBelow = float64(rapid.IntRange(1, 1000).Draw(r, "threshold, in tenths of a percent")) / 1000
-		below := f.BadBelow - float64(rapid.IntRange(1, 1_000_000).Draw(r, "millionths"))/1e6
+		f.Bad = float64(rapid.IntRange(1, 1000).Draw(r, "threshold, in tenths of a percent")) / 1000
+		below := f.Bad - float64(rapid.IntRange(1, 1_000_000).Draw(r, "millionths"))/1e6
 		if below < 0 {
 			return
 		}
@@ -140,7 +140,7 @@ func TestRoundingNeverCrossesTheThreshold(t *testing.T) {
 			r.Fatalf("%q: %v", sentence, err)
 		}
 		if got >= limit {
-			r.Errorf("%v below %v reads as %q", below, f.BadBelow, sentence)
+			r.Errorf("%v below %v reads as %q", below, f.Bad, sentence)
 		}
 	})
 }

@@ -115,7 +115,7 @@ func TestHeadlinesFitAndNamesForgeNothing(t *testing.T) {
 		c.ID = remedy.CaseID(rapid.Uint64Min(1).Draw(r, "id"))
 		c.Host, c.Action = remedy.HostName(text("host")), remedy.ActionName(rapid.OneOf(rapid.Just("drain"), hostile()).Draw(r, "action"))
 		c.Plan.Summary, c.Plan.Steps, c.Plan.ManualHint = text("summary"), []string{text("step")}, text("hint")
-		c.Latest.Unit, c.Latest.BadBelow = text("unit"), rapid.Float64().Draw(r, "bad below")
+		c.Latest.Unit, c.Latest.Bad = text("unit"), rapid.Float64().Draw(r, "bad below")
 		c.Latest.Value = remedy.Known(rapid.Float64().Draw(r, "value"))
 		c.Decision.Answers[1].Observed = text("observed")
 		if rapid.Bool().Draw(r, "asked") {

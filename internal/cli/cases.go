@@ -87,7 +87,7 @@ func (p *program) showCases(res *web.Cases) {
 	for _, k := range res.Cases {
 		row := []cell{
 			c("%s", k.ID), c("%s", k.Stage).in(styleOf(k.Stage, k.Outcome)), orDash(k.Outcome), c("%s", k.Action),
-			c("%s", k.Host), c("%s", k.Pool), c("%s", short(k.Value, k.Unit, k.BadBelow)), c("%s", ago(now, k.OpenedAt)),
+			c("%s", k.Host), c("%s", k.Pool), c("%s", short(k.Value, k.Unit, k.Bad)), c("%s", ago(now, k.OpenedAt)),
 		}
 		if wide {
 			row = append(row, orDash(k.Detector), orDash(joined(" ", k.Verdict, k.Reason)), orDash(k.Level), orDash(k.PlanHash),

@@ -132,7 +132,7 @@ func (k *keyboard) judged() {
 	now := "no verdict yet"
 	for _, j := range k.daemon.engine.View().Judgements(demoPool) {
 		if j.Detector == demoDetector {
-			now = story.Verdicts(j.Findings)
+			now = story.Verdicts(j.Findings())
 		}
 	}
 	if now != v.seen {

@@ -21,7 +21,7 @@ func person(name string) remedy.Actor {
 func fakeFinding(host remedy.HostName, value float64, bad time.Duration) *remedy.Finding {
 	f := &remedy.Finding{
 		Detector: "canary_missing", Pool: "ingest", Host: host, At: fakeNow.Add(-4 * time.Second), Verdict: remedy.VerdictBad,
-		Value: remedy.Known(value), Unit: "of expected canary data", BadBelow: 0.5, ClearAbove: 0.9,
+		Value: remedy.Known(value), Term: remedy.Term{Unit: "of expected canary data", Bad: 0.5, Clear: 0.9},
 		Window: 10 * time.Minute, For: 5 * time.Minute, BadNow: true, Points: 20,
 	}
 	f.Newest, f.BadSince = f.At.Add(-12*time.Second), f.At.Add(-bad)
@@ -130,7 +130,7 @@ func (f *fakeAPI) summary(c *ledger.Case) web.CaseSummary {
 	}
 	if c.Latest != nil {
 		v, _ := c.Latest.Value.Get()
-		s.Verdict, s.Value, s.Unit, s.BadBelow, s.BadSince = c.Latest.Verdict.String(), &v, c.Latest.Unit, c.Latest.BadBelow, c.Latest.BadSince
+		s.Verdict, s.Value, s.Unit, s.Bad, s.Direction, s.BadSince = c.Latest.Verdict.String(), &v, c.Latest.Unit, c.Latest.Bad, c.Latest.Direction.String(), c.Latest.BadSince
 	}
 	if c.Decision != nil {
 		s.Level, s.BlockedBy = c.Decision.Level.String(), c.Decision.BlockedBy
@@ -206,7 +206,7 @@ func (f *fakeAPI) hosts(r *http.Request) (any, error) {
 	}
 	value, low := 0.998, 0.41
 	finding := func(verdict, reason string, v *float64) []web.HostFinding {
-		return []web.HostFinding{{Detector: "canary_missing", At: fakeNow, Verdict: verdict, Reason: reason, Value: v, Unit: "of expected canary data", BadBelow: 0.5, ClearAbove: 0.9, Newest: fakeNow.Add(-12 * time.Second), Points: 20}}
+		return []web.HostFinding{{Detector: "canary_missing", At: fakeNow, Verdict: verdict, Reason: reason, Value: v, Unit: "of expected canary data", Direction: "below", Bad: 0.5, Clear: 0.9, Newest: fakeNow.Add(-12 * time.Second), Points: 20}}
 	}
 	bad := finding("bad", "", &low)
 	bad[0].BadSince = fakeNow.Add(-6 * time.Minute)

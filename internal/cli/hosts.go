@@ -94,7 +94,7 @@ func (p *program) hostRows(h *web.Host, wide bool, now time.Time) [][]cell {
 		}
 		row := []cell{
 			c("%s", h.Host), c("%s", h.Pool), service, orDash(verdict).in(styleOfVerdict(verdict)),
-			c("%s", short(f.Value, f.Unit, f.BadBelow)),
+			c("%s", short(f.Value, f.Unit, f.Bad)),
 		}
 		if wide {
 			row = append(row, orDash(f.Detector), c("%d", f.Points), c("%s", ago(now, f.Newest)))

@@ -60,7 +60,7 @@ func benchmarkRound(b *testing.B, n int) {
 	if got := len(e.View().Judgements("web")); got != 1 {
 		b.Fatalf("%d judgements", got)
 	}
-	for _, f := range e.View().Judgements("web")[0].Findings {
+	for _, f := range e.View().Judgements("web")[0].Findings() {
 		if f.Verdict != remedy.VerdictGood {
 			b.Fatalf("%s is %s (%s)", f.Host, f.Verdict, f.Reason)
 		}

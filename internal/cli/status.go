@@ -267,7 +267,7 @@ func seen(k web.CaseSummary, now time.Time) string {
 	if k.Detector == "" {
 		return "run by hand"
 	}
-	words := string(k.Detector) + " " + short(k.Value, k.Unit, k.BadBelow)
+	words := string(k.Detector) + " " + short(k.Value, k.Unit, k.Bad)
 	if !k.BadSince.IsZero() {
 		words += " for " + since(now, k.BadSince)
 	}

@@ -12,11 +12,11 @@ import (
 )
 
 // short is a value for a table, "-" for none.
-func short(value *float64, unit string, badBelow float64) string {
+func short(value *float64, unit string, bad float64) string {
 	if value == nil {
 		return "-"
 	}
-	return chat.FindingShort(remedy.Finding{Value: remedy.Known(*value), Unit: unit, BadBelow: badBelow, ClearAbove: badBelow})
+	return chat.FindingShort(remedy.Finding{Value: remedy.Known(*value), Term: remedy.Term{Unit: unit, Bad: bad, Clear: bad}})
 }
 
 // saw says what a detector saw, as one clause.

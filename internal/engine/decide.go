@@ -18,9 +18,12 @@ import (
 type subject struct {
 	n int // which of the pool's judgements
 	j *judgement
-	f *remedy.Finding
+	k int          // the host's place in it
 	c *ledger.Case // nil when there is none
 }
+
+// host is whom it is about.
+func (s subject) host() remedy.HostName { return s.j.Roster.Name(s.k) }
 
 // decide decides every bad host's case afresh, against the preview: the ledger
 // as the round's facts will leave it. It returns what changed.
@@ -29,9 +32,9 @@ func (e *Engine) decide(ctx context.Context, r *round, preview *ledger.Ledger) [
 	for _, name := range sorted(r.pools) {
 		p := r.pools[name]
 		open := preview.Pool(name, r.now).Open
-		room := maxOpenCases - len(open)
+		room := e.room(r, p, preview) - len(open)
 		again := p.judgements
-		for _, s := range e.subjects(r, p, open) {
+		for _, s := range e.subjects(r, p, open, room <= 0) {
 			if s.c == nil && room <= 0 {
 				continue
 			}
@@ -46,7 +49,7 @@ func (e *Engine) decide(ctx context.Context, r *round, preview *ledger.Ledger) [
 			if b.Count && b.Shadow {
 				// What this case takes of the shadow budget, the next one sees.
 				preview = preview.Preview(r.now, remedy.Warden(), b)
-				again = without(r, again, s.f.Host, b.TakesOut)
+				again = without(r, again, s.host(), b.TakesOut)
 			}
 		}
 	}
@@ -69,26 +72,33 @@ func without(r *round, all []judgement, host remedy.HostName, takesOut bool) []j
 		}
 		view := j.view
 		view.Hosts = slices.Clone(view.Hosts)
-		if i, ok := j.index(host); ok {
+		if i, ok := j.Of(host); ok {
 			view.Hosts[i].ShadowOut = true
 		}
-		out[n] = judge(j.detector, view, j.At, r.results)
+		out[n] = judge(j.detector, view, j.At, r.results, nil)
 		out[n].observed, out[n].shadowed = j.observed, true
 	}
 	return out
 }
 
 // subjects lists what is to be decided about, in the order in which startReady
-// would start it.
-func (e *Engine) subjects(r *round, p *poolRound, open []*ledger.Case) []subject {
+// would start it. When the pool is full of open cases, only those are listed.
+func (e *Engine) subjects(r *round, p *poolRound, open []*ledger.Case, full bool) []subject {
 	var out []subject
 	for i := range p.judgements {
 		j := &p.judgements[i]
 		cases := casesOf(open, j.detector.Spec().Proposes)
-		for k := range j.Findings {
-			f := &j.Findings[k]
-			if c := cases[f.Host]; worthDeciding(f, c, j.Detector) {
-				out = append(out, subject{n: i, j: j, f: f, c: c})
+		for k := range j.Verdicts {
+			v := j.Verdicts[k].Verdict
+			if v == remedy.VerdictGood || v == remedy.VerdictOut {
+				continue // propose closed the case
+			}
+			c := cases[j.Roster.Name(k)]
+			if c == nil && full {
+				continue // none more is opened
+			}
+			if worthDeciding(v, c, j.Detector) {
+				out = append(out, subject{n: i, j: j, k: k, c: c})
 			}
 		}
 	}
@@ -97,7 +107,7 @@ func (e *Engine) subjects(r *round, p *poolRound, open []*ledger.Case) []subject
 	}
 	acted, both := e.turns(p.name, false), e.turns(p.name, true)
 	turnOf := func(s subject) turn {
-		t := turn{action: s.j.detector.Spec().Proposes, host: s.f.Host, open: math.MaxUint64}
+		t := turn{action: s.j.detector.Spec().Proposes, host: s.host(), open: math.MaxUint64}
 		if s.c != nil {
 			t.open = s.c.ID
 		}
@@ -166,10 +176,10 @@ func casesOf(open []*ledger.Case, action remedy.ActionName) map[remedy.HostName]
 // worthDeciding reports whether a finding can change anything: a bad host
 // without a case opens one, and a case that is decided afresh each round
 // belongs to the detector that opened it.
-func worthDeciding(f *remedy.Finding, c *ledger.Case, d remedy.DetectorName) bool {
-	switch f.Verdict {
+func worthDeciding(v remedy.Verdict, c *ledger.Case, d remedy.DetectorName) bool {
+	switch v {
 	case remedy.VerdictGood, remedy.VerdictOut:
-		return false // propose closed the case
+		return false
 	case remedy.VerdictUnknown:
 		return c != nil && c.Detector == d && decidable(c) && c.Latest != nil && c.Latest.Verdict != remedy.VerdictUnknown
 	case remedy.VerdictBad:
@@ -187,9 +197,10 @@ func decidable(c *ledger.Case) bool {
 // nothing changed. On the shadow budget, again is the judgement as it is after
 // what was counted before in this round.
 func (e *Engine) decideHost(ctx context.Context, r *round, s subject, again *judgement, l *ledger.Ledger) *ledger.CaseJudge {
-	j, f, c, spec := s.j, s.f, s.c, s.j.detector.Spec()
+	j, c, spec := s.j, s.c, s.j.detector.Spec()
+	f := j.Finding(s.k)
 	judged := &ledger.CaseJudge{
-		Pool: j.Pool, Host: f.Host, Action: spec.Proposes, Detector: spec.Name, Digest: spec.Digest, Finding: *f,
+		Pool: j.Pool, Host: f.Host, Action: spec.Proposes, Detector: spec.Name, Digest: spec.Digest, Finding: f,
 	}
 	if f.Verdict == remedy.VerdictUnknown {
 		return judged // remembered, so that unknown_close can count from here
@@ -376,7 +387,7 @@ func inServiceKnown(cfg *Config, q ledger.FactsQuery, j *judgement) remedy.Fact[
 	if !j.observed {
 		return remedy.Unknown[bool]("the load balancer can't be asked")
 	}
-	if i, ok := j.index(q.Host); ok && j.view.Hosts[i].State == remedy.ServiceUnknown {
+	if i, ok := j.Of(q.Host); ok && j.view.Hosts[i].State == remedy.ServiceUnknown {
 		return remedy.Unknown[bool]("the load balancer doesn't know this host")
 	}
 	return remedy.Known(true)
@@ -407,7 +418,7 @@ func (e *Engine) evidence(w *policy.World, cfg *Config, j *judgement, f ledger.F
 	w.Coverage = remedy.Known(policy.Coverage{InService: s.inService, Uncovered: s.uncovered, Min: spec.MinCoverage})
 	if fresh, ok := j.SourceFresh.Get(); ok && fresh && f.SizeKnown {
 		w.CommonMode = remedy.Known(policy.CommonMode{
-			Bad: badUnion(s, f), N: f.N, MaxFraction: spec.MaxBadFraction,
+			Bad: badUnion(j, q.Shadow, f), N: f.N, MaxFraction: spec.MaxBadFraction,
 			Storm: f.Storm.On, EndedAt: f.Storm.EndedAt, Latched: f.Storm.Latched, Cooldown: spec.StormCooldown,
 		})
 	}

@@ -115,8 +115,8 @@ func (j *judgement) othersBad(but remedy.HostName) int {
 	if j == nil {
 		return 0
 	}
-	n := len(j.real.badNow)
-	if _, ok := slices.BinarySearch(j.real.badNow, but); ok {
+	n := j.real.badNow
+	if j.isBadNow(but, false) {
 		n--
 	}
 	return n
@@ -124,22 +124,23 @@ func (j *judgement) othersBad(but remedy.HostName) int {
 
 // sums is what the guardrails count over one pool's findings.
 type sums struct {
-	inService, uncovered int
-	badNow               []remedy.HostName // sorted, as the view is
+	inService, uncovered, badNow int
 }
 
-// index finds a host among the findings, which are in the view's order, and
-// that is by name.
-func (j *judgement) index(h remedy.HostName) (int, bool) {
-	return slices.BinarySearchFunc(j.view.Hosts, h, func(v remedy.HostView, h remedy.HostName) int { return cmp.Compare(v.Name, h) })
+// isBadNow reports whether a host is past the threshold now, on the real
+// budget or on the shadow one.
+func (j *judgement) isBadNow(h remedy.HostName, shadow bool) bool {
+	i, ok := j.Of(h)
+	return ok && j.Verdicts[i].BadNow && j.view.Hosts[i].State != remedy.ServiceOut && !(shadow && j.view.Hosts[i].ShadowOut)
 }
 
+// finding is the word on a host with its evidence.
 func (j *judgement) finding(h remedy.HostName) (remedy.Finding, bool) {
-	i, ok := j.index(h)
+	i, ok := j.Of(h)
 	if !ok {
 		return remedy.Finding{}, false
 	}
-	return j.Findings[i], true
+	return j.Finding(i), true
 }
 
 // detect reads inventories and load balancers, fetches each distinct query
@@ -177,7 +178,7 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 	}
 	r.results = e.fetch(ctx, cfg, queries)
 	for _, j := range jobs {
-		v := judge(j.d, j.view, j.at, r.results)
+		v := judge(j.d, j.view, j.at, r.results, e.verdicts.take(j.view.N()))
 		v.observed, v.shadowed = j.p.seen, j.shadowed
 		if !v.SourceFresh.IsKnown() {
 			r.complete = false
@@ -188,18 +189,18 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 }
 
 // judge has one detector judge one pool, and counts.
-func judge(d detectors.Detector, view remedy.PoolView, at time.Time, results remedy.Results) judgement {
-	v := judgement{detector: d, Judgement: d.Judge(view, at, results), view: view}
-	for i, f := range v.Findings {
-		v.real.add(view.Hosts[i], f)
+func judge(d detectors.Detector, view remedy.PoolView, at time.Time, results remedy.Results, buf []remedy.HostVerdict) judgement {
+	v := judgement{detector: d, Judgement: d.Judge(view, at, results, buf), view: view}
+	for i := range v.Verdicts {
+		v.real.add(view.Hosts[i], &v.Verdicts[i])
 		if !view.Hosts[i].ShadowOut {
-			v.shadow.add(view.Hosts[i], f)
+			v.shadow.add(view.Hosts[i], &v.Verdicts[i])
 		}
 	}
 	return v
 }
 
-func (s *sums) add(h remedy.HostView, f remedy.Finding) {
+func (s *sums) add(h remedy.HostView, f *remedy.HostVerdict) {
 	if h.State == remedy.ServiceOut {
 		return
 	}
@@ -210,7 +211,7 @@ func (s *sums) add(h remedy.HostView, f remedy.Finding) {
 		}
 	}
 	if f.BadNow {
-		s.badNow = append(s.badNow, f.Host)
+		s.badNow++
 	}
 }
 

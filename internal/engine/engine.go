@@ -58,6 +58,8 @@ type Engine struct {
 	work   sync.WaitGroup // running executions
 	// pools is used by the goroutine that runs rounds, and by no other.
 	pools map[remedy.PoolName]*poolMemory
+	// verdicts is used by rounds alone, too.
+	verdicts spareVerdicts
 
 	// mu serialises what is decided and started, so that each decision sees
 	// what the one before committed. It is not held while sources are asked.

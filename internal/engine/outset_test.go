@@ -88,7 +88,7 @@ func TestLargeRoundsAreRecorded(t *testing.T) {
 	t.Run("storms", func(t *testing.T) {
 		r := newRig(t, func(s *setup) {
 			s.n = 150
-			for i := range 8 {
+			for i := range 24 {
 				s.canary.Pools = append(s.canary.Pools, remedy.PoolName(fmt.Sprintf("p%d", i)))
 			}
 			s.config = func(c *Config) {
@@ -104,7 +104,7 @@ func TestLargeRoundsAreRecorded(t *testing.T) {
 		}
 		r.bad(all...)
 		r.rounds(5 * time.Minute)
-		if n := len(r.l.Cases(ledger.CaseFilter{})); n != 9*maxOpenCases || r.ear.count(ledger.NoticeStorm) != 9 || r.lb.acts() != 0 {
+		if n := len(r.l.Cases(ledger.CaseFilter{})); n != 25*maxStormCases || r.ear.count(ledger.NoticeStorm) != 25 || r.lb.acts() != 0 {
 			t.Errorf("%d cases, %d storms told, %d acts", n, r.ear.count(ledger.NoticeStorm), r.lb.acts())
 		}
 	})

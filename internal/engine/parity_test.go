@@ -221,8 +221,8 @@ func (f fleet) personAfter(r *rig) {
 	}
 	d := r.cfg.Detectors[0]
 	at := judgedAt(now, step)
-	j := d.Judge(view, at, r.e.fetch(context.Background(), r.cfg, d.Queries(view, at)))
-	for _, v := range j.Findings {
+	j := d.Judge(view, at, r.e.fetch(context.Background(), r.cfg, d.Queries(view, at)), nil)
+	for _, v := range j.Findings() {
 		if c := out[v.Host]; c != nil && v.Verdict == remedy.VerdictGood {
 			f.giveBack(r, c)
 		}

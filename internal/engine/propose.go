@@ -17,6 +17,11 @@ import (
 // would only make the ledger grow.
 const maxOpenCases = 100
 
+// maxStormCases bounds the cases that are opened while common mode is on: a few
+// to look at. All of them would say the same, cost as much as the fleet is
+// large, and leave nothing to decide.
+const maxStormCases = 20
+
 // propose turns what a round saw into the facts it commits: sizes, out-sets,
 // storms, restraints that expired and cases that are over. Decisions about
 // the cases that go on follow in decide, on a ledger that has these facts.
@@ -101,14 +106,26 @@ func commonMode(l *ledger.Ledger, j *judgement, now time.Time, shadow bool) (bad
 		return 0, 0, 0, false
 	}
 	s := j.sums(shadow)
-	return len(s.badNow), badUnion(s, f), policy.CommonModeLimit(f.N, spec.MaxBadFraction), true
+	return s.badNow, badUnion(j, shadow, f), policy.CommonModeLimit(f.N, spec.MaxBadFraction), true
+}
+
+// room is how many cases a pool may have open before no more are opened.
+func (e *Engine) room(r *round, p *poolRound, preview *ledger.Ledger) int {
+	for i := range p.judgements {
+		j := &p.judgements[i]
+		shadow := e.shadowed(r.cfg, j.detector.Spec().Proposes, p.name)
+		if _, bad, limit, known := commonMode(preview, j, r.now, shadow); known && bad > limit {
+			return maxStormCases
+		}
+	}
+	return maxOpenCases
 }
 
 // badUnion counts the hosts bad now or taken out within the window, each once.
-func badUnion(s sums, f ledger.Facts) int {
-	n := len(s.badNow)
+func badUnion(j *judgement, shadow bool, f ledger.Facts) int {
+	n := j.sums(shadow).badNow
 	for _, h := range f.TakenOut {
-		if _, ok := slices.BinarySearch(s.badNow, h); !ok {
+		if !j.isBadNow(h, shadow) {
 			n++
 		}
 	}

@@ -237,7 +237,7 @@ func (e *Engine) decideOn(cfg *Config, o startOrder, j *judgement, own remedy.Ca
 // detector's, or for a person's request that of the detector that sees the
 // most bad hosts. Nil when there is none.
 func (e *Engine) newestJudgement(cfg *Config, o startOrder) *judgement {
-	v := e.view.Load()
+	v := e.View() // not released: what it says is used as long as the start takes
 	p := v.round.pool(o.c.Pool)
 	if p == nil {
 		return nil
@@ -255,7 +255,7 @@ func (e *Engine) newestJudgement(cfg *Config, o startOrder) *judgement {
 		switch {
 		case !known:
 			return j // what can't be read is the worst
-		case worst == nil || len(j.real.badNow) > len(worst.real.badNow):
+		case worst == nil || j.real.badNow > worst.real.badNow:
 			worst = j
 		}
 	}

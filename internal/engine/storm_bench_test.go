@@ -46,7 +46,7 @@ func TestStormStaysBounded(t *testing.T) {
 		all[i] = i
 	}
 	r := crowd(t, len(all), all...)
-	if open := len(r.l.Pool(ingest, r.clk.Now()).Open); open != maxOpenCases {
+	if open := len(r.l.Pool(ingest, r.clk.Now()).Open); open != maxStormCases {
 		t.Errorf("%d open cases", open)
 	}
 	n := len(r.log.entries)

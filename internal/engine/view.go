@@ -2,6 +2,8 @@ package engine
 
 import (
 	"reflect"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"warden/internal/ledger"
@@ -19,12 +21,66 @@ type View struct {
 	// ClockStep is how far wall and monotonic time have moved apart.
 	ClockStep time.Duration
 	round     *round
+	// readers counts who looks at it.
+	readers atomic.Int64
 }
 
-// View returns the newest round's.
-func (e *Engine) View() *View { return e.view.Load() }
+// View returns the newest round's. It stays as it is for as long as the caller
+// has it; Release it to let its memory be used again.
+func (e *Engine) View() *View {
+	for {
+		v := e.view.Load()
+		v.readers.Add(1)
+		if e.view.Load() == v {
+			return v
+		}
+		// It was replaced in between, and may have been taken for unread.
+		v.readers.Add(-1)
+	}
+}
+
+// Release says that the caller has done with the view and everything it got
+// from it. Not to call it costs memory only.
+func (v *View) Release() { v.readers.Add(-1) }
+
+// spareVerdicts hands out the memory of views that nobody looks at any more, so
+// that judging a large fleet round after round makes no garbage. Only rounds
+// use it, one after the other.
+type spareVerdicts struct {
+	free [][]remedy.HostVerdict
+	// replaced is the view before the newest. A reader who loaded it before it
+	// was replaced has counted itself, or found it replaced, a round later.
+	replaced *View
+}
+
+// take returns a buffer for n verdicts; nil when there is none.
+func (s *spareVerdicts) take(n int) []remedy.HostVerdict {
+	for i, buf := range s.free {
+		if cap(buf) >= n && cap(buf) <= 2*n {
+			s.free = slices.Delete(s.free, i, i+1)
+			return buf
+		}
+	}
+	return nil
+}
+
+// retire takes back what the view before the last held, unless somebody looks
+// at it; the garbage collector has it then.
+func (s *spareVerdicts) retire(old *View) {
+	if v := s.replaced; v != nil && v.readers.Load() == 0 && v.round != nil {
+		s.free = s.free[:0]
+		for _, name := range sorted(v.round.pools) {
+			for _, j := range v.round.pools[name].judgements {
+				s.free = append(s.free, j.Verdicts)
+			}
+		}
+	}
+	s.replaced = old
+}
 
 func (e *Engine) publish(r *round) {
+	old := e.view.Load()
+	defer e.verdicts.retire(old)
 	e.view.Store(&View{At: r.now, Rounds: e.rounds + 1, Warm: e.warm.Load() || r.complete, ClockStep: time.Duration(e.drift.Load()), round: r})
 }
 

@@ -79,6 +79,9 @@ func (a anything) fill(v reflect.Value, field string) {
 	case *remedy.Level:
 		v.SetUint(a.rng.Uint64N(5))
 		return
+	case *remedy.Direction:
+		v.SetUint(a.rng.Uint64N(2))
+		return
 	case *remedy.Verdict:
 		v.SetUint(pickOf(a.rng, []uint64{0, 1, 2, 2, 2, 3}))
 		return

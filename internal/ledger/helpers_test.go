@@ -232,7 +232,7 @@ func (r *rig) stage(id remedy.CaseID, stage remedy.Stage, outcome remedy.Outcome
 }
 
 func finding(host remedy.HostName, v remedy.Verdict) remedy.Finding {
-	return remedy.Finding{Detector: canary, Pool: pool, Host: host, At: t0(), Verdict: v, Value: remedy.Known(0.25), BadBelow: 0.5, ClearAbove: 0.8}
+	return remedy.Finding{Detector: canary, Pool: pool, Host: host, At: t0(), Verdict: v, Value: remedy.Known(0.25), Term: remedy.Term{Bad: 0.5, Clear: 0.8}}
 }
 
 func plan(host remedy.HostName) *remedy.Plan {

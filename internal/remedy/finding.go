@@ -19,11 +19,8 @@ type Finding struct {
 	// Value is what was measured at At, in Unit; unknown when nothing
 	// trustworthy was measured. A stopped host has a known 0.
 	Value Fact[float64] `json:"value"`
-	// Unit words the value for people, such as "of expected canary data".
-	Unit string `json:"unit,omitempty"`
-	// BadBelow and ClearAbove are the thresholds that Value was held against.
-	BadBelow   float64 `json:"bad_below"`
-	ClearAbove float64 `json:"clear_above"`
+	// Term says what Value was held against.
+	Term
 	// Window is how much time each value covers; For how long it had to be bad.
 	Window time.Duration `json:"window"`
 	For    time.Duration `json:"for"`
@@ -60,7 +57,7 @@ func (f Finding) Covered() bool {
 // The reasons a verdict can be unknown for. Each is a stable word that appears
 // in logs, the API and metrics.
 const (
-	ReasonBetween       = "between"         // not below bad_below, not above clear_above: the open case is the memory
+	ReasonBetween       = "between"         // neither bad nor clear of the threshold: the open case is the memory
 	ReasonPending       = "pending"         // bad now, but not at every step of `for`
 	ReasonNoSeries      = "no_series"       // no series for this host in the answer
 	ReasonNeverSeen     = "never_seen"      // the source has never shown this host within seen_within
@@ -76,21 +73,3 @@ const (
 	ReasonManyStopped   = "many_stopped"    // more hosts stopped at once than max_ended: not a host problem
 	ReasonPeersNotFresh = "peers_not_fresh" // a stopped host can't be told from a broken pipe: the others aren't fresh either
 )
-
-// Judgement is what a detector says of one pool at one instant.
-type Judgement struct {
-	Detector DetectorName `json:"detector"`
-	Pool     PoolName     `json:"pool"`
-	At       time.Time    `json:"at"`
-	// Findings has one entry per host of the pool view, in the view's order.
-	Findings []Finding `json:"findings"`
-	// SourceAge is how old the source's canary_target was at At; unknown when
-	// it is not configured, or could not be read.
-	SourceAge Fact[time.Duration] `json:"source_age"`
-	// SourceFresh reports whether the source may be believed at At: its
-	// queries answered and its canary_target, if configured, is fresh. Unknown
-	// when a query failed.
-	SourceFresh Fact[bool] `json:"source_fresh"`
-	// Unmatched counts series whose labels map to no host of the pool.
-	Unmatched int `json:"unmatched"`
-}

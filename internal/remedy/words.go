@@ -60,7 +60,7 @@ type Verdict uint8
 // The verdicts.
 const (
 	VerdictUnknown Verdict = iota // not enough trustworthy data to say
-	VerdictGood                   // at or above clear_above at the judged instant
+	VerdictGood                   // clear of the threshold at the judged instant
 	VerdictBad                    // bad at every aligned step of `for`
 	VerdictOut                    // not judged: the host is out of service
 )

@@ -225,6 +225,7 @@ func (s *surface) hosts(in *hostsInput) (*Hosts, error) {
 		}
 	}
 	v, now := s.view(s.raft().Leader), s.now()
+	defer v.Release()
 	out := &Hosts{Schema: SchemaHosts, ServedAt: now, At: v.At.UTC(), Hosts: []Host{}}
 	for _, name := range s.pools() {
 		if in.Pool != "" && name != remedy.PoolName(in.Pool) {
@@ -246,6 +247,7 @@ func (s *surface) poolDetail(name remedy.PoolName) (*PoolDetail, error) {
 		return nil, err
 	}
 	cfg, v := s.Engine.Config(), s.view(s.raft().Leader)
+	defer v.Release()
 	p := s.picture(v, name, s.now())
 	out := p.detail(v.At.UTC())
 	out.Levels = s.levels(cfg, name)

@@ -17,7 +17,7 @@ func summary(c *ledger.Case) CaseSummary {
 	}
 	if f := c.Latest; f != nil {
 		out.Verdict, out.Reason, out.Value, out.Unit = f.Verdict.String(), f.Reason, number(f.Value), f.Unit
-		out.BadBelow, out.BadSince = f.BadBelow, f.BadSince.UTC()
+		out.Direction, out.Bad, out.BadSince = f.Direction.String(), f.Bad, f.BadSince.UTC()
 	}
 	if d := c.Decision; d != nil {
 		out.Level = d.Level.String()

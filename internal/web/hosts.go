@@ -67,14 +67,15 @@ func (p *poolPicture) addFindings() {
 		index[p.hosts[i].Host] = &p.hosts[i]
 	}
 	for _, j := range p.judged {
-		for _, f := range j.Findings {
-			h := index[f.Host]
+		for i := range j.Verdicts {
+			h := index[j.Roster.Name(i)]
 			if h == nil {
 				continue
 			}
+			f := j.Finding(i)
 			h.Findings = append(h.Findings, HostFinding{
 				Detector: f.Detector, At: f.At.UTC(), Verdict: f.Verdict.String(), Reason: f.Reason,
-				Value: number(f.Value), Unit: f.Unit, BadBelow: f.BadBelow, ClearAbove: f.ClearAbove,
+				Value: number(f.Value), Unit: f.Unit, Direction: f.Direction.String(), Bad: f.Bad, Clear: f.Clear,
 				BadNow: f.BadNow, BadSince: f.BadSince.UTC(), Newest: f.Newest.UTC(), Points: f.Points,
 			})
 			if h.Verdict == "" || weight(f.Verdict.String()) > weight(h.Verdict) {

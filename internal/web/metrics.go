@@ -79,6 +79,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	x := scrape{out}
 	now, raft, cfg := c.now(), c.raft(), c.Engine.Config()
 	v := c.view(raft.Leader)
+	defer v.Release()
 	x.gauge(mBuild, 1, c.Build.Version, c.Build.Revision, c.Build.GoVersion)
 	x.gauge(mHash, hashNumber(cfg.Hash))
 	reload := c.Node.Reloaded()

@@ -14,6 +14,7 @@ import (
 func (s *surface) status() *Status {
 	now, raft, led, cfg := s.now(), s.raft(), s.Ledger.Status(), s.Engine.Config()
 	v := s.view(raft.Leader)
+	defer v.Release()
 	out := &Status{
 		Schema: SchemaStatus, Now: now, Cluster: s.Node.Cluster(), ClusterID: led.ClusterID, Node: s.Node.ID,
 		Leader: raft.Leader, LeaderID: raft.LeaderID, Version: s.Build.Version, Revision: s.Build.Revision,
@@ -80,8 +81,8 @@ func detectorStates(cfg *engine.Config, judged map[remedy.PoolName][]remedy.Judg
 			}
 			if j := judgementOf(judged[pool], spec); j != nil {
 				state.At = j.At.UTC()
-				for _, f := range j.Findings {
-					state.Verdicts[f.Verdict.String()]++
+				for i := range j.Verdicts {
+					state.Verdicts[j.Verdicts[i].Verdict.String()]++
 				}
 			}
 			out = append(out, state)

@@ -165,14 +165,15 @@ type CaseSummary struct {
 	OpenedAt  time.Time `json:"opened_at"`
 	ChangedAt time.Time `json:"changed_at"`
 	ClosedAt  time.Time `json:"closed_at,omitzero"`
-	// Verdict, Reason, Value, Unit, BadBelow and BadSince are the newest
+	// Verdict, Reason, Value, its Unit and what it was held against are the newest
 	// committed finding's; the verdict is empty for a manual run.
-	Verdict  string    `json:"verdict,omitempty"`
-	Reason   string    `json:"reason,omitempty"`
-	Value    *float64  `json:"value" doc:"null when nothing trustworthy was measured"`
-	Unit     string    `json:"unit,omitempty"`
-	BadBelow float64   `json:"bad_below,omitempty"`
-	BadSince time.Time `json:"bad_since,omitzero"`
+	Verdict   string    `json:"verdict,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	Value     *float64  `json:"value" doc:"null when nothing trustworthy was measured"`
+	Unit      string    `json:"unit,omitempty"`
+	Direction string    `json:"direction,omitempty" doc:"below or above: which way of the threshold is bad"`
+	Bad       float64   `json:"bad" doc:"the threshold beyond which a value is bad"`
+	BadSince  time.Time `json:"bad_since,omitzero"`
 	// Level, BlockedBy and WaitingFor are the newest decision's: BlockedBy
 	// names the guardrail that blocks, WaitingFor one whose block will pass.
 	Level      string `json:"level,omitempty"`
@@ -247,18 +248,19 @@ type Host struct {
 
 // HostFinding is one detector's word on a host.
 type HostFinding struct {
-	Detector   remedy.DetectorName `json:"detector"`
-	At         time.Time           `json:"at"`
-	Verdict    string              `json:"verdict"`
-	Reason     string              `json:"reason,omitempty"`
-	Value      *float64            `json:"value" doc:"null when nothing trustworthy was measured"`
-	Unit       string              `json:"unit,omitempty"`
-	BadBelow   float64             `json:"bad_below"`
-	ClearAbove float64             `json:"clear_above"`
-	BadNow     bool                `json:"bad_now,omitempty"`
-	BadSince   time.Time           `json:"bad_since,omitzero"`
-	Newest     time.Time           `json:"newest,omitzero"`
-	Points     int                 `json:"points"`
+	Detector  remedy.DetectorName `json:"detector"`
+	At        time.Time           `json:"at"`
+	Verdict   string              `json:"verdict"`
+	Reason    string              `json:"reason,omitempty"`
+	Value     *float64            `json:"value" doc:"null when nothing trustworthy was measured"`
+	Unit      string              `json:"unit,omitempty"`
+	Direction string              `json:"direction" doc:"below or above: which way of the threshold is bad"`
+	Bad       float64             `json:"bad" doc:"the threshold beyond which a value is bad"`
+	Clear     float64             `json:"clear" doc:"the threshold at which a value is good, or beyond it the other way"`
+	BadNow    bool                `json:"bad_now,omitempty"`
+	BadSince  time.Time           `json:"bad_since,omitzero"`
+	Newest    time.Time           `json:"newest,omitzero"`
+	Points    int                 `json:"points"`
 }
 
 // Hosts answers GET /api/v1/hosts, by pool and name.

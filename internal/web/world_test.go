@@ -74,25 +74,23 @@ func (*judge) Spec() detectors.Spec {
 
 func (*judge) Queries(remedy.PoolView, time.Time) []remedy.Query { return nil }
 
-func (j *judge) Judge(pool remedy.PoolView, at time.Time, _ remedy.Results) remedy.Judgement {
+func (j *judge) Judge(pool remedy.PoolView, at time.Time, _ remedy.Results, _ []remedy.HostVerdict) remedy.Judgement {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	out := remedy.Judgement{
 		Detector: "canary_missing", Pool: pool.Name, At: at,
-		SourceAge: remedy.Known(12 * time.Second), SourceFresh: remedy.Known(true),
+		SourceAge: remedy.Known(12 * time.Second), SourceFresh: remedy.Known(true), Roster: pool.Listed(),
+		Terms: []remedy.Term{{Unit: "of expected canary data", Bad: 0.5, Clear: 0.8}},
 	}
 	for _, h := range pool.Hosts {
-		f := remedy.Finding{
-			Detector: "canary_missing", Pool: pool.Name, Host: h.Name, At: at, Verdict: remedy.VerdictGood,
-			Value: remedy.Known(0.99), Unit: "of expected canary data", BadBelow: 0.5, ClearAbove: 0.8, Points: 20, Newest: at,
-		}
+		f := remedy.HostVerdict{Verdict: remedy.VerdictGood, Value: 0.99, Points: 20, Newest: at.UnixMilli()}
 		switch {
 		case h.State == remedy.ServiceOut:
 			f.Verdict = remedy.VerdictOut
 		case j.bad[h.Name]:
-			f.Verdict, f.Value, f.BadNow, f.BadSince = remedy.VerdictBad, remedy.Known(0.41), true, at.Add(-6*time.Minute)
+			f.Verdict, f.Value, f.BadNow, f.BadSince = remedy.VerdictBad, 0.41, true, at.Add(-6*time.Minute).UnixMilli()
 		}
-		out.Findings = append(out.Findings, f)
+		out.Verdicts = append(out.Verdicts, f)
 	}
 	return out
 }

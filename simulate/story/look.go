@@ -18,7 +18,7 @@ func (r *Run) Open() []*ledger.Case { return r.Ledger.Pool(r.Pool, r.Clock.Now()
 func (r *Run) Findings() []remedy.Finding {
 	for _, j := range r.Engine.View().Judgements(r.Pool) {
 		if j.Detector == r.Detector {
-			return j.Findings
+			return j.Findings()
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ type row struct {
 // each other; where they need to meet, the engine introduces them.
 func layers() []row {
 	remedy := []string{"internal/remedy"}
-	tools := []string{"internal/clock", "internal/failpoint"}
+	tools := []string{"internal/clock", "internal/failpoint", "internal/command"}
 	pureCore := []string{"detectors", "policy", "internal/ledger"}
 	edges := []string{"actions", "internal/source", "internal/inventory", "internal/chat", "internal/config"}
 
@@ -31,6 +31,7 @@ func layers() []row {
 		{pkg: "internal/remedy"},
 		{pkg: "internal/clock"},
 		{pkg: "internal/failpoint"},
+		{pkg: "internal/command", may: []string{"internal/clock"}}, // ADR 0011
 
 		{pkg: "detectors", may: remedy},
 		{pkg: "policy", may: remedy},

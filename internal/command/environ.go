@@ -1,0 +1,66 @@
+package command
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// fixedEnviron is what every command gets.
+var fixedEnviron = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// CheckVariable refuses the names that an allow-list of variables can't have.
+func CheckVariable(name string) error {
+	switch {
+	case !variableName.MatchString(name):
+		return fmt.Errorf("%q is not the name of a variable: use letters, digits and _", clip(name))
+	case name == "PATH" || name == "LANG":
+		return fmt.Errorf("%s is fixed: call programs by their whole paths", name)
+	case strings.HasPrefix(name, "WARDEN_"):
+		return fmt.Errorf("%s is warden's own: commands get WARDEN_CASE, WARDEN_HOST and so on without asking, and warden's secrets never", name)
+	case strings.HasPrefix(name, "LD_"):
+		return fmt.Errorf("%s changes what a program is: install one that needs no such thing", name)
+	}
+	return nil
+}
+
+// Environ makes a command's whole environment: a fixed PATH and LANG, those of
+// the allowed variables that lookup has, and the given ones, written NAME=value.
+// A given one that is empty is left out, and so is one with a NUL, which no
+// environment can hold.
+func Environ(allowed []string, lookup func(string) (string, bool), given ...string) []string {
+	env := slices.Clone(fixedEnviron)
+	for _, name := range allowed {
+		if v, ok := lookup(name); ok && CheckVariable(name) == nil {
+			env = append(env, name+"="+v)
+		}
+	}
+	for _, g := range given {
+		if _, v, ok := strings.Cut(g, "="); ok && v != "" && !strings.Contains(g, "\x00") {
+			env = append(env, g)
+		}
+	}
+	return env
+}
+
+// secretName reports whether a variable's name says that its value is a secret.
+func secretName(name string) bool {
+	n := strings.ToUpper(name)
+	return slices.ContainsFunc([]string{"TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "KEY", "CREDENTIAL", "AUTH", "COOKIE"},
+		func(word string) bool { return strings.Contains(n, word) })
+}
+
+// SecretsOf lists the values of those allowed variables whose names say that
+// they are secrets, for Redact.
+func SecretsOf(allowed []string, lookup func(string) (string, bool)) []string {
+	var out []string
+	for _, name := range allowed {
+		if v, ok := lookup(name); ok && v != "" && secretName(name) {
+			out = append(out, v)
+		}
+	}
+	return out
+}

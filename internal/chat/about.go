@@ -68,3 +68,31 @@ func stopOver(detail string) bool {
 	}
 	return strings.HasPrefix(detail, "unfrozen by ") || strings.Contains(detail, " released by ") || strings.HasSuffix(detail, " has expired")
 }
+
+// changeLines is how many changes of a reload are told; `warden policy diff`
+// and the log have them all.
+const changeLines = 12
+
+// reloaded words a reload of the config. Its detail has who and how much in the
+// first line, and one change in each of the others.
+func (w *writer) reloaded() headline {
+	said, more, _ := strings.Cut(w.m.Notice.Detail, "\n")
+	h := headline{say: capital(noteOf(said, "the config was reloaded"))}
+	if w.m.Notice.Case != 0 {
+		h.tail = ". " + w.m.Notice.Case.String()
+	}
+	if full := Clean(h.say); utf8.RuneCountInString(full+h.tail) > MaxHeadline-len("PAGE ") {
+		w.line("%s", full)
+	}
+	lines := strings.Split(more, "\n")
+	for i, l := range lines {
+		if i == changeLines {
+			w.line("and %d more, in the log", len(lines)-i)
+			break
+		}
+		if l != "" {
+			w.line("%s", l)
+		}
+	}
+	return h
+}

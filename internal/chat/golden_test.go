@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -168,6 +169,9 @@ func examples() map[string][]example {
 			{"source", notice(ledger.NoticeSource, "", "source prom can't be believed (its canary_target is not fresh): everything on it is unknown, and nobody is touched")},
 			{"source is back", notice(ledger.NoticeSource, "", "source prom can be believed again")},
 			{"no detail", notice(ledger.NoticeSource, "", "")},
+			{"reload", notice(ledger.NoticeConfig, "", "config of n1 reloaded by kim: 1 promotion, 1 limit change\ndrain on edge  notify -> AUTO\npools.edge  min_in_service: 30 -> 20  (looser)")},
+			{"reload of much", notice(ledger.NoticeConfig, "", "config of n1 reloaded by kim: 14 other keys"+strings.Repeat("\nlog  level: 1 -> 2  (needs a restart)", 14))},
+			{"reload, no detail", notice(ledger.NoticeConfig, "", "")},
 		},
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"warden/internal/chat"
 	"warden/internal/config"
+	"warden/internal/remedy"
 	"warden/internal/web"
 )
 
@@ -122,7 +123,7 @@ func (p *program) serveAgent(ctx context.Context, d *daemon) error {
 		for {
 			select {
 			case <-hup:
-				_ = d.Reload(ctx) // it logs what is wrong, and the old config stays
+				_, _ = d.Reload(ctx, remedy.Actor{Name: "SIGHUP"}) // it logs what is wrong, and the old config stays
 			case <-ctx.Done():
 				return
 			}

@@ -181,7 +181,7 @@ func newCanary(c *config.Config, name remedy.DetectorName) (*detectors.Canary, e
 func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action, error) {
 	a := c.Actions[name]
 	out := engine.Action{
-		Levels:        levels(c, name),
+		Levels:        c.Levels(name),
 		Approvers:     a.Approvers,
 		ExpiresAfter:  a.ExpiresAfter.Std(),
 		Cooldown:      a.CooldownPerHost.Std(),
@@ -210,27 +210,6 @@ func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action
 		out.Action = hinted{Action: out.Action, hint: hint}
 	}
 	return out, nil
-}
-
-// levels are an action's levels in the pools it is meant for: those where a
-// detector proposes it or a table of its own names them, and every pool when
-// nothing does.
-func levels(c *config.Config, name remedy.ActionName) map[remedy.PoolName]remedy.Level {
-	a, out := c.Actions[name], map[remedy.PoolName]remedy.Level{}
-	for _, pool := range sortedKeys(c.Pools) {
-		_, policy := a.PoolPolicy[pool]
-		_, backend := a.PoolBackend[pool]
-		_, addresses := a.PoolAddresses[pool]
-		if policy || backend || addresses || slices.Contains(c.ActionsOf(pool), name) {
-			out[pool] = c.Level(name, pool)
-		}
-	}
-	if len(out) == 0 {
-		for _, pool := range sortedKeys(c.Pools) {
-			out[pool] = c.Level(name, pool)
-		}
-	}
-	return out
 }
 
 // freezeFile looks for the file that freezes warden. Only "no such file" is a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,7 @@ import (
 	"warden/internal/config"
 	"warden/internal/engine"
 	"warden/internal/ledger"
+	"warden/internal/remedy"
 	"warden/internal/source"
 	"warden/internal/telemetry"
 	"warden/internal/web"
@@ -54,7 +56,9 @@ type daemon struct {
 
 	mu     sync.Mutex // serialises reloads
 	file   *config.Config
-	reload web.ReloadState
+	// outline is the file as it may be shown.
+	outline config.Outline
+	reload  web.ReloadState
 }
 
 // openDaemon loads the config, opens the data directory and the listeners and
@@ -72,11 +76,11 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, err
 	}
 	d.build = builder{clock: o.Clock, env: o.Env, metrics: metrics}
-	file, cfg, err := d.load()
+	file, cfg, _, err := d.load()
 	if err != nil {
 		return nil, err
 	}
-	d.file = file
+	d.file, d.outline = file, outlineOf(file, cfg)
 	d.reload = web.ReloadState{OK: true, At: o.Clock.Now()}
 	d.node, err = cluster.Open(ctx, cluster.Options{
 		Dir: o.Storage, NodeName: o.NodeName, Machine: d.ledger, Logger: o.Logger, Registerer: o.Registry, Exit: o.Exit,
@@ -122,7 +126,12 @@ func (d *daemon) webNode() web.Node {
 				Voters: s.Voters, SnapshotIndex: s.LastSnapshotIndex, SnapshotAt: s.LastSnapshotAt,
 			}, err
 		},
-		Ready:  d.node.Ready,
+		Ready: d.node.Ready,
+		Outline: func() config.Outline {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return d.outline
+		},
 		Reload: d.Reload,
 		Reloaded: func() web.ReloadState {
 			d.mu.Lock()
@@ -176,11 +185,12 @@ func (d *daemon) Run(ctx context.Context) error {
 // errStopping is why a tenure ends when the process was told to stop.
 var errStopping = errors.New("warden is stopping")
 
-// load reads, checks and builds the config file. Warnings are logged.
-func (d *daemon) load() (*config.Config, *engine.Config, error) {
+// load reads, checks and builds the config file. Warnings are logged, and
+// returned. The error is a *web.ReloadRefused when the file is what is wrong.
+func (d *daemon) load() (*config.Config, *engine.Config, config.Report, error) {
 	file, report, err := config.Load(d.ConfigFile, config.Options{IsSelector: detectors.IsSelector})
 	if err != nil && !errors.Is(err, config.ErrInvalid) {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if file != nil {
 		report = append(report, config.CheckFiles(file, d.Env)...)
@@ -188,14 +198,24 @@ func (d *daemon) load() (*config.Config, *engine.Config, error) {
 	for _, p := range report {
 		d.Logger.Warn("config", zap.String("problem", p.String()))
 	}
-	if err := report.Err(); err != nil {
-		return nil, nil, fmt.Errorf("%w; `warden config check %s` shows all there is to say", err, d.ConfigFile)
+	if report.Err() != nil {
+		return nil, nil, nil, fmt.Errorf("%w; `warden config check %s` shows all there is to say", &web.ReloadRefused{Report: report}, d.ConfigFile)
 	}
 	cfg, err := d.build.build(file)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", d.ConfigFile, err)
+		return nil, nil, nil, fmt.Errorf("%s: %w", d.ConfigFile, err)
 	}
-	return file, cfg, nil
+	return file, cfg, report, nil
+}
+
+// outlineOf is a config as it may be shown, with the digests of the detectors
+// that were made of it.
+func outlineOf(file *config.Config, cfg *engine.Config) config.Outline {
+	digests := map[remedy.DetectorName]string{}
+	for _, d := range cfg.Detectors {
+		digests[d.Spec().Name] = d.Spec().Digest
+	}
+	return file.Outline(digests)
 }
 
 // lead runs the engine whenever this node leads, until ctx ends. It returns
@@ -210,26 +230,33 @@ func (d *daemon) lead(ctx context.Context) error {
 }
 
 // Reload puts the config file in force: all of it, or, when anything is wrong
-// with it, none of it.
-func (d *daemon) Reload(ctx context.Context) error {
+// with it, none of it. What it changes is logged, and told.
+func (d *daemon) Reload(ctx context.Context, by remedy.Actor) (web.Reloaded, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	file, cfg, err := d.load()
+	file, cfg, report, err := d.load()
 	if err != nil {
 		d.reload.OK = false
-		d.Logger.Error("the config was not reloaded, and the old one stays in force", zap.Error(err))
-		return err
+		d.Logger.Error("the config was not reloaded, and the old one stays in force", zap.String("by", by.Name), zap.Error(err))
+		return web.Reloaded{}, err
 	}
-	changes := config.Diff(d.file, file)
-	d.file = file
+	outline := outlineOf(file, cfg)
+	changes := config.Compare(d.outline, outline)
+	d.file, d.outline = file, outline
 	d.reload = web.ReloadState{OK: true, At: d.Clock.Now()}
 	if err := d.engine.Reconfigure(ctx, cfg); err != nil {
 		// The new config is in force on this node all the same; its stricter
 		// side holds at once, and what it allows waits for the commit.
 		d.Logger.Warn("the reloaded config is not reported yet", zap.Error(err))
 	}
-	d.Logger.Info("config reloaded", zap.String("hash", file.Hash()), zap.Strings("changes", changes))
-	return nil
+	d.Logger.Info("config reloaded", zap.String("by", by.Name), zap.String("hash", outline.Hash), zap.Strings("changes", changes.Lines()))
+	if len(changes) > 0 {
+		told := fmt.Sprintf("config of %s reloaded by %s: %s\n%s", d.node.ID(), by.Name, changes.Verdict(), strings.Join(changes.Lines(), "\n"))
+		if err := d.engine.Tell(ctx, ledger.NoticeConfig, told); err != nil {
+			d.Logger.Warn("what the reload changed was not told", zap.Error(err))
+		}
+	}
+	return web.Reloaded{Hash: outline.Hash, Changes: changes, Warnings: report}, nil
 }
 
 // File returns the config file in force.

@@ -266,7 +266,8 @@ func (d *demo) promote(ctx context.Context, to remedy.Level) (string, error) {
 		return "", err
 	}
 	line := 1 + strings.Count(string(text[:at[0]]), "\n")
-	return fmt.Sprintf("demo.toml:%d  policy = %q -> %q", line, from, to), d.daemon.Reload(ctx)
+	_, err = d.daemon.Reload(ctx, remedy.Actor{Name: "you", Via: "demo", Person: true})
+	return fmt.Sprintf("demo.toml:%d  policy = %q -> %q", line, from, to), err
 }
 
 // replaceFile puts a new file in an old one's place, all of it or nothing.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"warden/internal/config"
 	"warden/internal/engine"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -30,6 +31,9 @@ type fakeAPI struct {
 	holds  []ledger.Hold
 	// fate is how the next execution ends: see step.
 	fate string
+	// outline is the config in force, and next the file that a reload loads.
+	outline config.Outline
+	next    string
 	// mode is how requests are answered: "", "noleader", "lost", "mute", "unsure".
 	mode      string
 	interrupt func()
@@ -61,6 +65,12 @@ func (f *fakeAPI) tell(args []string) error {
 		f.fate = args[1]
 	case "mode":
 		f.mode = args[1]
+	case "config": // what is in force
+		o, _, err := fakeOutline(args[1])
+		f.outline, f.next = o, args[1]
+		return err
+	case "file": // what the next reload loads
+		f.next = args[1]
 	case "down":
 		f.close()
 	default:
@@ -111,6 +121,9 @@ func (f *fakeAPI) handler() http.Handler {
 		})
 	}
 	handle("GET /api/v1/status", func(*http.Request) (any, error) { return f.status(), nil })
+	handle("GET /api/v1/config", f.config)
+	handle("GET /api/v1/policy", func(*http.Request) (any, error) { return fakePolicy(), nil })
+	handle("POST /api/v1/reload", f.reload)
 	handle("GET /api/v1/cases", f.list)
 	handle("GET /api/v1/hosts", f.hosts)
 	handle("GET /api/v1/cases/{id}", f.onCase(func(c *ledger.Case, _ *http.Request) error {

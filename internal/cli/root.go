@@ -90,6 +90,8 @@ func (p *program) commands() []*cobra.Command {
 		p.newResolveCommand(),
 		p.newPoolCommand(),
 
+		p.newPolicyCommand(),
+		p.newReloadCommand(),
 		p.newConfigCommand(),
 		p.newVersionCommand(),
 		p.newCompletionCommand(),

@@ -26,7 +26,8 @@ const (
 // made by Parse, read by everybody and changed by nobody.
 //
 // The struct tags are the schema: `toml` names a key, `required` and `oneof`
-// hold it to something, and `for` says which `type` of its table it belongs to.
+// hold it to something, `for` says which `type` of its table it belongs to, and
+// `reload:"restart"` that a reload doesn't put it in force.
 type Config struct {
 	Version    int                              `toml:"config_version" required:"true"`
 	Cluster    Cluster                          `toml:"cluster"`
@@ -55,8 +56,8 @@ type Cluster struct {
 
 // Log is the [log] table. The flags --log.level and --log.format win over it.
 type Log struct {
-	Level  string `toml:"level" oneof:"debug info warn error"`
-	Format string `toml:"format" oneof:"json console auto"`
+	Level  string `toml:"level" oneof:"debug info warn error" reload:"restart"`
+	Format string `toml:"format" oneof:"json console auto" reload:"restart"`
 }
 
 // Source is one [sources.NAME] table: a place to ask for series.

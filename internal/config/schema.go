@@ -18,6 +18,7 @@ type field struct {
 	required bool
 	oneof    []string
 	forTypes []string // the `type`s of the table that the key belongs to; empty for all
+	restart  bool     // a reload doesn't put it in force
 }
 
 // fieldsOf lists a struct's keys in the order they are declared in.
@@ -34,6 +35,7 @@ func fieldsOf(t reflect.Type) []field {
 			required: f.Tag.Get("required") == "true",
 			oneof:    strings.Fields(f.Tag.Get("oneof")),
 			forTypes: strings.Fields(f.Tag.Get("for")),
+			restart:  f.Tag.Get("reload") == "restart",
 		})
 	}
 	return fields
@@ -116,6 +118,30 @@ func wildcarded(path []string) string {
 		out = append(out, part)
 	}
 	return strings.Join(out, ".")
+}
+
+// needsRestart reports whether a reload doesn't put the key in force.
+func needsRestart(path []string) bool {
+	t := reflect.TypeFor[Config]()
+	for _, part := range path {
+		switch {
+		case t.Kind() == reflect.Map:
+			t = t.Elem()
+			continue
+		case t.Kind() != reflect.Struct || isText(t):
+			return false
+		}
+		fields := fieldsOf(t)
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == part })
+		switch {
+		case i < 0:
+			return false
+		case fields[i].restart:
+			return true
+		}
+		t = fields[i].typ
+	}
+	return false
 }
 
 // join appends to a path without touching the original.

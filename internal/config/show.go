@@ -23,6 +23,9 @@ type Setting struct {
 	Origin string `json:"origin"`
 	// Note is a remark for people, such as which variable overrides a secret.
 	Note string `json:"note,omitempty"`
+	// Mark tells two hidden values apart without giving either away; empty for
+	// what is shown.
+	Mark string `json:"mark,omitempty"`
 
 	path []string
 	raw  string // Value, but for secrets the reference; never printed
@@ -103,6 +106,7 @@ func (w *walker) key(v reflect.Value, path []string) {
 		s.Note = "$" + EnvName(path...) + " wins"
 		if ref.String() == hidden {
 			s.Note = "in $" + credentialsDirectory + "; " + s.Note
+			s.Mark = mark(s.raw)
 		}
 	}
 	w.settings = append(w.settings, s)

@@ -94,17 +94,17 @@ func TestDiffInWords(t *testing.T) {
 		"detectors.canary_uneven", "detectors.canary_unequal",
 	).Replace(config.Example()))
 	want := []string{
-		"drain on edge: notify → auto",
-		"drain on edge-staging: notify → auto",
-		"drain on ingest: notify → auto",
-		"drain on ingest-staging: confirm → notify",
-		"detectors.canary_unequal: added",
-		"sources.third: added",
-		"detectors.canary_uneven: removed",
-		`guardrails.freeze_file: no longer set, was "/run/warden/freeze"`,
-		"pools.ingest.max_out_fraction: 0.1 → 1.0",
-		"pools.ingest.min_in_service: 30 → 20",
-		"sources.prometheus.token_file: changed",
+		"drain on edge  notify -> AUTO",
+		"drain on edge-staging  notify -> AUTO",
+		"drain on ingest  notify -> AUTO",
+		"drain on ingest-staging  confirm -> notify  (quieter)",
+		`guardrails  freeze_file: no longer set, was "/run/warden/freeze"`,
+		"pools.ingest  max_out_fraction: 0.1 -> 1.0  (looser)",
+		"pools.ingest  min_in_service: 30 -> 20  (looser)",
+		"detectors.canary_unequal  added",
+		"detectors.canary_uneven  removed",
+		"sources.third  added",
+		"sources.prometheus  token_file: changed",
 	}
 	if d := cmp.Diff(want, config.Diff(before, after)); d != "" {
 		t.Error(d)
@@ -112,12 +112,12 @@ func TestDiffInWords(t *testing.T) {
 	few := parse(t, config.Minimal())
 	renamed := parse(t, strings.NewReplacer("[pools.web]", "[pools.api]", `pools   = ["web"]`, `pools   = ["api"]`, "[actions.drain]", "[actions.drain]\ndescription = 'a \"b\"'").Replace(config.Minimal()))
 	want = []string{
-		"drain on api: new, at metric-only",
-		"drain on web: gone, was at metric-only",
-		"pools.api: added",
-		"pools.web: removed",
-		`actions.drain.description: set to 'a "b"'`,
-		`detectors.canary_missing.pools: ["web"] → ["api"]`,
+		"drain on api  (new) -> metric-only",
+		"drain on web  metric-only -> (gone)",
+		`canary_missing  pools: ["web"] -> ["api"]`,
+		"pools.api  added",
+		"pools.web  removed",
+		`actions.drain  description: set to 'a "b"'`,
 	}
 	if d := cmp.Diff(want, config.Diff(few, renamed)); d != "" {
 		t.Error(d)

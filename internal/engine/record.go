@@ -28,6 +28,15 @@ func (e *Engine) report(ctx context.Context, cfg *Config) error {
 	return e.commit(ctx, remedy.Warden(), want)
 }
 
+// Tell has people told of something that is not about a case.
+func (e *Engine) Tell(ctx context.Context, kind ledger.NoticeKind, detail string) error {
+	if err := e.commit(ctx, remedy.Warden(), &ledger.NoticeAdd{Kind: kind, Detail: detail}); err != nil {
+		return err
+	}
+	e.Kick()
+	return nil
+}
+
 // entryBytes is how large an entry grows before another one is begun: half of
 // what the log takes. Only a storm or a fleet that changes at once gets there.
 const entryBytes = 512 << 10

@@ -255,4 +255,5 @@ const (
 	NoticePool      NoticeKind = "pool" // the pool's inventory is blocked, or back
 	NoticeStop      NoticeKind = "stop" // freeze, hold, and their ends
 	NoticeSource    NoticeKind = "source"
+	NoticeConfig    NoticeKind = "config" // a node's config was reloaded
 )

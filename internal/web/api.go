@@ -67,6 +67,7 @@ func (s *surface) describe(mux *http.ServeMux) *huma.OpenAPI {
 	s.reads(api)
 	s.caseWrites(api)
 	s.stopWrites(api)
+	s.configRoutes(api)
 	for name, schema := range schemas.Map() {
 		if !strings.HasSuffix(name, "Request") {
 			schema.AdditionalProperties = nil // answers gain fields; only requests are read strictly

@@ -31,6 +31,8 @@ type APIError struct {
 	Title, Detail string
 	// Decision holds every guardrail's answer when one refused.
 	Decision *remedy.Decision
+	// Errors is what is wrong, part by part. Detail says it too.
+	Errors []ProblemPart
 }
 
 // Error says it for people.
@@ -179,11 +181,20 @@ func (c *Client) AcceptPool(ctx context.Context, pool remedy.PoolName) (*PoolDet
 	return post[PoolDetail](ctx, c, "/api/v1/pools/"+url.PathEscape(string(pool))+"/accept", struct{}{})
 }
 
-// Reload puts the config file in force. A config that is refused comes back as
-// an *APIError whose Detail says why.
-func (c *Client) Reload(ctx context.Context) error {
-	_, err := c.send(ctx, http.MethodPost, "/-/reload", nil, nil)
-	return err
+// Config returns the config in force.
+func (c *Client) Config(ctx context.Context) (*ConfigInForce, error) {
+	return get[ConfigInForce](ctx, c, "/api/v1/config", nil)
+}
+
+// Policy returns who is trusted with what.
+func (c *Client) Policy(ctx context.Context) (*Policy, error) {
+	return get[Policy](ctx, c, "/api/v1/policy", nil)
+}
+
+// Reload puts the config file in force and says what that changed. A config
+// that is refused comes back as an *APIError whose Errors say why.
+func (c *Client) Reload(ctx context.Context) (*ReloadReport, error) {
+	return call[ReloadReport](ctx, c, http.MethodPost, "/api/v1/reload", nil, nil)
 }
 
 // Ready returns nil when warden is ready to work.
@@ -268,7 +279,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 func apiError(answer *http.Response, data []byte) error {
 	var p Problem
 	if err := json.Unmarshal(data, &p); err == nil && (p.Code != "" || p.Title != "") {
-		return &APIError{Status: answer.StatusCode, Code: p.Code, Title: p.Title, Detail: p.text(), Decision: p.Decision}
+		return &APIError{Status: answer.StatusCode, Code: p.Code, Title: p.Title, Detail: p.text(), Decision: p.Decision, Errors: p.Errors}
 	}
 	text := strings.TrimSpace(string(data[:min(len(data), 4096)]))
 	return &APIError{Status: answer.StatusCode, Title: http.StatusText(answer.StatusCode), Detail: text}

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"warden/internal/clock"
+	"warden/internal/config"
 	"warden/internal/engine"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -66,6 +67,19 @@ type ReloadState struct {
 	At time.Time // of the newest good one
 }
 
+// Reloaded is what a reload put in force.
+type Reloaded struct {
+	Hash     string
+	Changes  config.Changes
+	Warnings config.Report
+}
+
+// ReloadRefused is a config file with errors in it. Nothing of it is in force.
+type ReloadRefused struct{ Report config.Report }
+
+// Error says the first of them, and how many there are.
+func (r *ReloadRefused) Error() string { return r.Report.Err().Error() }
+
 // Node is the node as the process that runs it knows it. All functions are
 // called at every request that needs them, from any goroutine.
 type Node struct {
@@ -77,8 +91,12 @@ type Node struct {
 	// Ready returns nil once the config is loaded and the log replayed. It
 	// doesn't ask for a leader: a node without one is ready to vote.
 	Ready func() error
-	// Reload puts the config file in force, all of it or nothing.
-	Reload func(ctx context.Context) error
+	// Outline is the config in force.
+	Outline func() config.Outline
+	// Reload puts the config file in force, all of it or nothing, and says what
+	// that changed. by asked for it. Its error is a *ReloadRefused when the file
+	// is what is wrong.
+	Reload func(ctx context.Context, by remedy.Actor) (Reloaded, error)
 	// Reloaded says how the newest reload went.
 	Reloaded func() ReloadState
 }
@@ -111,7 +129,7 @@ func (o *Options) check() error {
 	case o.Socket == "":
 		return errors.New("no path for the unix socket: set web.socket")
 	case o.Engine == nil, o.Ledger == nil, o.Clock == nil, o.Logger == nil, o.Registry == nil,
-		o.Node.Cluster == nil, o.Node.Raft == nil, o.Node.Ready == nil, o.Node.Reload == nil, o.Node.Reloaded == nil:
+		o.Node.Cluster == nil, o.Node.Raft == nil, o.Node.Ready == nil, o.Node.Reload == nil, o.Node.Outline == nil, o.Node.Reloaded == nil:
 		return errors.New("web.Options is incomplete; this is a bug, please report it")
 	}
 	return nil

@@ -26,7 +26,9 @@ type Problem struct {
 
 // ProblemPart is one thing that is wrong with a request.
 type ProblemPart struct {
-	Where   string `json:"where,omitempty"`
+	Where string `json:"where,omitempty"`
+	// Key is the config key that is meant, for a config file.
+	Key     string `json:"key,omitempty"`
 	Message string `json:"message"`
 }
 
@@ -40,6 +42,7 @@ const (
 	CodeCrossSite  = "cross_site"  // another site's page sent it, or the Host is foreign
 	CodeNoEndpoint = "no_endpoint" // no such path or method
 	CodeNotFound   = "not_found"   // no such pool
+	CodeConfig     = "config"      // the config file has errors: nothing of it is in force
 	CodeInternal   = "internal"    // a bug
 )
 

@@ -9,12 +9,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"warden/internal/config"
 	"warden/internal/engine"
 	"warden/internal/remedy"
 )
@@ -38,7 +40,7 @@ func TestReadOnly(t *testing.T) {
 		second(c.Unfreeze(ctx)),
 		second(c.Run(ctx, RunRequest{Action: "drain", Host: "h01"})),
 		second(c.PreviewRun(ctx, RunRequest{Action: "drain", Host: "h01"})),
-		c.Reload(ctx),
+		second(c.Reload(ctx)),
 	} {
 		wantAPI(t, err, http.StatusForbidden, CodeReadOnly)
 		if !strings.Contains(err.Error(), w.opts.Socket) {
@@ -268,21 +270,47 @@ func TestListenAddress(t *testing.T) {
 func TestLifecycle(t *testing.T) {
 	w := newWorld(t, remedy.LevelMetricOnly)
 	var ready, reload error
-	reloads := 0
+	reloads, callers := 0, []string(nil)
 	w.opts.Node.Ready = func() error { return ready }
-	w.opts.Node.Reload = func(context.Context) error { reloads++; return reload }
+	w.opts.Node.Reload = func(_ context.Context, by remedy.Actor) (Reloaded, error) {
+		reloads++
+		callers = append(callers, by.Name)
+		return Reloaded{Hash: "b", Changes: config.Changes{{Kind: config.ChangePromotion, Subject: "drain", In: "ingest", From: "notify", To: "auto"}}}, reload
+	}
 	w.opts.Lifecycle = true
 	c := w.serve()
 	ctx := t.Context()
-	if err := errors.Join(c.Ready(ctx), c.Reload(ctx), w.tcp().Reload(ctx)); err != nil || reloads != 2 {
-		t.Fatalf("%d %v", reloads, err)
+	done, err := c.Reload(ctx)
+	if err := errors.Join(c.Ready(ctx), err); err != nil || done.Verdict != "1 promotion" || done.Changes[0].Text != "drain on ingest  notify -> AUTO" {
+		t.Fatalf("%+v %v", done, err)
 	}
+	post := func(overTCP bool) (int, string) {
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+reloadPath, nil)
+		r.RequestURI = ""
+		resp := w.raw(overTCP, r)
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	for _, overTCP := range []bool{false, true} {
+		if status, text := post(overTCP); status != http.StatusOK || text != "reloaded: 1 promotion.\ndrain on ingest  notify -> AUTO\n" {
+			t.Errorf("%d %q", status, text)
+		}
+	}
+	if want := []string{me(t), me(t), "somebody over TCP"}; reloads != 3 || !slices.Equal(callers, want) {
+		t.Errorf("reloaded by %q", callers)
+	}
+	// What writes over TCP is that path and no other.
+	wantAPI(t, second(w.tcp().Reload(ctx)), http.StatusForbidden, CodeReadOnly)
 	ready, reload = errors.New("the log is being replayed"), errors.New("warden.toml:3: unknown key")
 	if e, ok := errors.AsType[*APIError](c.Ready(ctx)); !ok || e.Status != 503 || !strings.Contains(e.Detail, "replayed") {
 		t.Errorf("%v", e)
 	}
-	if e, ok := errors.AsType[*APIError](c.Reload(ctx)); !ok || e.Status != 500 || e.Detail != "warden.toml:3: unknown key" {
-		t.Errorf("%v", e)
+	wantAPI(t, second(c.Reload(ctx)), http.StatusServiceUnavailable, engine.RefusedTransient) // being replayed
+	if status, text := post(true); status != http.StatusInternalServerError || text != "warden.toml:3: unknown key\n" {
+		t.Errorf("%d %q", status, text)
 	}
 	page := func(path string) string {
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)

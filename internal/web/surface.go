@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"warden/internal/engine"
+	"warden/internal/remedy"
 )
 
 const reloadPath = "/-/reload"
@@ -72,12 +73,19 @@ func (s *surface) ready(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *surface) reload(w http.ResponseWriter, r *http.Request) {
+	by, err := actor(r.Context())
+	if err != nil {
+		// Over TCP, where web.enable-lifecycle allows this and nothing else,
+		// nobody can say who asks.
+		by = remedy.Actor{Name: "somebody over TCP"}
+	}
 	// Who asked may hang up: a reload is done or not, never half.
-	if err := s.Node.Reload(detached(r.Context())); err != nil {
+	done, err := s.Node.Reload(detached(r.Context()), by)
+	if err != nil {
 		s.say(w, http.StatusInternalServerError, err.Error())
 		return
 	}
-	s.say(w, http.StatusOK, "reloaded.")
+	s.say(w, http.StatusOK, strings.Join(append([]string{"reloaded: " + done.Changes.Verdict() + "."}, done.Changes.Lines()...), "\n"))
 }
 
 func (s *surface) index(w http.ResponseWriter, _ *http.Request) {

@@ -20,6 +20,7 @@ import (
 	"warden/detectors"
 	"warden/internal/chat"
 	"warden/internal/clock"
+	"warden/internal/config"
 	"warden/internal/engine"
 	"warden/internal/inventory"
 	"warden/internal/ledger"
@@ -223,7 +224,8 @@ func newWorld(t *testing.T, level remedy.Level, approvers ...string) *world {
 				return RaftStatus{Leader: true, LeaderID: "n1", Term: 1, CommitIndex: 7, AppliedIndex: 7, Voters: []remedy.NodeID{"n1"}}, nil
 			},
 			Ready:    func() error { return nil },
-			Reload:   func(context.Context) error { return nil },
+			Outline:  func() config.Outline { return config.Outline{Hash: "51c0e9a1b2c3"} },
+			Reload:   func(context.Context, remedy.Actor) (Reloaded, error) { return Reloaded{Hash: "51c0e9a1b2c3"}, nil },
 			Reloaded: func() ReloadState { return ReloadState{OK: true, At: start} },
 		},
 	}

@@ -1,0 +1,223 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"warden/internal/config"
+	"warden/internal/remedy"
+	"warden/internal/web"
+)
+
+func (p *program) newPolicyCommand() *cobra.Command {
+	return group("policy", "Show who is trusted with what, and what a file would change", groupAuthor,
+		p.newPolicyListCommand(), p.newPolicyDiffCommand())
+}
+
+func (p *program) newPolicyListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the level of every action in every pool, and why it is no higher", Args: cobra.NoArgs,
+		Example: `  warden policy list
+  warden policy list -o wide`,
+		Long: `List the level of every action in every pool: what this node's file says, what is in
+force, and why that is less. Up needs every voter's file, down needs one.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := p.dial()
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			res, err := read(cmd.Context(), p, client.Policy)
+			if err != nil {
+				return err
+			}
+			if p.printer.asJSON() {
+				return list(p.printer, res, res.Levels)
+			}
+			p.showPolicy(res)
+			return nil
+		},
+	}
+}
+
+func (p *program) showPolicy(res *web.Policy) {
+	if len(res.Levels) == 0 {
+		p.printer.talk("No action is meant for any pool.")
+		return
+	}
+	wide := p.printer.format == formatWide
+	head := []string{"ACTION", "POOL", "FILE", "IN FORCE", "WHY NOT HIGHER"}
+	if wide {
+		head = append(head[:4], "NODES", "APPROVERS", "WHY NOT HIGHER")
+	}
+	rows := make([][]cell, 0, len(res.Levels))
+	for _, l := range res.Levels {
+		force := c("%s", l.Effective)
+		switch {
+		case l.Effective < l.File:
+			force = force.in(yellow)
+		case l.Effective == remedy.LevelAuto:
+			force = force.in(bold)
+		}
+		row := []cell{c("%s", l.Action), c("%s", l.Pool), c("%s", l.File), force}
+		if wide {
+			nodes := make([]string, len(l.Nodes))
+			for i, n := range l.Nodes {
+				nodes[i] = fmt.Sprintf("%s=%s", n.Node, n.Level)
+				if !n.Reported {
+					nodes[i] += "?"
+				}
+			}
+			row = append(row, orDash(strings.Join(nodes, " ")), orDash(strings.Join(l.Approvers, " ")))
+		}
+		why := strings.Join(l.Why, "; ")
+		if why == "" && l.Effective < remedy.LevelAuto {
+			why = "the file says so"
+		}
+		rows = append(rows, append(row, orDash(joined("; ", why, l.Note))))
+	}
+	p.printer.table("", head, rows)
+}
+
+// policyDiff is what `policy diff` compares and how it ends.
+type policyDiff struct {
+	file, against string
+	detailed      bool
+}
+
+// diffed is the result of `policy diff`.
+type diffed struct {
+	Schema  string         `json:"schema"`
+	File    string         `json:"file"`
+	Against string         `json:"against"`
+	From    string         `json:"from_hash"`
+	To      string         `json:"to_hash"`
+	Verdict string         `json:"verdict"`
+	Changes config.Changes `json:"changes"`
+}
+
+func (p *program) newPolicyDiffCommand() *cobra.Command {
+	var d policyDiff
+	cmd := &cobra.Command{
+		Use: "diff --config FILE", Short: "Say in words what loading a file would change", Args: cobra.NoArgs,
+		Example: `  warden policy diff --config warden.toml
+  warden policy diff --config warden.toml --detailed-exitcode
+  warden policy diff --config new.toml --against /etc/warden/warden.toml`,
+		Long: `Say in words what loading a file would change compared with what the agent runs:
+promotions in capitals, demotions, detectors whose evidence starts again, limits,
+tables and keys. With --against no agent is asked, and the file is compared with
+another. Nothing is loaded.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.policyDiff(cmd.Context(), d) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&d.file, "config", defaultConfig, "the `FILE` that would be loaded")
+	f.StringVar(&d.against, "against", "", "compare with this `FILE`, and ask no agent")
+	f.BoolVar(&d.detailed, "detailed-exitcode", false, "exit 2 when anything differs")
+	return cmd
+}
+
+func (p *program) policyDiff(ctx context.Context, d policyDiff) error {
+	after, err := p.outlineFile(d.file)
+	if err != nil {
+		return err
+	}
+	res := diffed{Schema: "warden.policy_diff/v1", File: d.file, Against: d.against, To: after.Hash}
+	var before config.Outline
+	voters := 0
+	if d.against != "" {
+		if before, err = p.outlineFile(d.against); err != nil {
+			return err
+		}
+	} else {
+		client, err := p.dial()
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		in, err := read(ctx, p, client.Config)
+		if err != nil {
+			return err
+		}
+		before, voters, res.Against = in.Outline, len(in.Voters), "node "+string(in.Node)
+	}
+	res.From = before.Hash
+	changes := config.Compare(before, after)
+	res.Changes, res.Verdict = append(config.Changes{}, changes...), changes.Verdict()
+	if p.printer.asJSON() {
+		if err := list(p.printer, res, res.Changes); err != nil {
+			return err
+		}
+	} else {
+		p.showDiff(res, voters)
+	}
+	if d.detailed && len(changes) > 0 {
+		return exit(ExitSomething)
+	}
+	return nil
+}
+
+// outlineFile loads a file and makes all that it stands for, which tells its
+// detectors from others.
+func (p *program) outlineFile(path string) (config.Outline, error) {
+	cfg, report, err := config.Load(path, parseOptions())
+	if errors.Is(err, config.ErrInvalid) {
+		return config.Outline{}, fmt.Errorf("%w: see `warden config check %s`", report.Err(), path)
+	}
+	if err != nil {
+		return config.Outline{}, err
+	}
+	built, err := builder{clock: p.clock, env: p.env}.build(cfg)
+	if err != nil {
+		return config.Outline{}, fmt.Errorf("%s: %w: see `warden config check %s`", path, err, path)
+	}
+	return outlineOf(cfg, built), nil
+}
+
+func (p *program) showDiff(res diffed, voters int) {
+	rows := make([][]cell, 0, len(res.Changes))
+	for _, x := range res.Changes {
+		what, in := x.Subject, x.In
+		if in == "" && x.Kind != config.ChangeDetector {
+			if table, name, ok := strings.Cut(x.Subject, "."); ok {
+				what, in = strings.TrimSuffix(table, "s"), name
+			}
+		}
+		note := ""
+		if x.Note != "" {
+			note = "(" + x.Note + ")"
+		}
+		if x.Restart {
+			note = joined(" ", note, "(needs a restart)")
+		}
+		rows = append(rows, []cell{c("%s", what), c("%s", in), c("%s", x.What()).in(styleOfChange(x)), c("%s", note)})
+	}
+	p.printer.table("", nil, rows)
+	if len(res.Changes) == 0 {
+		p.printer.line(say("No change: %s means the same as %s.", res.File, res.Against))
+		return
+	}
+	end := say("%s.", res.Verdict)
+	switch {
+	case voters > 1:
+		end += fmt.Sprintf(" A promotion holds once all %d voters have this file, all else on each node as it reloads.", voters)
+	case voters == 1:
+		end += " Takes effect with `warden reload`."
+	}
+	p.printer.line(end)
+	p.printer.talk("%s -> %s", res.From, res.To)
+}
+
+// styleOfChange colours what hands over more than before.
+func styleOfChange(x config.Change) style {
+	switch {
+	case x.Kind == config.ChangePromotion:
+		return bold
+	case strings.Contains(x.Note, "looser"), strings.Contains(x.Note, "starts again"):
+		return yellow
+	}
+	return plain
+}

@@ -16,13 +16,16 @@ func BenchmarkJudge(b *testing.B) {
 		for _, regex := range []*regexp.Regexp{nil, regexp.MustCompile(`^([^.:]+)`)} {
 			b.Run(fmt.Sprintf("hosts=%d/regex=%v", n, regex != nil), func(b *testing.B) {
 				w := benchWorld(b, n, regex)
+				w.pool.Roster = w.pool.Listed()
 				results := w.results()
 				b.ReportAllocs()
 				bad := 0
+				var buf []remedy.HostVerdict
 				for b.Loop() {
 					bad = 0
-					for _, f := range w.c.Judge(w.pool, testAt, results, nil).Findings() {
-						if f.Verdict == remedy.VerdictBad {
+					buf = w.c.Judge(w.pool, testAt, results, buf).Verdicts
+					for i := range buf {
+						if buf[i].Verdict == remedy.VerdictBad {
 							bad++
 						}
 					}

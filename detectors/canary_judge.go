@@ -181,13 +181,23 @@ type hostJudge struct {
 	fresh                 []bool // at each stamp
 }
 
-// hostFacts is what the stopped-host rule needs of a host.
-type hostFacts struct {
-	freshThroughout bool // at every judged step
-	freshNow        bool // at the judged instant
-	duplicate       bool
-	expectKnown     bool // something is expected at every judged step
-	newestMilli     int64
+// hostFacts is what the stopped-host rule needs of a host besides its verdict.
+type hostFacts uint8
+
+const (
+	freshThroughout hostFacts = 1 << iota // at every judged step
+	freshNow                              // at the judged instant
+	duplicate                             // several series claim to be the host's
+	expectKnown                           // something is expected at every judged step
+)
+
+func (f hostFacts) has(what hostFacts) bool { return f&what != 0 }
+
+// only keeps a fact where it holds once more.
+func (f *hostFacts) only(what hostFacts, holds bool) {
+	if !holds {
+		*f &^= what
+	}
 }
 
 // judgeHosts judges every host by its own series, then those that have none by
@@ -220,7 +230,7 @@ func (r *canaryRound) judgeHosts(roster *remedy.Roster, verdicts []remedy.HostVe
 		}
 	}
 	if r.target.set {
-		newStopped(r, rowsOf, facts).apply(verdicts)
+		newStopped(r, rowsOf, facts, verdicts).apply()
 	}
 	return unmatched
 }
@@ -238,9 +248,9 @@ func (j *hostJudge) judge(host int, f *remedy.HostVerdict) hostFacts {
 	}
 	if !alone {
 		f.SetReason(remedy.ReasonDuplicate)
-		return hostFacts{duplicate: true}
+		return duplicate
 	}
-	facts := hostFacts{freshThroughout: true, expectKnown: true}
+	facts, newestMilli := freshThroughout|expectKnown, int64(0)
 	n := len(j.fresh)
 	covered := 0 // fresh stamps in the window that ends at the step at hand
 	last := j.steps - 1
@@ -249,7 +259,7 @@ func (j *hostJudge) judge(host int, f *remedy.HostVerdict) hostFacts {
 		milli, why := j.stampAt(j.stamps.col, i, n)
 		j.fresh[i] = why == ""
 		if milli != 0 && why != remedy.ReasonFuture {
-			facts.newestMilli = max(facts.newestMilli, milli)
+			newestMilli = max(newestMilli, milli)
 		}
 		if j.fresh[i] {
 			covered++
@@ -261,9 +271,9 @@ func (j *hostJudge) judge(host int, f *remedy.HostVerdict) hostFacts {
 		if k < 0 {
 			continue
 		}
-		facts.freshThroughout = facts.freshThroughout && why == ""
+		facts.only(freshThroughout, why == "")
 		state := j.judgeStep(k, why, float64(covered)/float64(j.windowSteps))
-		facts.expectKnown = facts.expectKnown && state.expectKnown
+		facts.only(expectKnown, state.expectKnown)
 		switch {
 		case !state.bad:
 			badFrom = j.steps
@@ -271,8 +281,10 @@ func (j *hostJudge) judge(host int, f *remedy.HostVerdict) hostFacts {
 			badFrom = k
 		}
 		if k == last {
-			facts.freshNow = why == ""
-			j.conclude(f, state, badFrom, facts.newestMilli)
+			if why == "" {
+				facts |= freshNow
+			}
+			j.conclude(f, state, badFrom, newestMilli)
 		}
 	}
 	return facts

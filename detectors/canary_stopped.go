@@ -13,28 +13,25 @@ const peerSlack = 10
 // and the other hosts in service stayed fresh.
 type stopped struct {
 	*canaryRound
-	facts  []hostFacts
-	recent []tally // raw samples within the quiet time
-	seen   []tally // raw samples within SeenWithin
+	facts    []hostFacts
+	verdicts []remedy.HostVerdict
+	recent   counted // raw samples within the quiet time
+	seen     counted // raw samples within SeenWithin
 	// ended, peers and notFresh count over the whole pool: hosts that may have
 	// stopped, hosts in service, and those of them that were not fresh throughout.
 	ended, peers, notFresh int
 }
 
-func newStopped(r *canaryRound, rowsOf func(*remedy.Frame) *remedy.HostRows, facts []hostFacts) *stopped {
-	tally := func(q remedy.Query) []tally { return tallies(r.results[q].Frame, rowsOf(r.results[q].Frame)) }
-	s := &stopped{
-		canaryRound: r, facts: facts,
-		recent: tally(r.ask.recent),
-		seen:   tally(r.ask.seen),
-	}
+func newStopped(r *canaryRound, rowsOf func(*remedy.Frame) *remedy.HostRows, facts []hostFacts, verdicts []remedy.HostVerdict) *stopped {
+	answer := func(q remedy.Query) counted { return counted{r.results[q].Frame, rowsOf(r.results[q].Frame)} }
+	s := &stopped{canaryRound: r, facts: facts, verdicts: verdicts, recent: answer(r.ask.recent), seen: answer(r.ask.seen)}
 	for i := range r.pool.Hosts {
 		if s.hasEnded(i) {
 			s.ended++
 		}
 		if s.isPeer(i) {
 			s.peers++
-			if !facts[i].freshThroughout {
+			if !facts[i].has(freshThroughout) {
 				s.notFresh++
 			}
 		}
@@ -56,13 +53,13 @@ func (s *stopped) isPeer(host int) bool {
 // been in service.
 func (s *stopped) hasEnded(host int) bool {
 	h, f := s.pool.Hosts[host], s.facts[host]
-	return h.State != remedy.ServiceOut && !h.ShadowOut && !f.freshNow && (s.seen[host].any || f.newestMilli != 0)
+	return h.State != remedy.ServiceOut && !h.ShadowOut && !f.has(freshNow) && (s.verdicts[host].Newest != 0 || s.seen.of(host).any)
 }
 
 // apply concludes on every host that has sent nothing within the quiet time.
-func (s *stopped) apply(verdicts []remedy.HostVerdict) {
-	for i := range verdicts {
-		f := &verdicts[i]
+func (s *stopped) apply() {
+	for i := range s.verdicts {
+		f := &s.verdicts[i]
 		if f.Verdict != remedy.VerdictUnknown || !s.isQuiet(i) {
 			continue
 		}
@@ -79,21 +76,21 @@ func (s *stopped) apply(verdicts []remedy.HostVerdict) {
 // isQuiet reports whether a host has sent nothing within the quiet time, by
 // both the count and the date of its newest sample.
 func (s *stopped) isQuiet(host int) bool {
-	f := s.facts[host]
-	return !f.duplicate && !s.recent[host].any &&
-		(f.newestMilli == 0 || s.atMilli-f.newestMilli >= s.quiet.Milliseconds())
+	newest := s.verdicts[host].Newest
+	return !s.facts[host].has(duplicate) && !s.recent.of(host).any &&
+		(newest == 0 || s.atMilli-newest >= s.quiet.Milliseconds())
 }
 
 // whyNot is the reason a quiet host is unknown; empty when it has stopped.
 func (s *stopped) whyNot(host int) string {
-	seen, f := s.seen[host], s.facts[host]
+	seen, f := s.seen.of(host), s.facts[host]
 	ended, peers, notFresh := s.ended, s.peers, s.notFresh
 	if !s.hasEnded(host) {
 		ended++ // a shadow execution holds it out: it counts for itself alone
 	}
 	if s.isPeer(host) {
 		peers--
-		if !f.freshThroughout {
+		if !f.has(freshThroughout) {
 			notFresh--
 		}
 	}
@@ -108,7 +105,7 @@ func (s *stopped) whyNot(host int) string {
 		return remedy.ReasonManyStopped
 	case notFresh > max(1, peers/peerSlack) || notFresh == peers:
 		return remedy.ReasonPeersNotFresh // with no other that is fresh there is nothing to tell by
-	case !f.expectKnown:
+	case !f.has(expectKnown):
 		return remedy.ReasonNoExpectation
 	}
 	return ""

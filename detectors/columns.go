@@ -49,16 +49,20 @@ type tally struct {
 	any bool // some sample, or an answer that can't be read
 }
 
-// tallies adds up the values of an instant query for each host.
-func tallies(f *remedy.Frame, rows *remedy.HostRows) []tally {
-	out := make([]tally, len(rows.Rows))
-	for i := range out {
-		rows.Each(i, func(row int32) {
-			if v := f.At(row, 0); !remedy.IsMissing(v) {
-				out[i].sum += v // NaN stays NaN
-				out[i].any = out[i].any || v != 0
-			}
-		})
-	}
+// counted is the answer to an instant query that counts samples.
+type counted struct {
+	frame *remedy.Frame
+	rows  *remedy.HostRows
+}
+
+// of adds up what was counted of a host.
+func (c counted) of(host int) tally {
+	var out tally
+	c.rows.Each(host, func(row int32) {
+		if v := c.frame.At(row, 0); !remedy.IsMissing(v) {
+			out.sum += v // NaN stays NaN
+			out.any = out.any || v != 0
+		}
+	})
 	return out
 }

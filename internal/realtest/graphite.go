@@ -393,6 +393,7 @@ CARBONLINK_HOSTS = ['127.0.0.1:{link}']
 SECRET_KEY = 'of a test'
 TIME_ZONE = 'UTC'
 DEFAULT_CACHE_DURATION = 60
+CACHES = {'default': {'BACKEND': 'django.core.cache.backends.locmem.LocMemCache'}}
 ALLOWED_HOSTS = ['*']
 DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': '{dir}/storage/none.db'}}
 `

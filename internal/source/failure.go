@@ -41,7 +41,7 @@ func fail(code, format string, args ...any) *failure {
 
 // explain says in words why no answer came. What net/http says is cut out of
 // its wrapping, which holds the address with the whole query.
-func (p *Prometheus) explain(ctx context.Context, err error) error {
+func (p *endpoint) explain(ctx context.Context, err error) error {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err
 	}
@@ -51,7 +51,7 @@ func (p *Prometheus) explain(ctx context.Context, err error) error {
 	_, isTLS := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case errors.Is(err, errTooLarge):
-		code, text = codeTooLarge, fmt.Sprintf("the answer is larger than %d bytes: narrow the query, or aggregate it with a recording rule", p.opts.MaxBytes)
+		code, text = codeTooLarge, fmt.Sprintf("the answer is larger than %d bytes: %s", p.opts.MaxBytes, p.words.tooLarge)
 	case errors.Is(ctx.Err(), context.Canceled):
 		code, text = codeCancelled, "the query was called off by warden: nothing to do"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
@@ -72,13 +72,21 @@ func (p *Prometheus) explain(ctx context.Context, err error) error {
 	return &failure{code: code, text: text, cause: err}
 }
 
+// checkRedirect refuses to go where the configuration doesn't say.
+func checkRedirect(r reply) error {
+	if r.code/100 != 3 {
+		return nil
+	}
+	return fail(codeLabel(r.code), "it redirects (%d) to %s, and redirects are not followed: put the final address into url; if that is a login page, check token_file",
+		r.code, redirectTarget(r.header))
+}
+
 // checkReply accepts a 200 that is not plainly something else than JSON. Any
 // other answer becomes an error that says what to do.
 func checkReply(r reply, auth credentials) error {
 	code, body := r.code, r.body
-	if code/100 == 3 {
-		return fail(codeLabel(code), "it redirects (%d) to %s, and redirects are not followed: put the final address into url; if that is a login page, check token_file",
-			code, redirectTarget(r.header))
+	if err := checkRedirect(r); err != nil {
+		return err
 	}
 	media := mediaType(r.header)
 	if code == http.StatusOK {

@@ -8,12 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
-
-	"warden/internal/clock"
 	"warden/internal/remedy"
 )
 
@@ -24,13 +20,7 @@ const (
 
 // Prometheus asks a Prometheus, or whatever speaks its HTTP API: Thanos, Mimir,
 // VictoriaMetrics. Make one with NewPrometheus.
-type Prometheus struct {
-	opts    Options
-	base    string // the address, fit to be shown
-	client  api.Client
-	clock   clock.Clock // only to measure how long requests take
-	onlyGet atomic.Bool // something in between refuses POST
-}
+type Prometheus struct{ *endpoint }
 
 var (
 	_ Source = (*Prometheus)(nil)
@@ -40,30 +30,11 @@ var (
 // NewPrometheus makes a source from its options and refuses those that can't
 // work. It does not connect.
 func NewPrometheus(o Options) (*Prometheus, error) {
-	o, u, err := o.complete()
+	e, err := newEndpoint(o, prometheusWords)
 	if err != nil {
 		return nil, err
 	}
-	client, err := api.NewClient(api.Config{
-		Address: u.String(),
-		Client: &http.Client{
-			Transport: capped{next: o.Transport, most: o.MaxBytes},
-			// A redirect would carry credentials to a host nobody configured.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	})
-	if err != nil {
-		return nil, o.wrong("url is not an address: write it as https://host:port or https://host/prefix")
-	}
-	o.Metrics.prepare(o.Name)
-	return &Prometheus{opts: o, base: strings.TrimRight(u.String(), "/"), client: client, clock: clock.System()}, nil
-}
-
-// Close gives up the idle connections. Requests under way are not disturbed.
-func (p *Prometheus) Close() {
-	if c, ok := p.client.(api.CloseIdler); ok {
-		c.CloseIdleConnections()
-	}
+	return &Prometheus{e}, nil
 }
 
 // Fetch implements Source. A query whose Start equals its End is asked as an
@@ -136,7 +107,7 @@ func (p *Prometheus) question(q remedy.Query) (path string, form url.Values, err
 
 // ask posts the question, for expressions can be longer than an address may be,
 // and falls back to GET where POST is refused, as Prometheus's own client does.
-func (p *Prometheus) ask(ctx context.Context, path string, form url.Values, auth credentials) (reply, error) {
+func (p *endpoint) ask(ctx context.Context, path string, form url.Values, auth credentials) (reply, error) {
 	if p.onlyGet.Load() {
 		return p.send(ctx, http.MethodGet, path, form, auth)
 	}
@@ -161,7 +132,7 @@ type reply struct {
 	body   []byte
 }
 
-func (p *Prometheus) send(ctx context.Context, method, path string, form url.Values, auth credentials) (reply, error) {
+func (p *endpoint) send(ctx context.Context, method, path string, form url.Values, auth credentials) (reply, error) {
 	u := p.client.URL(path, nil)
 	text := form.Encode()
 	var req *http.Request
@@ -192,7 +163,7 @@ func (p *Prometheus) send(ctx context.Context, method, path string, form url.Val
 }
 
 // authorize reads the credentials for one request.
-func (p *Prometheus) authorize() (credentials, error) {
+func (p *endpoint) authorize() (credentials, error) {
 	switch {
 	case p.opts.Token != nil:
 		token, err := readSecret("token", p.opts.Token)

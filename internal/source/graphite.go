@@ -1,0 +1,176 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"warden/internal/remedy"
+)
+
+const renderPath = "/render"
+
+// Graphite asks a graphite-web, or whatever answers /render as it does. Make
+// one with NewGraphite.
+//
+// Its points are buckets of the storage's step, dated by the beginning of each:
+// frames have Widths, and a query's Step is not asked for.
+type Graphite struct {
+	*endpoint
+	noCache bool
+}
+
+var (
+	_ Source = (*Graphite)(nil)
+	_ Raw    = (*Graphite)(nil)
+)
+
+// graphiteWords and prometheusWords are what the errors of both say to do.
+var (
+	graphiteWords   = words{tooLarge: "narrow the target, shorten its window, or aggregate it"}
+	prometheusWords = words{tooLarge: "narrow the query, or aggregate it with a recording rule"}
+)
+
+// NewGraphite makes a source from its options and refuses those that can't
+// work. It does not connect. noCache asks the server to answer from its store
+// and not from what it answered before.
+func NewGraphite(o Options, noCache bool) (*Graphite, error) {
+	e, err := newEndpoint(o, graphiteWords)
+	if err != nil {
+		return nil, err
+	}
+	return &Graphite{endpoint: e, noCache: noCache}, nil
+}
+
+// Fetch implements Source. The answer holds every bucket that begins within
+// [q.Start, q.End].
+func (g *Graphite) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
+	var frame *remedy.Frame
+	failed := g.answered(ctx, q, func(d *rendered) (err error) {
+		frame, err = d.frame(q)
+		return err
+	})
+	if failed != "" {
+		return remedy.Result{Failed: failed}
+	}
+	return remedy.Result{Frame: frame}
+}
+
+// Raw implements Raw. Each series has one label, target.
+func (g *Graphite) Raw(ctx context.Context, q remedy.Query) Answer {
+	var series []remedy.Series
+	failed := g.answered(ctx, q, func(d *rendered) error {
+		series = d.raw()
+		return nil
+	})
+	return Answer{Series: series, Failed: failed}
+}
+
+// answered asks and hands the answer to use; what failed is returned in words,
+// and counted.
+func (g *Graphite) answered(ctx context.Context, q remedy.Query, use func(*rendered) error) (failed string) {
+	began := g.clock.Now()
+	auth, err := g.authorize()
+	var d *rendered
+	if err == nil {
+		d, err = g.render(ctx, q, auth)
+	}
+	if err == nil {
+		err = use(d)
+	}
+	code := "200"
+	if err != nil {
+		failed = auth.scrub(fmt.Sprintf("source %s at %s: %v", g.opts.Name, g.base, err))
+		code = codeOf(err)
+	}
+	g.opts.Metrics.observe(g.opts.Name, code, g.clock.Since(began))
+	return failed
+}
+
+func (g *Graphite) render(ctx context.Context, q remedy.Query, auth credentials) (*rendered, error) {
+	form, err := g.question(q)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.opts.Timeout)
+	defer cancel()
+	r, err := g.ask(ctx, renderPath, form, auth)
+	if err != nil {
+		return nil, g.explain(ctx, err)
+	}
+	if err := checkRender(r, auth); err != nil {
+		return nil, err
+	}
+	d, err := decodeRender(r.body, g.opts.MaxSeries)
+	if err != nil {
+		return nil, inRender(err, auth)
+	}
+	return d, nil
+}
+
+// question words a query for /render. Graphite answers with the buckets that
+// begin after from and up to until, in whole seconds; it takes until < from for
+// the two swapped, and refuses a window that is empty.
+func (g *Graphite) question(q remedy.Query) (url.Values, error) {
+	from, until := ceilSeconds(q.Start.UnixMilli())-1, q.End.UnixMilli()/1000
+	switch {
+	case strings.TrimSpace(q.Expr) == "":
+		return nil, fail(codeBadQuery, "the query is empty: write a target")
+	case q.End.Before(q.Start) || until <= from || from < 0:
+		return nil, fail(codeBadQuery, "the query's window from %s to %s holds no second: this is a mistake in warden, please report it",
+			q.Start.Format(time.RFC3339Nano), q.End.Format(time.RFC3339Nano))
+	}
+	form := url.Values{
+		"target": {q.Expr}, "format": {"json"}, "tz": {"UTC"},
+		"from": {strconv.FormatInt(from, 10)}, "until": {strconv.FormatInt(until, 10)},
+	}
+	if g.noCache {
+		form.Set("noCache", "1")
+	}
+	return form, nil
+}
+
+// checkRender accepts a 200 that begins like a list. Any other answer becomes
+// an error that says what to do. graphite-web calls its refusals, which are
+// plain text, HTML.
+func checkRender(r reply, auth credentials) error {
+	if err := checkRedirect(r); err != nil {
+		return err
+	}
+	media, text := mediaType(r.header), strings.TrimLeft(string(r.body[:min(len(r.body), maxErrorBytes)]), " \t\r\n")
+	if r.code == http.StatusOK {
+		switch {
+		case strings.HasPrefix(text, "[") && !isHTML(media):
+			return nil
+		case text == "":
+			return fail(codeBadAnswer, "the answer is empty: check url, and any proxy in between")
+		case strings.HasPrefix(text, "<"):
+			return fail(codeBadAnswer, "got %s: is this the login page of a proxy? check url and token_file", media)
+		default:
+			return fail(codeBadAnswer, "got %s that is not an answer of Graphite's /render (it begins %s): check url", media, auth.quote(text[:min(len(text), 64)]))
+		}
+	}
+	said := ""
+	if text != "" && !strings.HasPrefix(text, "<") {
+		said = ", " + auth.quote(text)
+	}
+	return fail(codeLabel(r.code), "%s%s: %s", statusText(r.code), said, renderAdvice(r, auth))
+}
+
+// renderAdvice says what to do where Graphite differs from Prometheus.
+func renderAdvice(r reply, auth credentials) string {
+	switch r.code {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return "try the target in Graphite's own page and correct it in the config"
+	case http.StatusNotFound:
+		return "there is no /render at this address: check url, which may need a prefix such as /graphite"
+	case http.StatusInternalServerError:
+		return "graphite-web failed on the target: try it in Graphite's own page, and see its log"
+	default:
+		return advice(r.code, "", "", r.header.Get("Retry-After"), auth)
+	}
+}

@@ -1,0 +1,227 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"warden/internal/remedy"
+)
+
+// The decoder of Graphite's format=json is written out, in one pass and without
+// anything in between: a round of a large fleet holds millions of points, for
+// which reflection would take seconds. It is as strict as that of Prometheus:
+// whatever is not a list of targets with evenly spaced [value, time] fails the
+// whole answer. Only null is missing. graphite-web writes an infinity as 1e9999;
+// others write NaN and Infinity, which are not JSON and are read all the same,
+// for the judge takes them for unknown.
+
+// buckets is one series as it came.
+type buckets struct {
+	target string
+	start  int64 // seconds
+	step   int64 // seconds; 0 when there were fewer than two points
+	at, n  int   // its values in rendered.values
+}
+
+// rendered is a decoded answer of /render.
+type rendered struct {
+	series []buckets
+	values []float64 // of all series, one after the other; missing ones are remedy.Missing
+}
+
+var (
+	errCutOff     = errors.New("it is cut off")
+	errNotRender  = errors.New("it is not a list of targets with datapoints")
+	errDatapoint  = errors.New("a datapoint that is not [value, time]")
+	errUneven     = errors.New("datapoints that are not evenly spaced")
+	errNoTarget   = errors.New("a series without target or datapoints")
+	errMoreBehind = errors.New("there is more behind its end")
+)
+
+// decodeRender reads an answer of at most maxSeries series.
+func decodeRender(body []byte, maxSeries int) (*rendered, error) {
+	r := &renderReader{b: body}
+	out := &rendered{}
+	err := r.list(func() error {
+		if len(out.series) == maxSeries {
+			return fail(codeTooLarge, "the answer has more than %d series: narrow the target, or aggregate it", maxSeries)
+		}
+		s, err := r.oneSeries(out)
+		out.series = append(out.series, s)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.space(); r.i != len(r.b) {
+		return nil, errMoreBehind
+	}
+	return out, nil
+}
+
+// oneSeries reads {"target": ..., "datapoints": [...]} and ignores other keys.
+func (r *renderReader) oneSeries(out *rendered) (buckets, error) {
+	s := buckets{at: len(out.values)}
+	var named, filled bool
+	err := r.members(func(key []byte) (err error) {
+		switch {
+		case string(key) == "target" && !named:
+			named = true
+			s.target, err = r.text()
+			return err
+		case string(key) == "datapoints" && !filled:
+			filled = true
+			return r.datapoints(&s, out)
+		case string(key) == "target", string(key) == "datapoints":
+			return errNotRender // twice
+		default:
+			return r.skip(0)
+		}
+	})
+	if err == nil && (!named || !filled) {
+		err = errNoTarget
+	}
+	return s, err
+}
+
+// datapoints reads [[value, time], ...] with times at one distance.
+func (r *renderReader) datapoints(s *buckets, out *rendered) error {
+	last := int64(0)
+	return r.list(func() error {
+		if !r.take('[') {
+			return r.wrong(errDatapoint)
+		}
+		v, err := r.value()
+		if err != nil {
+			return err
+		}
+		if !r.take(',') {
+			return r.wrong(errDatapoint)
+		}
+		at, err := r.seconds()
+		if err != nil {
+			return err
+		}
+		if !r.take(']') {
+			return r.wrong(errDatapoint)
+		}
+		switch s.n {
+		case 0:
+			s.start = at
+		case 1:
+			s.step = at - last
+		}
+		if s.n > 0 && (at <= last || at-last != s.step) {
+			return errUneven
+		}
+		last = at
+		s.n++
+		out.values = append(out.values, v)
+		return nil
+	})
+}
+
+// maxGrowth is how much larger than the values that came a frame may be: series
+// of different steps share columns at their finest common step.
+const maxGrowth = 16
+
+// frame lays out the answer to q in columns. Buckets that begin outside of the
+// window are left out, which some of Graphite's functions add.
+func (d *rendered) frame(q remedy.Query) (*remedy.Frame, error) {
+	names, widths := make([]string, len(d.series)), make([]int64, len(d.series))
+	from, until := ceilSeconds(q.Start.UnixMilli()), q.End.UnixMilli()/1000
+	first, last, step, ref, kept := int64(math.MaxInt64), int64(math.MinInt64), int64(0), int64(0), 0
+	for i := range d.series {
+		s := &d.series[i]
+		names[i], widths[i] = s.target, s.step*1000
+		d.within(s, from, until)
+		if s.n == 0 {
+			continue
+		}
+		kept += s.n
+		if first == math.MaxInt64 {
+			ref = s.start
+		}
+		// Where a series begins counts as well: two of one step may be shifted.
+		step = gcd(gcd(step, s.step), abs(s.start-ref))
+		first, last = min(first, s.start), max(last, s.start+int64(s.n-1)*s.step)
+	}
+	f := &remedy.Frame{Keys: remedy.NewKeys(names), Start: from * 1000, Step: max(1, step) * 1000, Widths: widths}
+	if kept == 0 {
+		return f, nil
+	}
+	step = max(1, step)
+	columns := (last-first)/step + 1
+	if cells := columns * int64(len(names)); cells > int64(maxGrowth*(kept+1000)) {
+		return nil, fail(codeTooLarge, "the series are stored at steps that don't fit together (%d columns of %d series): ask for series of one retention", columns, len(names))
+	}
+	f.Start, f.Cols = first*1000, make([][]float64, columns)
+	cells := make([]float64, int(columns)*len(names))
+	for i := range cells {
+		cells[i] = remedy.Missing()
+	}
+	for k := range f.Cols {
+		f.Cols[k], cells = cells[:len(names):len(names)], cells[len(names):]
+	}
+	for i := range d.series {
+		s := &d.series[i]
+		k, by := (s.start-first)/step, s.step/step
+		for _, v := range d.values[s.at : s.at+s.n] {
+			f.Cols[k][i] = v
+			k += by
+		}
+	}
+	return f, nil
+}
+
+// within cuts a series to the buckets that begin within a window.
+func (d *rendered) within(s *buckets, from, until int64) {
+	for s.n > 0 && s.start < from {
+		s.start, s.at, s.n = s.start+s.step, s.at+1, s.n-1
+		if s.step == 0 {
+			s.n = 0
+		}
+	}
+	for s.n > 0 && s.start+int64(s.n-1)*s.step > until {
+		s.n--
+	}
+}
+
+// raw gives the answer's series as they came, without the missing points.
+func (d *rendered) raw() []remedy.Series {
+	out := make([]remedy.Series, len(d.series))
+	for i, s := range d.series {
+		out[i] = remedy.Series{Labels: map[string]string{"target": s.target}, Points: []remedy.Point{}}
+		for k, v := range d.values[s.at : s.at+s.n] {
+			if !remedy.IsMissing(v) {
+				out[i].Points = append(out[i].Points, remedy.Point{At: (s.start + int64(k)*s.step) * 1000, Value: v})
+			}
+		}
+	}
+	return out
+}
+
+// inRender words an error of the decoder.
+func inRender(err error, auth credentials) error {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	if errors.Is(err, errCutOff) {
+		return &failure{code: codeBadAnswer, cause: err, text: "the answer is cut off: check the server's log, and any proxy before it"}
+	}
+	return &failure{code: codeBadAnswer, cause: err, text: fmt.Sprintf(
+		"the answer is not one of Graphite's /render (%s): check url, and what stands between warden and the server", auth.scrub(inWords(err)))}
+}
+
+func ceilSeconds(milli int64) int64 { return (milli + 999) / 1000 }
+
+func abs(n int64) int64 { return max(n, -n) }
+
+// gcd is the greatest common divisor; that of n and 0 is n.
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}

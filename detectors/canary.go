@@ -160,6 +160,7 @@ func (c *Canary) Spec() Spec {
 		Source:           c.spec.Source,
 		Pools:            slices.Clone(c.spec.Pools),
 		Interval:         c.spec.Interval,
+		Window:           c.spec.Window,
 		Proposes:         c.spec.Propose,
 		Digest:           c.digest,
 		MinCoverage:      c.spec.MinCoverage,

@@ -1,7 +1,6 @@
 package detectors
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -13,18 +12,18 @@ import (
 func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Results, buf []remedy.HostVerdict) remedy.Judgement {
 	r := &canaryRound{
 		Canary: c, pool: pool, results: results,
-		ask:     c.ask(at),
-		atMilli: at.UnixMilli(),
-		step:    c.spec.Interval.Milliseconds(),
+		ask: c.ask(at),
+		clock: roundClock{
+			at: at.UnixMilli(), step: c.spec.Interval.Milliseconds(), steps: c.steps, stale: c.spec.MaxStaleness.Milliseconds(),
+		},
 	}
-	r.at = time.UnixMilli(r.atMilli).UTC()
 	j := remedy.Judgement{
-		Detector: c.spec.Name, Pool: pool.Name, At: r.at, Roster: pool.Listed(), Verdicts: blanks(pool, buf),
+		Detector: c.spec.Name, Pool: pool.Name, At: r.clock.instant(c.steps - 1), Roster: pool.Listed(), Verdicts: blanks(pool, buf),
 		Terms: c.terms, Window: c.spec.Window, For: c.spec.For,
 	}
 
-	failed := r.failure()
-	target := r.judgeTarget()
+	failed := unanswered(r.ask.all(), results)
+	target := r.clock.target(r.ask.target, results)
 	j.SourceAge = target.age
 	switch {
 	case failed != "":
@@ -50,25 +49,8 @@ type canaryRound struct {
 	pool    remedy.PoolView
 	results remedy.Results
 	ask     canaryAsk
-	at      time.Time
-	atMilli int64
-	step    int64 // milliseconds
+	clock   roundClock
 	target  targetState
-}
-
-// failure says in words why a question has no answer; empty when all have one.
-func (r *canaryRound) failure() string {
-	for _, q := range r.ask.all() {
-		switch res, ok := r.results[q]; {
-		case !ok:
-			return fmt.Sprintf("source %s was not asked %q in this round; it will be asked again in the next", q.Source, q.Expr)
-		case res.Failed != "":
-			return res.Failed
-		case !res.Frame.Fits(q):
-			return fmt.Sprintf("source %s answered %q for other instants than it was asked for: this is a mistake in warden, please report it", q.Source, q.Expr)
-		}
-	}
-	return ""
 }
 
 // blanks is every host's verdict before anything was read: out, or unknown.
@@ -92,84 +74,14 @@ func allUnknown(verdicts []remedy.HostVerdict, reason string) {
 	}
 }
 
-// targetState is what is known of the source's canary_target.
-type targetState struct {
-	set   bool
-	fresh []bool // at each judged step
-	age   remedy.Fact[time.Duration]
-}
-
-// freshAt reports whether the target lets the source be believed at a step. A
-// source without a target is believed.
-func (t targetState) freshAt(step int) bool { return !t.set || t.fresh[step] }
-
-// throughout reports whether there is a target and it was fresh at every step.
-func (t targetState) throughout() bool {
-	for _, f := range t.fresh {
-		if !f {
-			return false
-		}
-	}
-	return t.set
-}
-
-// judgeTarget dates the newest of the target's series at each step.
-func (r *canaryRound) judgeTarget() targetState {
-	if r.spec.CanaryTarget == "" {
-		return targetState{age: remedy.Unknown[time.Duration]("no canary_target is configured for the source; set one")}
-	}
-	t := targetState{set: true, fresh: make([]bool, r.steps)}
-	res, ok := r.results[r.ask.target]
-	if !ok || res.Failed != "" {
-		t.age = remedy.Unknown[time.Duration]("canary_target could not be read; see why the source failed")
-		return t
-	}
-	newest, last := newColumn(r.steps), newColumn(r.steps)
-	if !res.Frame.Fits(r.ask.target) {
-		t.age = remedy.Unknown[time.Duration]("canary_target could not be read; see why the source failed")
-		return t
-	}
-	for row := range res.Frame.Keys.Len() {
-		last.fill(res.Frame, int32(row))
-		for k := range last.v {
-			if v, ok := last.at(k); ok && isFinite(v) && (!newest.has[k] || v > newest.v[k]) {
-				newest.v[k], newest.has[k] = v, true
-			}
-		}
-	}
-	var newestMilli int64
-	found := false
-	for k := range r.steps {
-		milli, why := r.stampAt(newest, k, r.steps)
-		t.fresh[k] = why == ""
-		if milli != 0 && (!found || milli > newestMilli) {
-			newestMilli, found = milli, true
-		}
-	}
-	if found {
-		t.age = remedy.Known(time.Duration(r.atMilli-newestMilli) * time.Millisecond)
-	} else {
-		t.age = remedy.Unknown[time.Duration]("canary_target has no samples; check that the selector names a series that exists")
-	}
-	return t
-}
-
 // stampAt reads step k of a column of n stamps that ends at the judged instant:
 // the stamp in Unix milliseconds, 0 if none, and a reason when it isn't fresh.
 func (r *canaryRound) stampAt(col *column, k, n int) (milli int64, why string) {
 	v, ok := col.at(k)
-	if !ok || !(math.Abs(v) < 1e12) { // seconds; NaN and absurd times are none
+	if !ok {
 		return 0, remedy.ReasonNoSeries
 	}
-	milli = int64(math.Round(v * 1000))
-	stepMilli := r.atMilli - int64(n-1-k)*r.step
-	switch {
-	case milli > stepMilli+r.step:
-		return milli, remedy.ReasonFuture
-	case stepMilli-milli > r.spec.MaxStaleness.Milliseconds():
-		return milli, remedy.ReasonStale
-	}
-	return milli, ""
+	return r.clock.stamp(v, k-(n-r.steps))
 }
 
 // hostJudge judges hosts one after the other, with columns that are reused.
@@ -306,14 +218,14 @@ func (j *hostJudge) conclude(f *remedy.HostVerdict, last stepState, badFrom int,
 		f.SetReason(remedy.ReasonPending)
 	case last.good:
 		f.Verdict = remedy.VerdictGood
-	case last.reason == remedy.ReasonNoSeries && newestMilli != 0 && j.atMilli-newestMilli > j.spec.MaxStaleness.Milliseconds():
+	case last.reason == remedy.ReasonNoSeries && newestMilli != 0 && j.clock.at-newestMilli > j.spec.MaxStaleness.Milliseconds():
 		f.SetReason(remedy.ReasonStale) // it was there; now only its age is known
 	default:
 		f.SetReason(last.reason)
 	}
 	if last.bad {
 		f.BadNow = true
-		f.BadSince = j.atMilli - int64(j.steps-1-badFrom)*j.step
+		f.BadSince = j.clock.at - int64(j.steps-1-badFrom)*j.clock.step
 	}
 }
 

@@ -69,7 +69,7 @@ func (s *stopped) apply() {
 		}
 		f.Verdict, f.Value, f.Stopped, f.BadNow = remedy.VerdictBad, 0, true, true
 		f.SetReason("")
-		f.BadSince = s.atMilli - s.spec.For.Milliseconds()
+		f.BadSince = s.clock.at - s.spec.For.Milliseconds()
 	}
 }
 
@@ -78,7 +78,7 @@ func (s *stopped) apply() {
 func (s *stopped) isQuiet(host int) bool {
 	newest := s.verdicts[host].Newest
 	return !s.facts[host].has(duplicate) && !s.recent.of(host).any &&
-		(newest == 0 || s.atMilli-newest >= s.quiet.Milliseconds())
+		(newest == 0 || s.clock.at-newest >= s.quiet.Milliseconds())
 }
 
 // whyNot is the reason a quiet host is unknown; empty when it has stopped.

@@ -110,7 +110,7 @@ func TestSpec(t *testing.T) {
 	got := c.Spec()
 	want := Spec{
 		Name: "canary_missing", Kind: "canary", Source: "prom", Pools: []remedy.PoolName{testPool},
-		Interval: 30 * time.Second, Proposes: "drain", Digest: "486d73a07f2a",
+		Interval: 30 * time.Second, Window: 2 * time.Minute, Proposes: "drain", Digest: "486d73a07f2a",
 		MinCoverage: 0.9, MaxBadFraction: 0.2, CommonModeWindow: time.Hour, StormCooldown: 10 * time.Minute,
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -40,6 +40,9 @@ type Spec struct {
 	Pools []remedy.PoolName
 	// Interval is the time between judged instants and the step of its queries.
 	Interval time.Duration
+	// Window is how much time before an instant its values cover; 0 for none,
+	// or when only the query knows.
+	Window time.Duration
 	// Proposes is the action it proposes for a bad host.
 	Proposes remedy.ActionName
 	// Digest fingerprints everything that changes a verdict: evidence about

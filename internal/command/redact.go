@@ -34,7 +34,7 @@ func Redact(raw []byte, secrets []string) string {
 	s := strings.ToValidUTF8(string(raw), "\ufffd")
 	s = strings.ReplaceAll(s, "\r\n", "\n")
 	s = escape(scrub(s, secrets))
-	return tailOf(strings.TrimRight(s, " \t\n"), MaxShown)
+	return Tail(strings.TrimRight(s, " \t\n"), MaxShown)
 }
 
 // scrub takes secrets out, in the forms in which programs echo them.
@@ -80,8 +80,8 @@ func escape(s string) string {
 
 func unprintable(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }
 
-// tailOf is the end of a text, from the beginning of a line where one is near.
-func tailOf(s string, most int) string {
+// Tail is the end of a text, from the beginning of a line where one is near, in at most so many bytes.
+func Tail(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

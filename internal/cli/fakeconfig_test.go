@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"warden/internal/clock"
 	"warden/internal/config"
@@ -69,4 +70,29 @@ func fakePolicy() *web.Policy {
 		},
 		{Level: level("maint", "ingest", remedy.LevelMetricOnly, remedy.LevelMetricOnly), Nodes: []web.NodeLevel{node("n1", remedy.LevelMetricOnly)}, Why: []string{}},
 	}}
+}
+
+// stats answers what it was asked for, and with that which flags arrived.
+func (*fakeAPI) stats(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	s := &web.Stats{Schema: web.SchemaStats, ServedAt: fakeNow, By: q.Get("by"), Rows: []web.StatsRow{}}
+	switch q.Get("within") {
+	case "24h":
+		s.Since = fakeNow.Add(-24 * time.Hour)
+	case "1h":
+		return s, nil // nothing happened
+	}
+	busy := web.StatsRow{
+		Name: "canary_missing", Opened: 9, Open: 2, ByHand: 1, WouldHave: 4, Asked: 5, Approved: 3, Denied: 1, Started: 3, Took: 2, NotTaken: 1, CalledOff: 1, Undone: 2,
+		Outcomes: map[string]int{"undone": 2, "expired": 1, "denied": 1, "self_recovered": 3},
+		Decide:   web.Duration{N: 5, MedianSec: 4, WorstSec: 31, WorstCase: 1042}, Answer: web.Duration{N: 4, MedianSec: 155, WorstSec: 1190, WorstCase: 1031},
+		Take: web.Duration{N: 2, MedianSec: 88.4, WorstSec: 171.2, WorstCase: 1040},
+	}
+	s.Rows = append(s.Rows, busy)
+	if s.By != "all" {
+		s.Rows = append(s.Rows, web.StatsRow{Name: "evil\x1b[31m", Opened: 1, Open: 1, Outcomes: map[string]int{}})
+	} else {
+		s.Rows[0].Name = ""
+	}
+	return s, nil
 }

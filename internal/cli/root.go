@@ -77,6 +77,7 @@ func (p *program) commands() []*cobra.Command {
 		p.newShowCommand(),
 		p.newExplainCommand(),
 		p.newHostsCommand(),
+		p.newStatsCommand(),
 
 		p.newApproveCommand(),
 		p.newDenyCommand(),

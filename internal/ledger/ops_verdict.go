@@ -30,6 +30,9 @@ func (b *ExecVerdict) apply(m *machine, x step) Result {
 	p := m.pool(c.Pool)
 	a := c.Acted()
 	a.Took = remedy.Known(b.Took)
+	if b.Took {
+		a.TookAt = x.at
+	}
 	page := !b.Took && !b.Returned // a person who put it back needs no page
 	switch {
 	case b.Returned:

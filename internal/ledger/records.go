@@ -132,6 +132,8 @@ type Execution struct {
 	Note   string `json:"note,omitempty"`
 	// Took is whether the wanted state is there and traffic is gone.
 	Took remedy.Fact[bool] `json:"took"`
+	// TookAt is when it was seen to have taken; zero until then.
+	TookAt time.Time `json:"took_at,omitzero"`
 }
 
 // Event is one line of a case's timeline.

@@ -68,6 +68,7 @@ func (s *surface) describe(mux *http.ServeMux) *huma.OpenAPI {
 	s.caseWrites(api)
 	s.stopWrites(api)
 	s.configRoutes(api)
+	s.statsRoutes(api)
 	for name, schema := range schemas.Map() {
 		if !strings.HasSuffix(name, "Request") {
 			schema.AdditionalProperties = nil // answers gain fields; only requests are read strictly

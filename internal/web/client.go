@@ -186,6 +186,15 @@ func (c *Client) Config(ctx context.Context) (*ConfigInForce, error) {
 	return get[ConfigInForce](ctx, c, "/api/v1/config", nil)
 }
 
+// Stats counts the cases opened within a span such as "24h", or all that are
+// kept for "". by is "all", "detector", "action" or "pool".
+func (c *Client) Stats(ctx context.Context, within, by string) (*Stats, error) {
+	v := url.Values{}
+	set(v, "within", within)
+	set(v, "by", by)
+	return get[Stats](ctx, c, "/api/v1/stats", v)
+}
+
 // Policy returns who is trusted with what.
 func (c *Client) Policy(ctx context.Context) (*Policy, error) {
 	return get[Policy](ctx, c, "/api/v1/policy", nil)

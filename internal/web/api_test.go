@@ -1,16 +1,11 @@
 package web
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"warden/internal/config"
 	"warden/internal/engine"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -339,114 +334,4 @@ func wantAPI(t *testing.T, err error, status int, code string) *remedy.Decision 
 		t.Errorf("got %d %s %q, want %d %s", e.Status, e.Code, e.Detail, status, code)
 	}
 	return e.Decision
-}
-
-// TestConfigAndPolicy shows what is in force, and why not more.
-func TestConfigAndPolicy(t *testing.T) {
-	w := newWorld(t, remedy.LevelAuto)
-	c := w.serve()
-	ctx := t.Context()
-	got, err := c.Policy(ctx)
-	if err != nil || len(got.Levels) != 1 {
-		t.Fatalf("%+v %v", got, err)
-	}
-	if l := got.Levels[0]; l.File != remedy.LevelAuto || l.Effective != remedy.LevelMetricOnly || l.Nodes[0].Reported ||
-		!slices.Equal(l.Why, []string{"n1 has not reported its file yet"}) {
-		t.Errorf("before the first report: %+v", l)
-	}
-	w.rounds(1)
-	if got, err = c.Policy(ctx); err != nil || got.Levels[0].Effective != remedy.LevelAuto || len(got.Levels[0].Why) != 0 || !got.Levels[0].Nodes[0].Reported {
-		t.Errorf("%+v %v", got, err)
-	}
-	w.commit(remedy.Warden(), &ledger.NodeReport{Node: "n1", Levels: []ledger.LevelReport{{Action: "drain", Pool: "ingest", Level: remedy.LevelNotify}}})
-	if got, err = c.Policy(ctx); err != nil || got.Levels[0].Effective != remedy.LevelNotify || !slices.Equal(got.Levels[0].Why, []string{"n1 last reported notify"}) {
-		t.Errorf("%+v %v", got, err)
-	}
-	w.commit(remedy.Warden(), &ledger.NodeReport{Node: "n1"})
-	if got, err = c.Policy(ctx); err != nil || !strings.Contains(got.Levels[0].Why[0], "doesn't have this action here") {
-		t.Errorf("%+v %v", got, err)
-	}
-	in, err := c.Config(ctx)
-	if err != nil || in.Hash != "51c0e9a1b2c3" || in.Node != "n1" || in.Settings == nil || !slices.Equal(in.Voters, []remedy.NodeID{"n1"}) {
-		t.Errorf("%+v %v", in, err)
-	}
-}
-
-// TestReloadRefused has a config with errors come back problem by problem.
-func TestReloadRefused(t *testing.T) {
-	w := newWorld(t, remedy.LevelAuto)
-	report := config.Report{
-		{File: "warden.toml", Line: 84, Col: 1, Key: "detectors.c.bad_bellow", Severity: config.SeverityError, Text: `unknown key "bad_bellow"`},
-		{File: "warden.toml", Severity: config.SeverityWarning, Text: "odd"},
-	}
-	w.opts.Node.Reload = func(context.Context, remedy.Actor) (Reloaded, error) {
-		return Reloaded{}, fmt.Errorf("wrapped: %w", &ReloadRefused{Report: report})
-	}
-	c := w.serve()
-	err := second(c.Reload(t.Context()))
-	wantAPI(t, err, http.StatusConflict, CodeConfig)
-	e, _ := errors.AsType[*APIError](err)
-	want := []ProblemPart{
-		{Where: "warden.toml:84:1", Key: "detectors.c.bad_bellow", Message: `error: unknown key "bad_bellow"`},
-		{Where: "warden.toml", Message: "warning: odd"},
-	}
-	if !slices.Equal(e.Errors, want) || !strings.Contains(e.Detail, "the old config stays in force: 1 error, 1 warning.") {
-		t.Errorf("%+v", e)
-	}
-}
-
-// TestStats counts one case of each sort through the real engine.
-func TestStats(t *testing.T) {
-	w := newWorld(t, remedy.LevelConfirm, me(t))
-	c := w.serve()
-	ctx := t.Context()
-	none, err := c.Stats(ctx, "", "all")
-	if err != nil || len(none.Rows) != 1 || none.Rows[0].Opened != 0 || none.Rows[0].Decide.N != 0 {
-		t.Fatalf("%+v %v", none, err)
-	}
-	w.rounds(2)
-	w.setBad("h07", "h08")
-	w.rounds(1)
-	waiting, err := c.Cases(ctx, CaseQuery{Stage: remedy.StageWaiting})
-	if err != nil || len(waiting.Cases) != 2 {
-		t.Fatalf("%+v %v", waiting, err)
-	}
-	denied, approved := waiting.Cases[0], waiting.Cases[1]
-	w.clock.Advance(90 * time.Second)
-	if _, err := c.Deny(ctx, denied.ID, DenyRequest{Reason: "other"}); err != nil {
-		t.Fatal(err)
-	}
-	w.clock.Advance(30 * time.Second)
-	if _, err := c.Approve(ctx, approved.ID, ApproveRequest{PlanHash: approved.PlanHash}); err != nil {
-		t.Fatal(err)
-	}
-	w.setBad(approved.Host)
-	w.rounds(3)
-	got, err := c.Stats(ctx, "1h", "all")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := got.Rows[0]
-	if r.Opened != 2 || r.Open != 1 || r.Asked != 2 || r.Approved != 1 || r.Denied != 1 || r.Started != 1 || r.Took != 1 || r.Outcomes["denied"] != 1 {
-		t.Errorf("%+v", r)
-	}
-	// Asked and answered: denied 120 s after the question, since the clock moved
-	// on after the round, and approved 30 s later.
-	if r.Answer != (Duration{N: 2, MedianSec: 120, WorstSec: 150, WorstCase: approved.ID}) {
-		t.Errorf("answer: %+v", r.Answer)
-	}
-	if r.Decide.N != 2 || r.Decide.WorstSec != 30 || r.Take.N != 1 {
-		t.Errorf("decide %+v, take %+v", r.Decide, r.Take)
-	}
-	for _, by := range []string{"detector", "action", "pool"} {
-		got, err := c.Stats(ctx, "", by)
-		if err != nil || len(got.Rows) != 1 || got.Rows[0].Name == "" || got.Rows[0].Opened != 2 {
-			t.Errorf("%s: %+v %v", by, got, err)
-		}
-	}
-	w.clock.Advance(2 * time.Hour)
-	if got, err = c.Stats(ctx, "1h", "pool"); err != nil || len(got.Rows) != 0 {
-		t.Errorf("%+v %v", got, err)
-	}
-	wantAPI(t, second(c.Stats(ctx, "", "moon")), http.StatusUnprocessableEntity, CodeInvalid)
 }

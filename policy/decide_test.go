@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestNamesAndDocs(t *testing.T) {
 	want := []string{
 		"freeze", "freeze_file", "hold", "protected", "source_fresh", "coverage", "common_mode", "pool_floor", "max_out",
-		"host_lock", "concurrency", "rate", "cooldown", "settle", "attempts", "flapping", "evidence_age", "warm_up", "in_service_known", "clock",
+		"failure_domain", "host_lock", "concurrency", "rate", "cooldown", "settle", "attempts", "flapping", "evidence_age", "warm_up", "in_service_known", "clock",
 	}
 	if diff := cmp.Diff(want, policy.Names()); diff != "" {
 		t.Errorf("Names (-want +got):\n%s", diff)
@@ -62,6 +62,7 @@ func tripAll() policy.World {
 	w.Coverage = remedy.Known(policy.Coverage{InService: 36, Uncovered: 12, Min: 0.9})
 	w.CommonMode = remedy.Known(policy.CommonMode{Bad: 12, N: 40, MaxFraction: 0.2, Storm: true, Cooldown: 10 * time.Minute})
 	w.Pool = remedy.Known(policy.Pool{N: 40, Out: 10})
+	w.Domains = remedy.Known(policy.Domains{Label: "rack", Host: "rack=r1", Out: []string{"rack=r7"}, Max: 1})
 	w.Lock = remedy.Known(policy.Lock{Case: 1042})
 	w.Running = remedy.Known(1)
 	w.Rate = remedy.Known(policy.Rate{PoolHour: 4, PoolDay: 7, ClusterHour: 5, ClusterDay: 9})
@@ -100,6 +101,7 @@ func TestBindings(t *testing.T) {
 		{"common_mode", b, a, n, n, b, b, n, n},
 		{"pool_floor", b, b, n, b, b, b, n, b},
 		{"max_out", b, b, n, b, b, b, n, b},
+		{"failure_domain", b, b, n, b, b, b, n, b},
 		{"host_lock", w, w, w, w, b, b, b, b},
 		{"concurrency", w, w, w, w, b, b, b, b},
 		{"rate", b, n, n, n, b, n, n, n},

@@ -51,6 +51,9 @@ type World struct {
 	// Pool is the committed size of the pool and who is out. It is unknown
 	// while the inventory is stale, empty or shrunk and not accepted.
 	Pool remedy.Fact[Pool]
+	// Domains are the failure domains that the hosts which are out stand in,
+	// and the one of the proposal's host.
+	Domains remedy.Fact[Domains]
 	// Limits are the strictest that any voter reported for the pool.
 	Limits remedy.Fact[Limits]
 	// Lock is the execution that holds this host; Running how many executions
@@ -130,6 +133,18 @@ type Pool struct {
 	// HostOut is whether the proposal's own host is out already. The floor
 	// says nothing of such a host; max_out still counts it.
 	HostOut bool
+}
+
+// Domains are failure domains, each worded as "rack=r12".
+type Domains struct {
+	// Label is failure_domain_label; when it is empty there are none.
+	Label string
+	// Host is the domain of the proposal's own host, Out those of the hosts
+	// that Pool counts as out.
+	Host string
+	Out  []string
+	// Max is max_failure_domains; 0 allows none.
+	Max int
 }
 
 // Limits are a pool's committed limits. A 0 allows none, or is no time at all,

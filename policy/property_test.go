@@ -75,6 +75,12 @@ func redraw(t *rapid.T, w *policy.World, name string) {
 		})
 	case "Pool":
 		w.Pool = remedy.Known(policy.Pool{N: rapid.IntRange(-1, 41).Draw(t, "n"), Out: count("out"), HostOut: yes("host out")})
+	case "Domains":
+		racks := []string{"rack=r1", "rack=r2", "rack=r3", ""}
+		w.Domains = remedy.Known(policy.Domains{
+			Label: rapid.SampledFrom([]string{"", "rack", "rack"}).Draw(t, "label"), Host: rapid.SampledFrom(racks).Draw(t, "rack"),
+			Out: rapid.SliceOfN(rapid.SampledFrom(racks), 0, 4).Draw(t, "racks"), Max: rapid.IntRange(-1, 4).Draw(t, "max racks"),
+		})
 	case "Limits":
 		w.Limits = remedy.Known(policy.Limits{
 			MinInService: rapid.IntRange(-1, 41).Draw(t, "floor"), MaxOut: count("max out"), MaxOutFraction: share("fraction"),

@@ -14,6 +14,7 @@ var table = [...]guardrail{
 	{name: "common_mode", act: binds, manual: asks, undo: free, reassert: free, check: checkCommonMode, doc: docCommonMode},
 	{name: "pool_floor", act: binds, manual: binds, undo: free, reassert: binds, check: checkPoolFloor, doc: docPoolFloor},
 	{name: "max_out", act: binds, manual: binds, undo: free, reassert: binds, check: checkMaxOut, doc: docMaxOut},
+	{name: "failure_domain", act: binds, manual: binds, undo: free, reassert: binds, check: checkFailureDomain, doc: docFailureDomain},
 	{name: "host_lock", act: binds, manual: binds, undo: binds, reassert: binds, check: checkHostLock, doc: docHostLock},
 	{name: "concurrency", act: binds, manual: binds, undo: binds, reassert: binds, check: checkConcurrency, doc: docConcurrency},
 	{name: "rate", act: binds, manual: free, undo: free, reassert: free, check: checkRate, doc: docRate},

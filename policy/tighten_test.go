@@ -89,6 +89,9 @@ func worldSteps(s step) map[string]func(*policy.World) {
 		"CommonMode.Cooldown": func(w *policy.World) {
 			edit(&w.CommonMode, func(c *policy.CommonMode) { raise(&c.Cooldown, s.duration()) })
 		},
+		"Domains.Max": func(w *policy.World) {
+			edit(&w.Domains, func(d *policy.Domains) { d.Max -= s.by })
+		},
 		"Evidence.MaxAge": func(w *policy.World) {
 			edit(&w.Evidence, func(e *policy.Evidence) { e.MaxAge -= s.duration() })
 		},

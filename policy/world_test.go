@@ -46,6 +46,7 @@ func goodWorld() policy.World {
 		Coverage:       remedy.Known(policy.Coverage{InService: 39, Uncovered: 0, Min: 0.9}),
 		CommonMode:     remedy.Known(policy.CommonMode{Bad: 1, N: 40, MaxFraction: 0.2, Cooldown: 10 * time.Minute}),
 		Pool:           remedy.Known(policy.Pool{N: 40}),
+		Domains:        remedy.Known(policy.Domains{Label: "rack", Host: "rack=r1", Max: 1}),
 		Limits:         remedy.Known(goodLimits()),
 		Lock:           remedy.Known(policy.Lock{}),
 		Running:        remedy.Known(0),

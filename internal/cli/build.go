@@ -122,6 +122,7 @@ func (b builder) pool(c *config.Config, name remedy.PoolName) (engine.Pool, erro
 			MinInService: p.MinInService, MaxOut: p.MaxOutOfService, MaxOutFraction: p.MaxOutFraction,
 			MaxConcurrent: p.MaxConcurrent, PerHour: p.MaxActionsPerHour, PerDay: p.MaxActionsPerDay,
 			SettleAfterAction: p.SettleAfterAction.Std(), MaxAttempts: p.MaxAttempts, FlapLimit: p.FlapLimit,
+			DomainLabel: p.FailureDomainLabel, MaxDomains: p.MaxFailureDomains,
 		},
 		ProtectedBy:     p.ProtectedBy,
 		AssumeInService: p.AssumeInService,
@@ -132,7 +133,7 @@ func (b builder) pool(c *config.Config, name remedy.PoolName) (engine.Pool, erro
 		for i, h := range p.Inventory.Hosts {
 			names[i] = string(h)
 		}
-		inv, err := inventory.NewStatic(names)
+		inv, err := inventory.NewStatic(names, p.Inventory.LabelsByHost())
 		if err != nil {
 			return out, fmt.Errorf("pools.%s.inventory.hosts: %w", name, err)
 		}

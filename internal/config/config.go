@@ -94,6 +94,11 @@ type Pool struct {
 	// are out at once, by anybody's hand; the smaller holds.
 	MaxOutOfService int     `toml:"max_out_of_service" required:"true"`
 	MaxOutFraction  float64 `toml:"max_out_fraction"`
+	// FailureDomainLabel is the label of a host that says which failure domain
+	// it stands in, such as a rack; hosts of at most MaxFailureDomains may be
+	// out. Empty for a pool without failure domains.
+	FailureDomainLabel string `toml:"failure_domain_label"`
+	MaxFailureDomains  int    `toml:"max_failure_domains"`
 	// MaxConcurrent is how many executions run at once.
 	MaxConcurrent     int      `toml:"max_concurrent"`
 	MaxActionsPerHour int      `toml:"max_actions_per_hour"`
@@ -127,6 +132,8 @@ type Inventory struct {
 	Type string `toml:"type" required:"true" oneof:"static file haproxy"`
 	// Hosts is the whole list.
 	Hosts []remedy.HostName `toml:"hosts" required:"true" for:"static"`
+	// Labels are label, value and the hosts that have it.
+	Labels map[string]map[string][]remedy.HostName `toml:"labels" for:"static"`
 	// Path is an absolute path to JSON, YAML or Prometheus file_sd; Refresh
 	// how often it is read.
 	Path    string   `toml:"path" required:"true" for:"file"`
@@ -138,6 +145,25 @@ type Inventory struct {
 	Backend   string   `toml:"backend" required:"true" for:"haproxy"`
 	// HostRegex maps what the file or HAProxy calls a host to the host's name.
 	HostRegex HostRegex `toml:"host_regex" for:"file haproxy"`
+}
+
+// LabelsByHost are the labels of a static list by host; nil when there are none.
+func (i Inventory) LabelsByHost() map[string]map[string]string {
+	var out map[string]map[string]string
+	for label, values := range i.Labels {
+		for value, hosts := range values {
+			for _, h := range hosts {
+				if out == nil {
+					out = map[string]map[string]string{}
+				}
+				if out[string(h)] == nil {
+					out[string(h)] = map[string]string{}
+				}
+				out[string(h)][label] = value
+			}
+		}
+	}
+	return out
 }
 
 // Detector is one [detectors.NAME] table: when is a host bad, and what to

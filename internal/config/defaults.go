@@ -37,6 +37,8 @@ const (
 	DefaultMaxActionsPerDay = 12
 	// DefaultSettleAfterAction is one default `for`: time to see the effect.
 	DefaultSettleAfterAction = Duration(5 * time.Minute)
+	// DefaultMaxFailureDomains holds where failure_domain_label is set.
+	DefaultMaxFailureDomains = 1
 	// DefaultMaxAttempts is per host and day.
 	DefaultMaxAttempts = 3
 	// DefaultFlapLimit is per host and day.
@@ -131,6 +133,7 @@ func (p *Pool) setDefaults() {
 	p.MaxActionsPerHour = DefaultMaxActionsPerHour
 	p.MaxActionsPerDay = DefaultMaxActionsPerDay
 	p.SettleAfterAction = DefaultSettleAfterAction
+	p.MaxFailureDomains = DefaultMaxFailureDomains
 	p.MaxAttempts = DefaultMaxAttempts
 	p.FlapLimit = DefaultFlapLimit
 }

@@ -72,17 +72,26 @@ func (w *walker) table(v reflect.Value, path []string) {
 				}
 			})
 		case value.Kind() == reflect.Map:
-			tables = append(tables, func() {
-				for _, name := range sortedNames(value) {
-					w.key(value.MapIndex(name), join(sub, name.String()))
-				}
-			})
+			tables = append(tables, func() { w.entries(value, sub) })
 		default:
 			w.key(value, sub)
 		}
 	}
 	for _, t := range tables {
 		t()
+	}
+}
+
+// entries walks a table whose keys are names people chose, and whose values are
+// keys or more such tables.
+func (w *walker) entries(v reflect.Value, path []string) {
+	for _, name := range sortedNames(v) {
+		value, sub := v.MapIndex(name), join(path, name.String())
+		if value.Kind() == reflect.Map {
+			w.entries(value, sub)
+		} else {
+			w.key(value, sub)
+		}
 	}
 }
 

@@ -210,6 +210,7 @@ func (v *validator) pool(name remedy.PoolName, p Pool) {
 	if p.Inventory.Type == TypeStatic && len(p.Inventory.Hosts) > 0 && v.ok(at("min_in_service"), at("max_out_of_service"), at("max_out_fraction")) {
 		v.slots(name, p)
 	}
+	v.domains(name, p)
 	unwatched := len(v.config.DetectorsOf(name)) == 0 && len(v.config.Detectors) > 0
 	for d := range v.config.Detectors {
 		unwatched = unwatched && v.ok([]string{"detectors", string(d), "pools"})

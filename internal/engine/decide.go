@@ -230,10 +230,14 @@ func (d due) tells(l remedy.Level) bool { return d.tell && l == remedy.LevelNoti
 func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledger.Facts, q ledger.FactsQuery, now due, b *ledger.CaseJudge) bool {
 	action, c := r.cfg.Actions[q.Action], s.c
 	w := e.world(r.cfg, s.j, facts, q, r.now)
+	w.Domains = r.pools[q.Pool].domains(facts, q.Host)
 	d := policy.Decide(policy.Proposal{
 		Kind: remedy.KindAct, Pool: q.Pool, Host: q.Host, Action: q.Action, Detector: q.Detector, TakesOut: action.Spec.TakesOut,
 	}, w)
 	b.Decision, b.Shadow, b.ShadowOut, b.TakesOut = &d, q.Shadow, r.cfg.ShadowOut, action.Spec.TakesOut
+	if q.Shadow {
+		b.Domain = r.pools[q.Pool].domain(facts.Limits.DomainLabel, q.Host)
+	}
 	if d.Allowed() {
 		b.Plan = e.plan(ctx, r.pools[q.Pool], action, q.Host)
 		// Without a plan nothing would have been done, nor anybody asked.

@@ -346,6 +346,7 @@ func (b *balancer) acts() int {
 type list struct {
 	mu    sync.Mutex
 	hosts []remedy.HostName
+	racks map[remedy.HostName]string
 	err   error
 }
 
@@ -355,6 +356,9 @@ func (l *list) Hosts(context.Context) ([]inventory.Host, error) {
 	out := make([]inventory.Host, len(l.hosts))
 	for i, h := range l.hosts {
 		out[i] = inventory.Host{Name: h}
+		if rack := l.racks[h]; rack != "" {
+			out[i].Labels = map[string]string{"rack": rack}
+		}
 	}
 	return out, l.err
 }

@@ -35,12 +35,13 @@ func outChanges(p *poolRound, status ledger.PoolStatus) []ledger.Body {
 		if p.states[i] == remedy.ServiceUnknown {
 			admin = adminUnlisted
 		}
+		domain := ledger.Domain(status.DomainLabel, h.Labels[status.DomainLabel])
 		k, ok := slices.BinarySearchFunc(status.Out, h.Name, outByHost)
 		switch {
 		case p.states[i] == remedy.ServiceIn && ok:
 			gone = append(gone, h.Name)
-		case p.states[i] != remedy.ServiceIn && (!ok || status.Out[k].Admin != admin):
-			set = append(set, ledger.OutFact{Host: h.Name, Admin: admin})
+		case p.states[i] != remedy.ServiceIn && (!ok || status.Out[k].Admin != admin || status.Out[k].Domain != domain):
+			set = append(set, ledger.OutFact{Host: h.Name, Admin: admin, Domain: domain})
 		}
 	}
 	if p.believed {

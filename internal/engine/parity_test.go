@@ -59,6 +59,8 @@ func drawFleet(t *rapid.T) fleet {
 			PerDay:            rapid.IntRange(4, 20).Draw(t, "day"),
 			SettleAfterAction: dur("settle", 0, 5*time.Minute, time.Minute),
 			MaxAttempts:       rapid.SampledFrom([]int{100, 3, 2}).Draw(t, "attempts"),
+			DomainLabel:       rapid.SampledFrom([]string{"", "rack"}).Draw(t, "domains"),
+			MaxDomains:        rapid.IntRange(1, 2).Draw(t, "maxDomains"),
 			FlapLimit:         rapid.SampledFrom([]int{100, 3, 1}).Draw(t, "flaps"),
 		},
 		Cooldown: dur("cooldown", 0, 10*time.Minute, time.Hour, 6*time.Hour),
@@ -106,6 +108,10 @@ func (f fleet) rig(tb reporter, rung remedy.Level) *rig {
 		s.canary.MaxEnded, s.canary.MinCoverage = f.Ended, f.MinCov
 		s.config = func(c *Config) { c.ClusterPerHour = f.Hourly }
 	})
+	r.inv.racks = map[remedy.HostName]string{}
+	for i, h := range r.inv.hosts {
+		r.inv.racks[h] = string(rune('a' + i%4))
+	}
 	at := func(round int) time.Time { return startTime().Add(time.Duration(round) * step) }
 	// Later spells win where they overlap: what a host does is laid out round
 	// by round and then told in changes.

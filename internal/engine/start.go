@@ -135,6 +135,7 @@ func (e *Engine) startUpToDate(ctx context.Context, cfg *Config, o startOrder) e
 			Case: o.c.ID, Kind: o.kind, PlanHash: o.c.PlanHash, Basis: basis, UndoReason: o.reason,
 			StartWithin: action.Spec.StartWithin, RunWithin: action.Spec.Timeout, TakesOut: action.Spec.TakesOut,
 			BadOthers: j.othersBad(o.c.Host),
+			Domain:    e.view.Load().round.pool(o.c.Pool).domain(e.Ledger.Pool(o.c.Pool, e.Clock.Now()).DomainLabel, o.c.Host),
 		}
 		if err := e.prior(ctx, x, body); err != nil {
 			return err
@@ -226,10 +227,12 @@ func (e *Engine) decideOn(cfg *Config, o startOrder, j *judgement, own remedy.Ca
 		q.Detector, q.CommonModeWindow = spec.Name, spec.CommonModeWindow
 	}
 	facts := e.Ledger.Facts(q)
+	w := e.world(cfg, j, facts, q, now)
+	w.Domains = e.view.Load().round.pool(q.Pool).domains(facts, q.Host)
 	d := policy.Decide(policy.Proposal{
 		Kind: o.kind, Pool: o.c.Pool, Host: o.c.Host, Action: o.c.Action, Detector: o.c.Detector,
 		TakesOut: cfg.Actions[o.c.Action].Spec.TakesOut, Acknowledged: o.acked,
-	}, e.world(cfg, j, facts, q, now))
+	}, w)
 	return d, facts.Basis
 }
 

@@ -36,7 +36,7 @@ func TestValidName(t *testing.T) {
 }
 
 func TestStatic(t *testing.T) {
-	inv, err := NewStatic([]string{"b", "a", "C"})
+	inv, err := NewStatic([]string{"b", "a", "C"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestStatic(t *testing.T) {
 		{"a.net A.net", `"a.net" and "A.net" are the same host`},
 		{"a -rf", `"-rf" is not a host name`},
 	} {
-		_, err := NewStatic(strings.Fields(tt.names))
+		_, err := NewStatic(strings.Fields(tt.names), nil)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q: %v, want %q", tt.names, err, tt.want)
 		}

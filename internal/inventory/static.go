@@ -3,17 +3,19 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 )
 
 type static struct{ hosts []Host }
 
-// NewStatic makes an inventory of the hosts that the config lists. It refuses
-// an empty list, invalid names and duplicates.
-func NewStatic(names []string) (Inventory, error) {
+// NewStatic makes an inventory of the hosts that the config lists, with the
+// labels that it gives to some of them, by host; nil for none. It refuses an
+// empty list, invalid names and duplicates.
+func NewStatic(names []string, labels map[string]map[string]string) (Inventory, error) {
 	entries := make([]entry, 0, len(names))
 	for _, n := range names {
-		entries = append(entries, entry{host: hostOf(n, nil), wrote: n})
+		entries = append(entries, entry{host: hostOf(n, maps.Clone(labels[n])), wrote: n})
 	}
 	hosts, err := finish(entries)
 	if err != nil {

@@ -41,7 +41,7 @@ func (m *machine) admit(b *ExecStart, c *Case, p *pool, x step) Result {
 		return refuse(RefusedLimit, "the size of pool %s isn't known: %s", p.Name, p.Size.why())
 	}
 	if b.TakesOut {
-		return m.admitOut(c, p, limits)
+		return m.admitOut(b, c, p, limits)
 	}
 	return done(c.ID)
 }
@@ -100,10 +100,11 @@ func (m *machine) admitLevel(c *Case, x step) Result {
 	return refuse(RefusedStage, "%s is %s", c.ID, c.Stage)
 }
 
-// admitOut counts the out-slot: the same arithmetic as policy's pool_floor and
-// max_out, on committed facts.
-func (m *machine) admitOut(c *Case, p *pool, l Limits) Result {
-	out, already := m.outCount(p, outQuery{except: c.Host, now: m.time})
+// admitOut counts the out-slot: the same arithmetic as policy's pool_floor,
+// max_out and failure_domain, on committed facts.
+func (m *machine) admitOut(b *ExecStart, c *Case, p *pool, l Limits) Result {
+	hosts := m.outHosts(p, outQuery{now: m.time}, l.DomainLabel)
+	out, already := countOut(hosts, c.Host)
 	n := p.Size.N
 	allowed := min(l.MaxOut, fractionOf(l.MaxOutFraction, n))
 	switch {
@@ -112,7 +113,7 @@ func (m *machine) admitOut(c *Case, p *pool, l Limits) Result {
 	case !already && n-out-1 < l.MinInService:
 		return refuse(RefusedLimit, "%d of %d hosts would stay in service and the floor is %d", n-out-1, n, l.MinInService)
 	}
-	return done(c.ID)
+	return admitDomain(b, c, hosts, l)
 }
 
 // fractionOf rounds a share of n down; the epsilon keeps 0.1 × 10 at 1. What is

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"warden/internal/ledger"
@@ -25,7 +26,7 @@ type checker struct {
 }
 
 type poolAccount struct {
-	out   map[remedy.HostName]bool
+	out   map[remedy.HostName]string // and where each stands
 	sizes []sizeAccount // since a person last accepted one
 	from  int           // the size it must come back to; 0 while not blocked
 	stale bool
@@ -54,6 +55,7 @@ type caseAccount struct {
 	phase    phase
 	before   phase // before the START that runs
 	takesOut bool
+	domain   string // where its host stood at its newest START that was no undo
 	manual   *ledger.ManualOpen
 	verdict  remedy.Verdict
 	level    remedy.Level
@@ -72,7 +74,7 @@ func newChecker(tb reporter) *checker {
 
 func (k *checker) pool(name remedy.PoolName) *poolAccount {
 	if k.pools[name] == nil {
-		k.pools[name] = &poolAccount{out: map[remedy.HostName]bool{}}
+		k.pools[name] = &poolAccount{out: map[remedy.HostName]string{}}
 	}
 	return k.pools[name]
 }
@@ -133,7 +135,7 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 		p.sizes, p.from = []sizeAccount{{k.time, p.n()}}, 0
 	case *ledger.PoolOut:
 		for _, o := range b.Set {
-			k.pool(b.Pool).out[o.Host] = true
+			k.pool(b.Pool).out[o.Host] = o.Domain
 		}
 		for _, h := range b.Clear {
 			delete(k.pool(b.Pool).out, h)
@@ -296,7 +298,7 @@ func (k *checker) start(b *ledger.ExecStart, id remedy.CaseID, by remedy.Actor, 
 	if c.before != idle {
 		fail("at phase %d", c.before)
 	}
-	c.takesOut = b.TakesOut
+	c.takesOut, c.domain = b.TakesOut, b.Domain
 	k.forward(b, c, fail)
 	if b.TakesOut {
 		k.room(c, limits, fail)
@@ -335,17 +337,18 @@ func (k *checker) forward(b *ledger.ExecStart, c *caseAccount, fail func(string,
 // room counts the pool as if the host were out.
 func (k *checker) room(c *caseAccount, l ledger.Limits, fail func(string, ...any)) {
 	p := k.pool(c.pool)
-	out := map[remedy.HostName]bool{}
-	for h := range p.out {
-		out[h] = true
+	out := map[remedy.HostName][]string{} // what is said of where each stands
+	for h, domain := range p.out {
+		out[h] = []string{domain}
 	}
 	for _, o := range k.cases {
 		if o != c && o.pool == c.pool && o.takesOut && (o.phase == running || o.phase == unknown || o.phase == effective) {
-			out[o.host] = true
+			out[o.host] = append(out[o.host], o.domain)
 		}
 	}
-	already := out[c.host]
-	out[c.host] = true
+	_, already := out[c.host]
+	out[c.host] = []string{c.domain}
+	k.racks(out, l, fail)
 	twentieths := int(l.MaxOutFraction*20 + 0.5) // histories use whole ones only
 	switch {
 	case len(out) > l.MaxOut:
@@ -354,6 +357,26 @@ func (k *checker) room(c *caseAccount, l ledger.Limits, fail func(string, ...any
 		fail("%d would be out and max_out_fraction leaves %d of %d", len(out), p.n()*twentieths/20, p.n())
 	case !already && p.n()-len(out) < l.MinInService:
 		fail("%d of %d would stay and the floor is %d", p.n()-len(out), p.n(), l.MinInService)
+	}
+}
+
+// racks counts in how many racks hosts are out: what was observed first, then
+// what was said at START.
+func (k *checker) racks(out map[remedy.HostName][]string, l ledger.Limits, fail func(string, ...any)) {
+	if l.DomainLabel == "" {
+		return
+	}
+	racks := map[string]bool{}
+	for h, said := range out {
+		i := slices.IndexFunc(said, func(s string) bool { return strings.HasPrefix(s, l.DomainLabel+"=") })
+		if i < 0 {
+			fail("nobody knows the %s of %s, which would be out", l.DomainLabel, h)
+			return
+		}
+		racks[said[i]] = true
+	}
+	if len(racks) > l.MaxDomains {
+		fail("hosts of %d racks would be out and %d may be: %v", len(racks), l.MaxDomains, racks)
 	}
 }
 
@@ -368,6 +391,13 @@ func (k *checker) limits(pool remedy.PoolName) (out ledger.Limits, found bool) {
 			if found {
 				l.MinInService, l.MaxOut = max(l.MinInService, out.MinInService), min(l.MaxOut, out.MaxOut)
 				l.MaxOutFraction, l.MaxConcurrent = min(l.MaxOutFraction, out.MaxOutFraction), min(l.MaxConcurrent, out.MaxConcurrent)
+				switch {
+				case l.DomainLabel == "" || out.DomainLabel != "" && l.DomainLabel != out.DomainLabel:
+					// None of them, or two that no host can have at once.
+					l.DomainLabel, l.MaxDomains = out.DomainLabel+l.DomainLabel, out.MaxDomains
+				case out.DomainLabel != "":
+					l.MaxDomains = min(l.MaxDomains, out.MaxDomains)
+				}
 			}
 			out, found = l, true
 		}

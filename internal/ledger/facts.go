@@ -31,8 +31,13 @@ type Facts struct {
 	// once, the asked host excluded; HostOut is whether that host is one.
 	Out     int
 	HostOut bool
-	Running int
-	Lock    remedy.CaseID
+	// OutDomains are the failure domains that hosts which are out stand in, the
+	// asked host's left out; DomainLost is one of them of which nobody knows
+	// where it stands. Both are empty for a pool without domains.
+	OutDomains []string
+	DomainLost remedy.HostName
+	Running    int
+	Lock       remedy.CaseID
 	// Rates within the hour and day before the asked instant.
 	PoolHour, PoolDay           int
 	ClusterHourly, ClusterDaily int
@@ -95,7 +100,11 @@ func (l *Ledger) Facts(q FactsQuery) Facts {
 	}
 	f.Limits, f.LimitsKnown = m.limits(q.Pool)
 	f.ClusterHour, f.ClusterDay = m.clusterRates()
-	f.Out, f.HostOut = m.outCount(p, outQuery{except: q.Host, own: q.Own, shadow: q.Shadow, exceptCase: q.ExceptCase, now: q.Now})
+	out := m.outHosts(p, outQuery{own: q.Own, shadow: q.Shadow, exceptCase: q.ExceptCase, now: q.Now}, f.Limits.DomainLabel)
+	f.Out, f.HostOut = countOut(out, q.Host)
+	if f.Limits.DomainLabel != "" {
+		f.OutDomains, f.DomainLost = domainsOf(out, q.Host)
+	}
 	f.Running, f.Lock = m.running(p, q.Host, q.Own)
 	m.rates(&f, p, q)
 	for _, s := range p.Storms {
@@ -191,8 +200,11 @@ type PoolStatus struct {
 	Stale   bool            `json:"stale,omitempty"`
 	Blocked string          `json:"blocked,omitempty"`
 	Out     []OutFact       `json:"out,omitempty"`
-	Storms  []StormState    `json:"storms,omitempty"`
-	Quiets  []Quiet         `json:"quiets,omitempty"`
+	// DomainLabel is the label that says which failure domain a host stands in,
+	// by the strictest report; empty when the pool has none.
+	DomainLabel string       `json:"failure_domain_label,omitempty"`
+	Storms      []StormState `json:"storms,omitempty"`
+	Quiets      []Quiet      `json:"quiets,omitempty"`
 	// ShadowOut are the hosts that shadow executions hold out at the asked
 	// instant.
 	ShadowOut []remedy.HostName `json:"shadow_out,omitempty"`
@@ -210,6 +222,8 @@ func (l *Ledger) Pool(name remedy.PoolName, now time.Time) PoolStatus {
 		Name: p.Name, N: p.Size.N, Known: p.Size.Known, Stale: p.Size.Stale, Blocked: p.Size.Blocked,
 		Out: slices.Clone(p.Out), Storms: slices.Clone(p.Storms), Quiets: slices.Clone(p.Quiets), Rev: p.Rev,
 	}
+	limits, _ := l.m.limits(name)
+	s.DomainLabel = limits.DomainLabel
 	for _, st := range p.Starts {
 		if st.shadowOut(now) {
 			s.ShadowOut = append(s.ShadowOut, st.Host)

@@ -64,6 +64,19 @@ func (h *history) action() remedy.ActionName {
 func (h *history) host() remedy.HostName {
 	return remedy.HostName(fmt.Sprint("h", h.between(1, 5)))
 }
+
+// domain is where a host stands; now and then nobody knows, or in the words of
+// another label.
+func (h *history) domain(host remedy.HostName) string {
+	switch h.between(0, 12) {
+	case 0:
+		return ""
+	case 1:
+		return "row=7"
+	}
+	return "rack=" + []string{"a", "a", "b", "b", "c", "c"}[int(host[len(host)-1]-'0')%6]
+}
+
 func (h *history) yes(odds int) bool {
 	return h.between(1, odds) == 1
 }
@@ -74,6 +87,7 @@ func (h *history) report(node remedy.NodeID) *ledger.NodeReport {
 		r.Pools = append(r.Pools, ledger.PoolReport{Pool: p, Limits: ledger.Limits{
 			MinInService: h.between(0, 4), MaxOut: h.between(0, 5),
 			MaxOutFraction: float64(h.between(6, 20)) / 20, MaxConcurrent: pick(h, []int{0, 1, 1, 2, 2, 2, 3, 3}),
+			DomainLabel: pick(h, []string{"", "rack", "rack", "rack", "rack", "row"}), MaxDomains: h.between(0, 3),
 		}})
 		for _, a := range someActions() {
 			levels := []remedy.Level{remedy.LevelAuto, remedy.LevelAuto, remedy.LevelAuto, remedy.LevelConfirm, remedy.LevelConfirm, remedy.LevelNotify, remedy.LevelMetricOnly}
@@ -132,7 +146,8 @@ func (h *history) step() {
 	case what < 84:
 		b := &ledger.PoolOut{Pool: h.pool()}
 		if h.yes(2) {
-			b.Set = []ledger.OutFact{{Host: h.host(), Admin: "maint"}}
+			host := h.host()
+			b.Set = []ledger.OutFact{{Host: host, Admin: "maint", Domain: h.domain(host)}}
 		} else {
 			b.Clear = []remedy.HostName{h.host(), h.host(), h.host()}
 		}
@@ -236,6 +251,7 @@ func (h *history) attempt() {
 	}
 	b := &ledger.ExecStart{
 		Case: c.ID, Kind: kind, PlanHash: c.PlanHash, Basis: h.l.Facts(ledger.FactsQuery{Pool: c.Pool}).Basis,
+		Domain:   h.domain(c.Host),
 		TakesOut: c.Action == "drain" && kind != remedy.KindUndo, UndoReason: pick(h, []remedy.UndoReason{"", remedy.UndoTest}),
 	}
 	switch h.between(0, 19) {

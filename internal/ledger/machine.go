@@ -193,40 +193,22 @@ func (m *machine) notify(n Notice, x step) {
 // the ledger's cases still hold everything they said.
 const maxNotices = 1000
 
-// outQuery says what outCount counts.
+// outQuery says what outHosts lists.
 type outQuery struct {
-	except     remedy.HostName // left out of the count and reported apart
-	own        remedy.CaseID   // a case whose running execution is left out
-	shadow     bool            // count what shadow executions hold out, too
-	exceptCase remedy.CaseID   // a case whose shadow executions are left out
+	own        remedy.CaseID // a case whose running execution is left out
+	shadow     bool          // count what shadow executions hold out, too
+	exceptCase remedy.CaseID // a case whose shadow executions are left out
 	now        time.Time
 }
 
-// outCount counts hosts of the pool that are out by anybody's hand, executing,
-// of unknown execution outcome or held out by a shadow execution, each once.
-func (m *machine) outCount(p *pool, q outQuery) (n int, exceptOut bool) {
-	hosts := make([]remedy.HostName, 0, len(p.Out)+len(p.Open))
-	for _, o := range p.Out {
-		hosts = append(hosts, o.Host)
+// countOut counts hosts that are out, but for one, and reports whether that one
+// is out as well.
+func countOut(out []outHost, except remedy.HostName) (n int, exceptOut bool) {
+	exceptOut = slices.ContainsFunc(out, func(o outHost) bool { return o.host == except })
+	if exceptOut {
+		return len(out) - 1, true
 	}
-	for _, id := range p.Open {
-		if c := m.find(id); c != nil && c.ID != q.own && holdsOut(c) {
-			hosts = append(hosts, c.Host)
-		}
-	}
-	if q.shadow {
-		for _, s := range p.Starts {
-			if s.shadowOut(q.now) && s.Case != q.exceptCase {
-				hosts = append(hosts, s.Host)
-			}
-		}
-	}
-	slices.Sort(hosts)
-	hosts = slices.Compact(hosts)
-	if _, ok := slices.BinarySearch(hosts, q.except); ok {
-		return len(hosts) - 1, true
-	}
-	return len(hosts), false
+	return len(out), false
 }
 
 // holdsOut reports whether the case itself keeps an out-slot: its host is out

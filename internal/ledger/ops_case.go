@@ -34,6 +34,8 @@ type CaseJudge struct {
 	Shadow    bool          `json:"shadow,omitempty"`
 	ShadowOut time.Duration `json:"shadow_out,omitempty"`
 	TakesOut  bool          `json:"takes_out,omitempty"`
+	// Domain is the host's failure domain, for the shadow budget.
+	Domain string `json:"domain,omitempty"`
 }
 
 func (*CaseJudge) kind() string { return "case.judge" }
@@ -147,7 +149,7 @@ func (m *machine) count(c *Case, p *pool, b *CaseJudge, x step) {
 		p.endShadow(c.Host, x.at)
 		p.addStart(Start{
 			Case: c.ID, Host: c.Host, Action: c.Action, Detector: c.Detector, At: x.at, EndedAt: x.at,
-			TakesOut: b.TakesOut, Shadow: true, Until: after(x.at, b.ShadowOut),
+			TakesOut: b.TakesOut, Domain: b.Domain, Shadow: true, Until: after(x.at, b.ShadowOut),
 		}, x.at)
 	}
 }

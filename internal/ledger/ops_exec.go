@@ -30,6 +30,8 @@ type ExecStart struct {
 	StartWithin time.Duration        `json:"start_within"`
 	RunWithin   time.Duration        `json:"run_within"`
 	TakesOut    bool                 `json:"takes_out,omitempty"`
+	// Domain is the host's failure domain, worded by Domain.
+	Domain string `json:"domain,omitempty"`
 	// BadOthers is how many other hosts of the pool are bad now.
 	BadOthers int `json:"bad_others,omitempty"`
 	// UndoReason is what the person said, for an undo.
@@ -67,7 +69,7 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 	c.Executions = append(c.Executions, Execution{
 		Token: remedy.Token{Term: x.term, Index: x.index}, Attempt: attempt, Kind: b.Kind, By: by,
 		PlanHash: b.PlanHash, StartedAt: x.at, StartWithin: b.StartWithin, RunWithin: b.RunWithin,
-		TakesOut: b.TakesOut, Prior: b.Prior,
+		TakesOut: b.TakesOut, Domain: b.Domain, Prior: b.Prior,
 	})
 	c.Stage = remedy.StageExecuting
 	if b.Kind == remedy.KindUndo {

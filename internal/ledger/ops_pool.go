@@ -121,9 +121,9 @@ func (b *PoolOut) apply(m *machine, x step) Result {
 	for _, o := range b.Set {
 		i, ok := slices.BinarySearchFunc(p.Out, o.Host, outByHost)
 		switch {
-		case ok && p.Out[i].Admin == o.Admin:
+		case ok && p.Out[i].Admin == o.Admin && p.Out[i].Domain == o.Domain:
 		case ok:
-			p.Out[i].Admin, changed = o.Admin, true
+			p.Out[i].Admin, p.Out[i].Domain, changed = o.Admin, o.Domain, true
 		default:
 			o.Since, changed = x.at, true
 			p.Out = slices.Insert(p.Out, i, o)

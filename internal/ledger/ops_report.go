@@ -137,7 +137,10 @@ func (m *machine) limits(name remedy.PoolName) (Limits, bool) {
 
 // stricter takes the stricter of each limit.
 func stricter(a, b Limits) Limits {
+	label, domains := stricterDomains(a, b)
 	return Limits{
+		DomainLabel:       label,
+		MaxDomains:        domains,
 		MinInService:      max(a.MinInService, b.MinInService),
 		MaxOut:            min(a.MaxOut, b.MaxOut),
 		MaxOutFraction:    min(a.MaxOutFraction, b.MaxOutFraction),

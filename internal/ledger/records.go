@@ -124,8 +124,10 @@ type Execution struct {
 	StartWithin time.Duration        `json:"start_within"`
 	RunWithin   time.Duration        `json:"run_within"`
 	TakesOut    bool                 `json:"takes_out,omitempty"`
-	FinishedAt  time.Time            `json:"finished_at,omitzero"`
-	Outcome     remedy.Outcome       `json:"outcome,omitempty"`
+	// Domain is the host's failure domain at START.
+	Domain     string         `json:"domain,omitempty"`
+	FinishedAt time.Time      `json:"finished_at,omitzero"`
+	Outcome    remedy.Outcome `json:"outcome,omitempty"`
 	// Prior is the backend's state before the effect: what an undo restores.
 	Prior  string `json:"prior,omitempty"`
 	Output string `json:"output,omitempty"`
@@ -152,6 +154,9 @@ type OutFact struct {
 	Host  remedy.HostName `json:"host"`
 	Admin string          `json:"admin,omitempty"`
 	Since time.Time       `json:"since"`
+	// Domain is the host's failure domain, worded by Domain; empty when it is
+	// not known or the pool has none.
+	Domain string `json:"domain,omitempty"`
 }
 
 // Hold is a person's stop on one host, or on a whole pool when Host is empty.
@@ -185,6 +190,11 @@ type Limits struct {
 	// MaxAttempts and FlapLimit are per host and day.
 	MaxAttempts int `json:"max_attempts"`
 	FlapLimit   int `json:"flap_limit"`
+	// DomainLabel names the label that says which failure domain a host stands
+	// in, empty when the pool has none; MaxDomains is in how many of them hosts
+	// may be out.
+	DomainLabel string `json:"failure_domain_label,omitempty"`
+	MaxDomains  int    `json:"max_failure_domains,omitempty"`
 }
 
 // Start is one committed START that was not aborted: what rates, cooldowns and
@@ -207,6 +217,8 @@ type Start struct {
 	Shadow    bool      `json:"shadow,omitempty"`
 	Until     time.Time `json:"until,omitzero"`
 	EndedSlot bool      `json:"ended_slot,omitempty"`
+	// Domain is the failure domain that a shadow execution's host stands in.
+	Domain string `json:"domain,omitempty"`
 }
 
 // Quiet remembers that a question about a host was denied or expired: it isn't

@@ -188,7 +188,7 @@ func newWorld(t *testing.T, level remedy.Level, approvers ...string) *world {
 		names = append(names, fmt.Sprintf("h%02d", i+1))
 		w.balancer.state[remedy.HostName(names[i])] = "ready"
 	}
-	hosts, err := inventory.NewStatic(names)
+	hosts, err := inventory.NewStatic(names, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

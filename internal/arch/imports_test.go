@@ -57,6 +57,7 @@ func layers() []row {
 
 		{pkg: "internal/arch"},
 		{pkg: "internal/realtest"},
+		{pkg: "internal/realtest/hostile"},
 	}
 }
 

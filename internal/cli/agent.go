@@ -99,6 +99,7 @@ func (p *program) runAgent(ctx context.Context, f agentFlags) error {
 	b := thisBuild()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	defer tameStandardLog(log)()
 	d, err := openDaemon(ctx, daemonOptions{
 		ConfigFile: f.configFile, Storage: f.storage, NodeName: f.nodeName,
 		Socket: f.socket, Listen: f.listen, Lifecycle: f.lifecycle,

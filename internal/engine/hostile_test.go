@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"warden/internal/ledger"
+	"warden/internal/realtest/hostile"
+	"warden/internal/remedy"
+	"warden/internal/source"
+)
+
+// hostileTimeout is the source's in these tests, and hostileSlack what a busy
+// machine may take longer.
+const (
+	hostileTimeout = 250 * time.Millisecond
+	hostileSlack   = 10 * time.Second
+)
+
+// hostileRig is an engine at auto that asks a real source, which asks a server
+// that can lie.
+type hostileRig struct {
+	*rig
+	server *hostile.Server
+}
+
+func newHostileRig(t *testing.T, d hostile.Dialect, open func(url string) source.Source) *hostileRig {
+	t.Helper()
+	server, err := hostile.Start(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	src := open(server.URL)
+	r := newRig(t, func(s *setup) {
+		s.config = func(c *Config) { c.Sources["prom"] = Source{Source: src, MaxStaleness: c.Sources["prom"].MaxStaleness} }
+	})
+	r.t = t
+	// What is started is known from its START; it need not run, and could not
+	// without a clock that moves by itself.
+	r.spawn = func(func()) {}
+	return &hostileRig{rig: r, server: server}
+}
+
+// started counts the committed STARTs.
+func (r *hostileRig) started() int {
+	n := 0
+	for _, e := range r.log.entries {
+		if hasOp(e, "exec.start") {
+			n++
+		}
+	}
+	return n
+}
+
+// look runs a round, which must end in time, whatever the source says.
+func (r *hostileRig) look(asks int) {
+	r.t.Helper()
+	began := time.Now()
+	r.round()
+	// Four are asked at a time, and a question may be asked twice (POST, GET).
+	if took, most := time.Since(began), time.Duration(2*(asks/4+1))*hostileTimeout+hostileSlack; took > most {
+		r.t.Errorf("the round took %v of at most %v", took, most)
+	}
+}
+
+func hostilePrometheus() hostile.Prometheus {
+	hosts := make([]string, 0, 10)
+	for _, h := range hostNames(10) {
+		hosts = append(hosts, string(h))
+	}
+	return hostile.Prometheus{Hosts: hosts, Label: "instance", Received: 60, Age: 5}
+}
+
+func openPrometheus(t *testing.T) func(string) source.Source {
+	return func(url string) source.Source {
+		p, err := source.NewPrometheus(source.Options{Name: "prom", URL: url, Timeout: hostileTimeout})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
+		return p
+	}
+}
+
+// TestBadAnswersOfPrometheus gives every bad answer there is to an engine that
+// would act, were it believed: nothing starts, no case opens but where every host
+// is said to be bad in the best of forms, each round ends in time, and once the server is honest again the bad host is acted on.
+func TestBadAnswersOfPrometheus(t *testing.T) {
+	answers := hostilePrometheus().Answers()
+	if len(answers) < 80 {
+		t.Fatalf("%d bad answers", len(answers))
+	}
+	badAnswers(t, answers, func(t *testing.T) *hostileRig {
+		return newHostileRig(t, hostilePrometheus(), openPrometheus(t))
+	})
+}
+
+// badRounds is how many rounds a lie lasts: enough to act on a bad host.
+const badRounds = 4
+
+func badAnswers(t *testing.T, answers []hostile.Answer, fresh func(*testing.T) *hostileRig) {
+	t.Run("control: an honest answer is acted on", func(t *testing.T) {
+		t.Parallel()
+		r := fresh(t)
+		r.look(7)
+		r.look(7)
+		r.server.Bad(string(r.host(0)))
+		for range badRounds {
+			r.look(7)
+		}
+		if r.started() != 1 {
+			t.Fatalf("%d executions were started: %+v", r.started(), r.l.Cases(ledger.CaseFilter{}))
+		}
+	})
+	for scope, name := range map[hostile.Scope]string{hostile.Values: "values", hostile.Everything: "everything"} {
+		for _, a := range answers {
+			t.Run(name+"/"+a.Name, func(t *testing.T) {
+				t.Parallel()
+				r := fresh(t)
+				bad := string(r.host(0))
+				r.look(7)
+				asks := int(r.server.Asked())
+				r.look(asks)
+				if n := len(r.l.Cases(ledger.CaseFilter{})); n > 0 || r.started() > 0 {
+					t.Fatalf("%d cases of good answers", n)
+				}
+				r.server.Turn(scope, a)
+				if !a.Innocent {
+					r.server.Bad(bad)
+				}
+				rounds := badRounds
+				if a.Heavy {
+					rounds = 1
+				}
+				for range rounds {
+					r.look(asks)
+				}
+				if r.server.Lied() == 0 {
+					t.Fatal("it was never asked")
+				}
+				if n := r.started(); n > 0 {
+					t.Errorf("%d executions were started", n)
+				}
+				for _, c := range r.l.Cases(ledger.CaseFilter{}) {
+					if !a.WellFormed {
+						t.Errorf("a case of %q was opened", c.Host)
+					}
+					if d := c.Decision; d == nil || d.Level != remedy.LevelBlocked || d.BlockedBy != "common_mode" || !slices.Contains(r.src.hosts, c.Host) {
+						t.Errorf("case %s of %q: %+v", c.ID, c.Host, d)
+					}
+				}
+				r.server.Bad(bad)
+				r.server.Honest()
+				// Longer than storm_cooldown, which a lie about all hosts begins.
+				for range 40 {
+					if r.look(asks); r.started() > 0 {
+						return
+					}
+				}
+				t.Errorf("the bad host is not acted on once the answers are honest: %+v", r.l.Cases(ledger.CaseFilter{}))
+			})
+		}
+	}
+}

@@ -27,6 +27,11 @@ type CanarySpec struct {
 	Name   remedy.DetectorName
 	Source remedy.SourceName
 	Pools  []remedy.PoolName
+	// Dialect is what the source speaks. In Graphite's, Query is a target with
+	// one series a host whose every value is what was received in a bucket of
+	// the storage's step; FreshQuery and HostLabel are empty, for a bucket tells
+	// its own age and a series has a name alone; and min_points counts buckets.
+	Dialect Dialect
 	// Query is either a plain selector of a counter (see IsSelector), of which
 	// warden takes the increase over Window, or an expression whose value is
 	// the count that each host received within the last Window.
@@ -42,6 +47,9 @@ type CanarySpec struct {
 	FreshQuery string
 	// HostLabel is the label that names the host; "instance" when empty.
 	HostLabel string
+	// HostNode takes the host's name out of a Graphite series' name; see
+	// remedy.HostRule. 0 takes the whole name.
+	HostNode int
 	// HostRegex makes different spellings of a host meet: its first group is
 	// taken from the label's value, and from the inventory's host name when it
 	// matches that. A label it does not match belongs to no host. Nil compares
@@ -141,10 +149,13 @@ func NewCanary(spec CanarySpec) (*Canary, error) {
 		windowSteps: int(spec.Window / spec.Interval),
 		terms:       []remedy.Term{{Unit: canaryUnit, Direction: remedy.Below, Bad: spec.BadBelow, Clear: spec.ClearAbove}},
 	}
-	if IsSelector(spec.Query) {
+	switch {
+	case spec.Dialect == Graphite:
+		c.selector = spec.Query
+	case IsSelector(spec.Query):
 		c.selector = spec.Query
 		c.valueExpr = "increase(" + spec.Query + "[" + promDuration(spec.Window) + "])"
-	} else {
+	default:
 		c.selector = spec.FreshQuery
 		c.valueExpr = spec.Query
 	}
@@ -211,6 +222,9 @@ func (a canaryAsk) all() []remedy.Query {
 }
 
 func (c *Canary) ask(at time.Time) canaryAsk {
+	if c.spec.Dialect == Graphite {
+		return c.askGraphite(at)
+	}
 	s := c.spec
 	query := func(expr string, back time.Duration) remedy.Query {
 		return remedy.NewQuery(s.Source, expr, at.Add(-back), at, s.Interval).KeyedBy(s.HostLabel)
@@ -255,7 +269,12 @@ func (s CanarySpec) digest() string {
 	if s.HostRegex != nil {
 		regex = s.HostRegex.String()
 	}
-	put("rules", canaryRules)
+	if s.Dialect == Graphite {
+		put("rules", graphiteRules)
+		put("host_node", strconv.Itoa(s.HostNode))
+	} else {
+		put("rules", canaryRules)
+	}
 	put("source", string(s.Source))
 	put("query", s.Query)
 	put("expect_per_minute", formatFloat(s.ExpectPerMinute))

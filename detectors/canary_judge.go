@@ -22,8 +22,8 @@ func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Result
 		Terms: c.terms, Window: c.spec.Window, For: c.spec.For,
 	}
 
-	failed := unanswered(r.ask.all(), results)
-	target := r.clock.target(r.ask.target, results)
+	failed := unanswered(r.ask.all(), results, c.spec.Dialect)
+	target := r.clock.target(r.ask.target, results, c.spec.Dialect)
 	j.SourceAge = target.age
 	switch {
 	case failed != "":
@@ -38,7 +38,11 @@ func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Result
 	default:
 		j.SourceFresh = remedy.Known(true)
 		r.target = target
-		j.Unmatched = r.judgeHosts(j.Roster, j.Verdicts)
+		if c.spec.Dialect == Graphite {
+			j.Unmatched = r.judgeHostBuckets(j.Roster, j.Verdicts)
+		} else {
+			j.Unmatched = r.judgeHosts(j.Roster, j.Verdicts)
+		}
 	}
 	return j
 }
@@ -142,7 +146,10 @@ func (r *canaryRound) judgeHosts(roster *remedy.Roster, verdicts []remedy.HostVe
 		}
 	}
 	if r.target.set {
-		newStopped(r, rowsOf, facts, verdicts).apply()
+		of := func(q remedy.Query) func(int) tally {
+			return counted{r.results[q].Frame, rowsOf(r.results[q].Frame)}.of
+		}
+		newStopped(r, of(r.ask.recent), of(r.ask.seen), facts, verdicts).apply()
 	}
 	return unmatched
 }
@@ -196,6 +203,9 @@ func (j *hostJudge) judge(host int, f *remedy.HostVerdict) hostFacts {
 			if why == "" {
 				facts |= freshNow
 			}
+			if n, ok := j.points.col.at(k); ok && n >= 0 && n < math.MaxInt32 {
+				f.Points = int32(n)
+			}
 			j.conclude(f, state, badFrom, newestMilli)
 		}
 	}
@@ -203,11 +213,8 @@ func (j *hostJudge) judge(host int, f *remedy.HostVerdict) hostFacts {
 }
 
 // conclude turns the last step, and how long it has been bad, into a verdict.
-func (j *hostJudge) conclude(f *remedy.HostVerdict, last stepState, badFrom int, newestMilli int64) {
+func (j *canaryRound) conclude(f *remedy.HostVerdict, last stepState, badFrom int, newestMilli int64) {
 	f.Newest = newestMilli
-	if n, ok := j.points.col.at(j.steps - 1); ok && n >= 0 && n < math.MaxInt32 {
-		f.Points = int32(n)
-	}
 	if last.measured {
 		f.Value = last.ratio
 	}

@@ -15,16 +15,15 @@ type stopped struct {
 	*canaryRound
 	facts    []hostFacts
 	verdicts []remedy.HostVerdict
-	recent   counted // raw samples within the quiet time
-	seen     counted // raw samples within SeenWithin
+	recent   func(host int) tally // raw samples within the quiet time
+	seen     func(host int) tally // raw samples within SeenWithin
 	// ended, peers and notFresh count over the whole pool: hosts that may have
 	// stopped, hosts in service, and those of them that were not fresh throughout.
 	ended, peers, notFresh int
 }
 
-func newStopped(r *canaryRound, rowsOf func(*remedy.Frame) *remedy.HostRows, facts []hostFacts, verdicts []remedy.HostVerdict) *stopped {
-	answer := func(q remedy.Query) counted { return counted{r.results[q].Frame, rowsOf(r.results[q].Frame)} }
-	s := &stopped{canaryRound: r, facts: facts, verdicts: verdicts, recent: answer(r.ask.recent), seen: answer(r.ask.seen)}
+func newStopped(r *canaryRound, recent, seen func(host int) tally, facts []hostFacts, verdicts []remedy.HostVerdict) *stopped {
+	s := &stopped{canaryRound: r, facts: facts, verdicts: verdicts, recent: recent, seen: seen}
 	for i := range r.pool.Hosts {
 		if s.hasEnded(i) {
 			s.ended++
@@ -53,7 +52,7 @@ func (s *stopped) isPeer(host int) bool {
 // been in service.
 func (s *stopped) hasEnded(host int) bool {
 	h, f := s.pool.Hosts[host], s.facts[host]
-	return h.State != remedy.ServiceOut && !h.ShadowOut && !f.has(freshNow) && (s.verdicts[host].Newest != 0 || s.seen.of(host).any)
+	return h.State != remedy.ServiceOut && !h.ShadowOut && !f.has(freshNow) && (s.verdicts[host].Newest != 0 || s.seen(host).any)
 }
 
 // apply concludes on every host that has sent nothing within the quiet time.
@@ -77,13 +76,13 @@ func (s *stopped) apply() {
 // both the count and the date of its newest sample.
 func (s *stopped) isQuiet(host int) bool {
 	newest := s.verdicts[host].Newest
-	return !s.facts[host].has(duplicate) && !s.recent.of(host).any &&
+	return !s.facts[host].has(duplicate) && !s.recent(host).any &&
 		(newest == 0 || s.clock.at-newest >= s.quiet.Milliseconds())
 }
 
 // whyNot is the reason a quiet host is unknown; empty when it has stopped.
 func (s *stopped) whyNot(host int) string {
-	seen, f := s.seen.of(host), s.facts[host]
+	seen, f := s.seen(host), s.facts[host]
 	ended, peers, notFresh := s.ended, s.peers, s.notFresh
 	if !s.hasEnded(host) {
 		ended++ // a shadow execution holds it out: it counts for itself alone

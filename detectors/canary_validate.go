@@ -31,7 +31,7 @@ func (s CanarySpec) normalized() CanarySpec {
 	s.ExpectQuery = strings.Trim(s.ExpectQuery, promSpace)
 	s.FreshQuery = strings.Trim(s.FreshQuery, promSpace)
 	s.CanaryTarget = strings.Trim(s.CanaryTarget, promSpace)
-	if s.HostLabel == "" {
+	if s.HostLabel == "" && s.Dialect != Graphite {
 		s.HostLabel = def.HostLabel
 	}
 	if s.SeenWithin == 0 {
@@ -70,7 +70,12 @@ func (s CanarySpec) validate() error {
 	if len(s.Pools) == 0 || slices.Contains(s.Pools, "") {
 		bad("pools", "missing or with an empty name; list the [pools] to judge, none is never all")
 	}
-	s.validateQueries(bad)
+	if s.Dialect == Graphite {
+		s.validateTargets(bad)
+	} else {
+		s.validateQueries(bad)
+	}
+	s.validateExpectation(bad)
 	s.validateTimes(bad)
 	s.validateNumbers(bad)
 	return errors.Join(errs...)
@@ -89,6 +94,30 @@ func (s CanarySpec) validateQueries(bad func(key, format string, args ...any)) {
 	if s.CanaryTarget != "" && !IsSelector(s.CanaryTarget) {
 		bad("canary_target", "%q is not a plain selector; write name{label=\"value\"} without functions, ranges, offset or @", s.CanaryTarget)
 	}
+	if s.HostNode != 0 {
+		bad("host_node", "the source's series have labels; use host_label")
+	}
+}
+
+// validateTargets checks what is special to Graphite.
+func (s CanarySpec) validateTargets(bad func(key, format string, args ...any)) {
+	if s.Query == "" {
+		bad("query", "missing; write a target with one series a host, such as 'canary.received.*.count'")
+	}
+	if s.FreshQuery != "" {
+		bad("fresh_query", "Graphite's buckets tell their own age; remove fresh_query")
+	}
+	if s.HostLabel != "" {
+		bad("host_label", "Graphite's series have no labels; use host_node")
+	}
+	for _, q := range [][2]string{{"query", s.Query}, {"expect_query", s.ExpectQuery}, {"canary_target", s.CanaryTarget}} {
+		if f := Invents(q[1]); f != "" {
+			bad(q[0], "%s makes up values where nothing was measured, so that a hole can't be told from a number; remove it", f)
+		}
+	}
+}
+
+func (s CanarySpec) validateExpectation(bad func(key, format string, args ...any)) {
 	hasNumber := s.ExpectPerMinute != 0
 	switch {
 	case hasNumber && s.ExpectQuery != "":
@@ -154,7 +183,7 @@ func (s CanarySpec) validateNumbers(bad func(key, format string, args ...any)) {
 		bad("bad_below", "%v is not below clear_above (%v); leave room between the two", s.BadBelow, s.ClearAbove)
 	}
 	least := 1
-	if IsSelector(s.Query) {
+	if s.Dialect != Graphite && IsSelector(s.Query) {
 		least = 2
 	}
 	if s.MinPoints < least {

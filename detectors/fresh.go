@@ -48,14 +48,14 @@ func (c roundClock) stamp(v float64, k int) (milli int64, why string) {
 func missing(stamp float64) bool { return !(math.Abs(stamp) < 1e12) }
 
 // unanswered says in words why a question has no answer; empty when all have one.
-func unanswered(asked []remedy.Query, results remedy.Results) string {
+func unanswered(asked []remedy.Query, results remedy.Results, d Dialect) string {
 	for _, q := range asked {
 		switch res, ok := results[q]; {
 		case !ok:
 			return fmt.Sprintf("source %s was not asked %q in this round; it will be asked again in the next", q.Source, q.Expr)
 		case res.Failed != "":
 			return res.Failed
-		case !res.Frame.Fits(q):
+		case !d.fits(res.Frame, q):
 			return fmt.Sprintf("source %s answered %q for other instants than it was asked for: this is a mistake in warden, please report it", q.Source, q.Expr)
 		}
 	}
@@ -85,15 +85,18 @@ func (t targetState) throughout() bool {
 
 // target dates the newest of the target's series at each step. The zero Query
 // is that of a source without a target.
-func (c roundClock) target(q remedy.Query, results remedy.Results) targetState {
+func (c roundClock) target(q remedy.Query, results remedy.Results, d Dialect) targetState {
 	if q == (remedy.Query{}) {
 		return targetState{age: remedy.Unknown[time.Duration]("no canary_target is configured for the source; set one")}
 	}
 	t := targetState{set: true, fresh: make([]bool, c.steps)}
 	f := results[q].Frame
-	if results[q].Failed != "" || !f.Fits(q) {
+	if results[q].Failed != "" || !d.fits(f, q) {
 		t.age = remedy.Unknown[time.Duration]("canary_target could not be read; see why the source failed")
 		return t
+	}
+	if d == Graphite {
+		return c.targetBuckets(t, f)
 	}
 	var newest int64
 	for k := range t.fresh {

@@ -75,12 +75,12 @@ func (t *Threshold) newRound(pool remedy.PoolView, roster *remedy.Roster, at tim
 	r := &thresholdRound{Threshold: t, clock: roundClock{
 		at: at.UnixMilli(), step: t.spec.Interval.Milliseconds(), steps: t.steps, stale: t.spec.MaxStaleness.Milliseconds(),
 	}}
-	r.failed = unanswered(t.Queries(pool, at), results)
+	r.failed = unanswered(t.Queries(pool, at), results, PromQL)
 	var target remedy.Query
 	if t.spec.CanaryTarget != "" {
 		target = t.askTarget(at)
 	}
-	r.target = r.clock.target(target, results)
+	r.target = r.clock.target(target, results, PromQL)
 	if r.failed != "" || !t.datable() {
 		return r
 	}

@@ -16,7 +16,7 @@ const defaultConfig = "/etc/warden/warden.toml"
 
 func (p *program) newConfigCommand() *cobra.Command {
 	return group("config", "Check, show and begin a configuration", groupAuthor,
-		p.newConfigCheckCommand(), p.newConfigShowCommand(), p.newConfigExampleCommand())
+		p.newConfigCheckCommand(), p.newConfigShowCommand(), p.newConfigExampleCommand(), p.newConfigSchemaCommand(), p.newConfigMigrateCommand())
 }
 
 // fileArg is the file that a command was given.

@@ -1,0 +1,248 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"warden/internal/remedy"
+)
+
+// The patterns of what JSON Schema has no type for.
+const (
+	durationPattern = `^([0-9]+(ms|s|m|h|d))+$`
+	namePattern     = `^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`
+)
+
+// JSONSchema describes the configuration file as a JSON Schema (draft 4, which
+// is what editors' TOML plugins read): every key with its type, its words, its
+// default and what the example says of it. What depends on several keys at once
+// is checked by Parse alone.
+func JSONSchema() ([]byte, error) {
+	s := schemer{words: describedKeys([]byte(Example()))}
+	for key, words := range plainWords() {
+		if s.words[key] == "" {
+			s.words[key] = words
+		}
+	}
+	doc := s.table(reflect.TypeFor[Config](), nil)
+	doc["$schema"] = "http://json-schema.org/draft-04/schema#"
+	doc["title"] = "warden.toml"
+	data, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("describe the configuration: %w; this is a bug, please report it", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// plainWords describe the keys that the example explains by their value alone.
+func plainWords() map[string]string {
+	return map[string]string{
+		"config_version":              "the version of this file's form",
+		"sources.NAME.url":            "http or https, without user, password, query or fragment",
+		"sources.NAME.username":       "of basic authentication, with password_file",
+		"sources.NAME.password_file":  "of basic authentication: the file that holds the password",
+		"pools.NAME.description":      "for people",
+		"pools.NAME.inventory.type":   "where the list of hosts comes from",
+		"detectors.NAME.description":  "for people",
+		"detectors.NAME.source":       "the source to ask",
+		"detectors.NAME.pools":        "the pools to judge",
+		"detectors.NAME.expect_query": "an expression for what every host should receive; or expect_per_minute",
+		"actions.NAME.description":    "for people",
+		"actions.NAME.backend":        "the backend at the load balancer; pool_backend overrides it for a pool",
+		"actions.NAME.manual_hint":    "how to do it by hand, in every message; {{ .Host }} and {{ .Pool }} are filled in",
+	}
+}
+
+// object is one JSON object of the schema. Marshalling sorts its keys.
+type object map[string]any
+
+// schemer walks the config's structs.
+type schemer struct {
+	words map[string]string // what the example says, by the keys of Keys
+}
+
+// table describes one table of the struct type t.
+func (s schemer) table(t reflect.Type, path []string) object {
+	set := reflect.New(t)
+	if d, ok := reflect.TypeAssert[defaulted](set); ok {
+		d.setDefaults()
+	}
+	properties, required, conditions := object{}, []string{}, []object{}
+	for _, f := range fieldsOf(t) {
+		p := s.value(f.typ, f, join(path, f.name))
+		if v := set.Elem().Field(f.index); !f.required && isScalar(f.typ) && !v.IsZero() {
+			p["default"] = jsonValue(v)
+		}
+		if len(f.forTypes) > 0 {
+			only := "only for type = " + strings.Join(f.forTypes, ", ")
+			p["description"] = strings.TrimSuffix(only+": "+asText(p["description"]), ": ")
+			conditions = append(conditions, typed(f)...)
+		} else if f.required {
+			required = append(required, f.name)
+		}
+		properties[f.name] = p
+	}
+	out := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		out["required"] = required
+	}
+	if len(conditions) > 0 {
+		out["allOf"] = conditions
+	}
+	return out
+}
+
+// typed are the conditions of a key that belongs to some types of its table: it
+// stands beside no other type, and where it is required, beside each of them.
+func typed(f field) []object {
+	ofType := object{"properties": object{"type": object{"enum": f.forTypes}}, "required": []string{"type"}}
+	there := object{"required": []string{f.name}}
+	out := []object{{"anyOf": []object{{"not": there}, ofType}}}
+	if f.required {
+		out = append(out, object{"anyOf": []object{{"not": ofType}, there}})
+	}
+	return out
+}
+
+// value describes what one key may hold.
+func (s schemer) value(t reflect.Type, f field, path []string) object {
+	out := s.kind(t, f, path)
+	if words := s.words[strings.Join(path, ".")]; words != "" {
+		out["description"] = words
+	}
+	return out
+}
+
+func (s schemer) kind(t reflect.Type, f field, path []string) object {
+	switch t {
+	case reflect.TypeFor[Duration]():
+		return object{"type": "string", "pattern": durationPattern}
+	case reflect.TypeFor[HostRegex]():
+		return object{"type": "string", "format": "regex", "minLength": 1}
+	case reflect.TypeFor[remedy.Level]():
+		return object{"enum": []string{
+			remedy.LevelMetricOnly.String(), remedy.LevelNotify.String(), remedy.LevelConfirm.String(), remedy.LevelAuto.String(),
+		}}
+	}
+	if isText(t) {
+		return object{"type": "string", "minLength": 1}
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return s.table(t, path)
+	case reflect.Map:
+		return object{
+			"type": "object", "additionalProperties": false,
+			"patternProperties": object{namePattern: s.value(t.Elem(), field{}, join(path, nameWildcard))},
+		}
+	case reflect.Slice:
+		return object{"type": "array", "minItems": 1, "items": s.kind(t.Elem(), field{}, path)}
+	case reflect.String:
+		if len(f.oneof) > 0 {
+			return object{"enum": f.oneof}
+		}
+		return object{"type": "string", "minLength": 1}
+	case reflect.Int, reflect.Int64:
+		if f.name == "config_version" {
+			return object{"enum": []int{version}}
+		}
+		return object{"type": "integer"}
+	case reflect.Float64:
+		return object{"type": "number"}
+	case reflect.Bool:
+		return object{"type": "boolean"}
+	default:
+		panic("config: no schema for " + t.String())
+	}
+}
+
+// isScalar reports whether a key of the type holds one value.
+func isScalar(t reflect.Type) bool {
+	return isText(t) || t.Kind() != reflect.Struct && t.Kind() != reflect.Map && t.Kind() != reflect.Slice
+}
+
+// jsonValue is a default as JSON writes it.
+func jsonValue(v reflect.Value) any {
+	if isText(v.Type()) {
+		return fmt.Sprint(v.Interface())
+	}
+	return v.Interface()
+}
+
+func asText(v any) string {
+	text, _ := v.(string)
+	return text
+}
+
+// describedKeys finds what an example says of each key: the comment behind its
+// value, with the indented ones below it. The first that says anything counts.
+// What stands on one line with others belongs to the table around them.
+func describedKeys(text []byte) map[string]string {
+	ix, lines := newIndex(slices.Clip(text)), strings.Split(string(text), "\n")
+	type found struct {
+		key string
+		at  position
+		n   int
+	}
+	var all []found
+	for k, p := range ix.places {
+		if path := splitKey(k); p.explicit && p.key != p.value && p.key.line > 0 {
+			all = append(all, found{wildcarded(path), p.value, len(path)})
+		}
+	}
+	// In the order of the file, and on one line the outermost first.
+	slices.SortFunc(all, func(a, b found) int {
+		if a.at.line != b.at.line {
+			return a.at.line - b.at.line
+		}
+		return a.n - b.n
+	})
+	words, used := map[string]string{}, map[int]bool{}
+	for _, f := range all {
+		if used[f.at.line] {
+			continue
+		}
+		used[f.at.line] = true
+		if words[f.key] == "" {
+			words[f.key] = commentAt(lines, f.at)
+		}
+	}
+	return words
+}
+
+// commentAt is the comment behind a value, with those below it that belong to
+// it, as one line.
+func commentAt(lines []string, at position) string {
+	_, comment, ok := cutComment(lines[at.line-1])
+	if !ok {
+		return ""
+	}
+	parts := []string{comment}
+	for _, l := range lines[at.line:] {
+		more := strings.TrimLeft(l, " ")
+		if len(l)-len(more) < 20 || !strings.HasPrefix(more, "#") {
+			break
+		}
+		parts = append(parts, strings.TrimSpace(strings.TrimPrefix(more, "#")))
+	}
+	return strings.Join(parts, " ")
+}
+
+// cutComment cuts a line at the # that begins a comment: one outside of quotes.
+func cutComment(line string) (before, comment string, ok bool) {
+	quote := rune(0)
+	for i, r := range line {
+		switch {
+		case quote == 0 && (r == '"' || r == '\''):
+			quote = r
+		case r == quote && (quote == '\'' || i == 0 || line[i-1] != '\\'):
+			quote = 0
+		case quote == 0 && r == '#':
+			return line[:i], strings.TrimSpace(line[i+1:]), true
+		}
+	}
+	return line, "", false
+}

@@ -159,10 +159,13 @@ func parseStats(reply, backend string) (map[string]stat, error) {
 	for i, column := range columns {
 		index[column] = i
 	}
+	needed := 0
 	for _, column := range []string{"pxname", "svname", "scur", "rate", "status"} {
-		if _, ok := index[column]; !ok {
+		i, ok := index[column]
+		if !ok {
 			return nil, fmt.Errorf("show stat has no column %s", column)
 		}
+		needed = max(needed, i)
 	}
 	stats := map[string]stat{}
 	for {
@@ -173,7 +176,9 @@ func parseStats(reply, backend string) (map[string]stat, error) {
 		if err != nil {
 			return nil, fmt.Errorf("show stat: %w", err)
 		}
-		if len(row) < len(columns)-1 {
+		// Lines end with a comma on some versions and without on others, but none
+		// ends before what is read here.
+		if len(row) < len(columns)-1 || len(row) <= needed {
 			return nil, fmt.Errorf("show stat has %d values for %d columns", len(row), len(columns))
 		}
 		if row[index["pxname"]] != backend {

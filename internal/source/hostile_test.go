@@ -46,43 +46,75 @@ func peak() (stop func() int64) {
 
 // TestBadAnswersAreCheap fetches every bad answer once, and holds each to its
 // deadline and its memory. It is not parallel, for memory is the process's.
+// What has nothing to do with what is in an answer must also fail.
 func TestBadAnswersAreCheap(t *testing.T) {
 	const timeout = 500 * time.Millisecond
-	d := hostile.Prometheus{Hosts: []string{"h00000", "h00001", "h00002"}, Label: "instance", Received: 60, Age: 5}
-	server, err := hostile.Start(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	hosts := []string{"h00000", "h00001", "h00002"}
+	prometheus := hostile.Prometheus{Hosts: hosts, Label: "instance", Received: 60, Age: 5}
+	graphite := hostile.Graphite{Hosts: hosts, Prefix: "canary.", Suffix: ".received", Step: 30, Received: 30}
 	// Caps as for some 20 000 hosts: what fits under them is read whole, and
 	// costs several times its size.
-	p, err := NewPrometheus(Options{Name: "prom", URL: server.URL, Timeout: timeout, MaxBytes: 8 << 20, MaxSeries: 20_000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	opts := Options{Name: "s", Timeout: timeout, MaxBytes: 8 << 20, MaxSeries: 20_000}
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	q := remedy.NewQuery("prom", "increase(canary_received_total[1m])", at.Add(-time.Minute), at, 30*time.Second).KeyedBy("instance")
-	if r := p.Fetch(t.Context(), q); r.Failed != "" {
-		t.Fatalf("the honest answer: %s", r.Failed)
+	ask := func(expr, label string) remedy.Query {
+		return remedy.NewQuery("s", expr, at.Add(-5*time.Minute), at, 30*time.Second).KeyedBy(label)
 	}
-	for _, a := range d.Answers() {
-		t.Run(a.Name, func(t *testing.T) {
-			server.Turn(hostile.Everything, a)
-			if a.Heavy && a.Change != nil {
-				p.Fetch(t.Context(), q) // the server makes it, in this process, and keeps it
-			}
-			stop := peak()
-			began := time.Now()
-			p.Fetch(t.Context(), q)
-			if took := time.Since(began); took > timeout+3*time.Second {
-				t.Errorf("took %v", took)
-			}
-			if most := stop(); most > mostMemory {
-				t.Errorf("took %d MB", most>>20)
-			}
-		})
+	for _, kind := range []struct {
+		name    string
+		dialect hostile.Dialect
+		answers []hostile.Answer
+		open    func(Options) (closer, error)
+		query   remedy.Query
+	}{
+		{"prometheus", prometheus, prometheus.Answers(), func(o Options) (closer, error) { return NewPrometheus(o) }, ask("increase(canary_received_total[1m])", "instance")},
+		{"graphite", graphite, graphite.Answers(), func(o Options) (closer, error) { return NewGraphite(o, true) }, ask("canary.*.received", "")},
+	} {
+		server, err := hostile.Start(kind.dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		opts.URL = server.URL
+		s, err := kind.open(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if r := s.Fetch(t.Context(), kind.query); r.Failed != "" || r.Frame.Keys == nil {
+			t.Fatalf("the honest answer: %s", r.Failed)
+		}
+		for _, a := range kind.answers {
+			t.Run(kind.name+"/"+a.Name, func(t *testing.T) {
+				server.Turn(hostile.Everything, a)
+				if a.Heavy && a.Change != nil {
+					// The server makes it in this process, and keeps it.
+					for n, end := server.Kept(), time.Now().Add(time.Minute); server.Kept() == n && time.Now().Before(end); {
+						s.Fetch(t.Context(), kind.query)
+					}
+				}
+				stop := peak()
+				began := time.Now()
+				r := s.Fetch(t.Context(), kind.query)
+				if took := time.Since(began); took > timeout+3*time.Second {
+					t.Errorf("took %v", took)
+				}
+				if most := stop(); most > mostMemory {
+					t.Errorf("took %d MB", most>>20)
+				}
+				if a.Change == nil && !a.Empty && r.Failed == "" {
+					t.Errorf("it is taken for an answer: %+v", r.Frame)
+				}
+				if len(r.Failed) > 2000 {
+					t.Errorf("%d bytes of words: %.300s", len(r.Failed), r.Failed)
+				}
+			})
+		}
 	}
+}
+
+type closer interface {
+	Source
+	Close()
 }
 
 // TestPeakSees shows that the test above can fail.

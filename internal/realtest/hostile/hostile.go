@@ -4,6 +4,7 @@
 package hostile
 
 import (
+	"bytes"
 	"maps"
 	"net"
 	"net/http"
@@ -44,6 +45,9 @@ type Answer struct {
 	// WellFormed answers can't be told from true ones: all hosts are bad at
 	// once, which is common mode.
 	WellFormed bool
+	// Empty answers may be taken for true ones, for they say nothing of any
+	// host.
+	Empty bool
 	// Heavy answers are large; they are given once, and memory is watched.
 	Heavy bool
 }
@@ -154,6 +158,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Kept is how many heavy answers have been made, and are kept for the next
+// time the same is asked.
+func (s *Server) Kept() int {
+	n := 0
+	s.kept.Range(func(any, any) bool { n++; return true })
+	return n
+}
+
 // steps are the instants that a range asks for, in milliseconds.
 func steps(start, end, step int64) []int64 {
 	if step <= 0 || end < start || (end-start)/step > 11_000 {
@@ -223,4 +235,8 @@ func clone(s Series) Series {
 
 func replace(old, fresh string) func([]byte) []byte {
 	return func(b []byte) []byte { return []byte(strings.Replace(string(b), old, fresh, 1)) }
+}
+
+func replaceAll(old, fresh string) func([]byte) []byte {
+	return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(old), []byte(fresh)) }
 }

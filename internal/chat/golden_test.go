@@ -113,7 +113,14 @@ func examples() map[string][]example {
 				c.Executions[0].StartedAt = at(3, 0, 0)
 			}),
 			of(ledger.NoticeStarted, "told after the undo", wasOut, undo(remedy.UndoTest, remedy.OutcomeDone), closed(remedy.OutcomeUndone, "test")),
+			of(ledger.NoticeStarted, "put back", wasOut, ran(remedy.KindReassert, warden, "")),
 			of(ledger.NoticeStarted, "no execution left"),
+		},
+		"forgotten": {
+			{"frozen", page(of(ledger.NoticeForgotten, "", wasOut, staged(remedy.StageOut, remedy.OutcomeDone, ""), forgot("freeze: frozen by sam: release (limit none)")).m)},
+			of(ledger.NoticeForgotten, "called off", wasOut, staged(remedy.StageOut, remedy.OutcomeDone, ""), forgot("cancelled by kim"), func(c *ledger.Case) { c.Forgotten.Cancelled = true }),
+			of(ledger.NoticeForgotten, "put back since", wasOut, ran(remedy.KindReassert, warden, ""), staged(remedy.StageExecuting, "", "")),
+			of(ledger.NoticeForgotten, "drained since", wasOut, staged(remedy.StageOut, remedy.OutcomeDone, "")),
 		},
 		"outcome": {
 			outcomeOf("done, approved", approved, wasOut, staged(remedy.StageOut, remedy.OutcomeDone, "traffic gone after 1m27s")),
@@ -123,6 +130,8 @@ func examples() map[string][]example {
 			outcomeOf("done, resolved", ran(remedy.KindAct, warden, remedy.OutcomeUnknown), staged(remedy.StageOut, remedy.OutcomeDone, "resolved by kim")),
 			outcomeOf("done, in place", restart, ran(remedy.KindAct, warden, remedy.OutcomeDone, took(true), inPlace), closed(remedy.OutcomeDone, "")),
 			{"unverified", page(outcomeOf("", wasOut, staged(remedy.StageOut, remedy.OutcomeUnverified, "still has traffic after 3m0s: 12 sessions, 4/s")).m)},
+			outcomeOf("done, put back", wasOut, ran(remedy.KindReassert, warden, remedy.OutcomeDone, took(true)), staged(remedy.StageOut, remedy.OutcomeDone, "traffic gone after 4s")),
+			outcomeOf("returned, forgotten", wasOut, closed(remedy.OutcomeReturned, "not put back within 10m0s: freeze: frozen by sam"), forgot("freeze")),
 			outcomeOf("partial", wasOut, staged(remedy.StageOut, remedy.OutcomePartial, "lb-1 took it, lb-2 did not")),
 			{"failed", page(outcomeOf("", ran(remedy.KindAct, sam, remedy.OutcomeFailed, output("No such server.\n\n")), closed(remedy.OutcomeFailed, "HAProxy refused")).m)},
 			{"unknown", page(outcomeOf("", ran(remedy.KindAct, sam, remedy.OutcomeUnknown), staged(remedy.StageExecuting, remedy.OutcomeUnknown, "the connection broke after the command was sent")).m)},

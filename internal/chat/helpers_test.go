@@ -91,6 +91,13 @@ func staged(s remedy.Stage, o remedy.Outcome, note string) func(*ledger.Case) {
 	return func(c *ledger.Case) { c.Stage, c.Outcome, c.Note = s, o, note }
 }
 
+// forgot has a load balancer forget what the case did.
+func forgot(why string) func(*ledger.Case) {
+	return func(c *ledger.Case) {
+		c.Forgotten = &ledger.Forgotten{At: at(4, 0, 0), Balancers: []string{"/run/haproxy/admin.sock"}, Why: why}
+	}
+}
+
 // ran adds an execution; the outcome is empty while it runs.
 func ran(kind remedy.ExecutionKind, by remedy.Actor, o remedy.Outcome, change ...func(*ledger.Execution)) func(*ledger.Case) {
 	return func(c *ledger.Case) {

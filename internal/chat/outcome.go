@@ -91,6 +91,8 @@ func (w *writer) undoVerb() doing {
 // because says on whose word an execution runs.
 func (w *writer) because(x *ledger.Execution) string {
 	switch {
+	case x.Kind == remedy.KindReassert:
+		return "put back: the load balancer was reloaded and forgot it"
 	case x.Kind == remedy.KindUndo:
 		return fmt.Sprintf("asked for by %s (%s)", x.By.Name, w.undoReason())
 	case x.Kind == remedy.KindManual && w.c.Manual != nil:
@@ -105,6 +107,8 @@ func (w *writer) because(x *ledger.Execution) string {
 
 func (*writer) shortly(x *ledger.Execution) string {
 	switch {
+	case x.Kind == remedy.KindReassert:
+		return "forgotten at a reload, put back"
 	case x.Kind == remedy.KindUndo:
 		return "asked for by " + x.By.Name
 	case x.By.Person && x.Kind == remedy.KindAct:
@@ -266,6 +270,11 @@ func (w *writer) ended() headline {
 	case remedy.OutcomeUndone:
 		return w.undone(note)
 	case remedy.OutcomeReturned:
+		if c.Forgotten != nil {
+			w.line("The load balancer was reloaded and forgot it, and it was not put back%s. %s takes traffic, and the case is over.", note, c.Host)
+			w.byHand()
+			return w.head("no longer "+verb.done, ", forgotten at a reload and not put back")
+		}
 		w.line("Somebody else put %s back%s. I leave it there.", c.Host, note)
 		return w.head("", "was put back by another hand")
 	case remedy.OutcomeGone:
@@ -358,7 +367,7 @@ func (w *writer) afterwards() {
 // leftOut says that a case ended while its host was out because of it, and
 // reports whether it did.
 func (w *writer) leftOut() bool {
-	a := w.c.Acted()
+	a := w.c.Taken()
 	if a == nil || !a.TakesOut || a.Outcome == remedy.OutcomeAborted {
 		return false
 	}

@@ -114,6 +114,8 @@ func (w *writer) message() headline {
 		return w.onCase(w.started)
 	case ledger.NoticeOutcome:
 		return w.onCase(w.outcome)
+	case ledger.NoticeForgotten:
+		return w.onCase(w.forgotten)
 	}
 	return w.onCase(func() headline {
 		if n.Detail != "" {

@@ -25,6 +25,9 @@ func (m *machine) admit(b *ExecStart, c *Case, p *pool, x step) Result {
 	if running >= limits.MaxConcurrent {
 		return refuse(RefusedSlot, "%d of %d executions are running in pool %s: wait", running, limits.MaxConcurrent, p.Name)
 	}
+	if b.Kind == remedy.KindReassert {
+		return m.admitReassert(b, c, p, limits, x)
+	}
 	if b.Kind == remedy.KindUndo {
 		if c.Stage != remedy.StageOut && c.Stage != remedy.StageVerifying {
 			return refuse(RefusedStage, "%s is %s: only a host that is out because of it can be put back", c.ID, c.Stage)
@@ -101,9 +104,15 @@ func (m *machine) admitLevel(c *Case, x step) Result {
 }
 
 // admitOut counts the out-slot: the same arithmetic as policy's pool_floor,
-// max_out and failure_domain, on committed facts.
+// max_out and failure_domain, on committed facts. The slot that a case kept is
+// left out when it puts its own effect back: a host whose drain was forgotten
+// is in service, whatever its case says.
 func (m *machine) admitOut(b *ExecStart, c *Case, p *pool, l Limits) Result {
-	hosts := m.outHosts(p, outQuery{now: m.time}, l.DomainLabel)
+	q := outQuery{now: m.time}
+	if b.Kind == remedy.KindReassert {
+		q.own = c.ID
+	}
+	hosts := m.outHosts(p, q, l.DomainLabel)
 	out, already := countOut(hosts, c.Host)
 	n := p.Size.N
 	allowed := min(l.MaxOut, fractionOf(l.MaxOutFraction, n))

@@ -28,7 +28,7 @@ func (a anything) body() ledger.Body {
 	kinds := everyKind()
 	words := slices.Sorted(maps.Keys(kinds))
 	if a.rng.IntN(2) == 0 {
-		words = []string{"case.judge", "case.judge", "exec.start", "exec.start", "exec.finish", "exec.finish", "exec.verdict", "freeze.lift", "pool.size"}
+		words = []string{"case.judge", "case.judge", "exec.start", "exec.start", "exec.finish", "exec.finish", "exec.verdict", "case.forgot", "freeze.lift", "pool.size"}
 	}
 	b := kinds[pickOf(a.rng, words)]
 	a.fill(reflect.ValueOf(b).Elem(), "")
@@ -43,7 +43,7 @@ func (a anything) words(field string) []string {
 	case "Outcome":
 		return []string{"done", "aborted", "failed", "unknown", "partial", "returned", "gone", "", "x"}
 	case "Kind":
-		return []string{"act", "manual", "undo", "", "x"}
+		return []string{"act", "manual", "undo", "reassert", "", "x"}
 	case "PlanHash":
 		return []string{remedy.Plan{Steps: []string{"drain"}}.Hash(), "", "x"}
 	case "Node", "Voters":
@@ -172,6 +172,8 @@ func (a anything) aim(b ledger.Body, l *ledger.Ledger) {
 	case *ledger.ExecStart:
 		b.Case, b.Basis, b.PlanHash = c.ID, basis, c.PlanHash
 		switch {
+		case c.Forgotten != nil && a.rng.IntN(3) > 0:
+			b.Kind, b.TakesOut = remedy.KindReassert, true
 		case c.Stage == remedy.StageOut || c.Stage == remedy.StageVerifying:
 			b.Kind = remedy.KindUndo
 		case c.Manual != nil:
@@ -184,6 +186,8 @@ func (a anything) aim(b ledger.Body, l *ledger.Ledger) {
 		if x := c.Execution(); x != nil {
 			b.Token = x.Token
 		}
+	case *ledger.CaseForgot:
+		b.Case = c.ID
 	case *ledger.CaseAnswer:
 		b.Case, b.PlanHash = c.ID, c.PlanHash
 	case *ledger.ExecVerdict:

@@ -23,12 +23,14 @@ type checker struct {
 	cases   map[remedy.CaseID]*caseAccount
 	tokens  []remedy.Token
 	starts  int
+	// reasserts are those of the STARTs that put something back.
+	reasserts int
 }
 
 type poolAccount struct {
 	out   map[remedy.HostName]string // and where each stands
-	sizes []sizeAccount // since a person last accepted one
-	from  int           // the size it must come back to; 0 while not blocked
+	sizes []sizeAccount              // since a person last accepted one
+	from  int                        // the size it must come back to; 0 while not blocked
 	stale bool
 }
 
@@ -62,6 +64,11 @@ type caseAccount struct {
 	plan     string
 	ask      *ledger.Ask
 	approved bool
+	// forgot says that load balancers forgot what it did; back is when that was
+	// put back last, and running reasserts.
+	forgot    bool
+	back      []time.Time
+	reasserts bool
 }
 
 func newChecker(tb reporter) *checker {
@@ -159,6 +166,11 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 		c.approved = true
 	case *ledger.CaseExpire, *ledger.CaseClose:
 		c.phase = over
+	case *ledger.CaseForgot:
+		if c.phase != effective || !c.takesOut {
+			k.tb.Fatalf("%s at phase %d was forgotten: %+v", id, c.phase, b)
+		}
+		c.forgot = len(b.Balancers) > 0
 	case *ledger.CaseCancel:
 		if !by.Person {
 			k.tb.Fatalf("%s was cancelled by nobody", id)
@@ -175,7 +187,7 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 			c.phase = over
 		}
 	case *ledger.Resolve:
-		c.phase = over
+		c.phase, c.forgot = over, false
 		if b.Out {
 			c.phase, c.takesOut = effective, true
 		}
@@ -204,6 +216,13 @@ func (k *checker) judge(b *ledger.CaseJudge, id remedy.CaseID) {
 func (c *caseAccount) finish(b *ledger.ExecFinish) {
 	undo := c.before == effective
 	switch {
+	case c.reasserts && b.Outcome == remedy.OutcomeUnknown:
+		c.phase = unknown
+	case c.reasserts:
+		if b.Outcome == remedy.OutcomeAborted { // it changed nothing
+			c.back = c.back[:len(c.back)-1]
+		}
+		c.phase, c.forgot = effective, c.forgot && b.Outcome != remedy.OutcomeDone
 	case b.Outcome == remedy.OutcomeUnknown:
 		c.phase = unknown
 	case b.Outcome == remedy.OutcomeAborted && !undo && (b.Recovered || b.Stale || c.manual != nil):
@@ -288,7 +307,12 @@ func (k *checker) start(b *ledger.ExecStart, id remedy.CaseID, by remedy.Actor, 
 	if slots+1 > limits.MaxConcurrent {
 		fail("%d are running and %d may", slots, limits.MaxConcurrent)
 	}
-	c.before, c.phase = c.phase, running
+	c.before, c.phase, c.reasserts = c.phase, running, b.Kind == remedy.KindReassert
+	if c.reasserts {
+		k.reassert(b, c, fail)
+		k.room(c, limits, fail)
+		return
+	}
 	if b.Kind == remedy.KindUndo {
 		if c.before != effective || !by.Person {
 			fail("by %+v at phase %d", by, c.before)

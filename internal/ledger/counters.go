@@ -60,11 +60,11 @@ func (m *machine) precreate(a remedy.ActionName, d remedy.DetectorName, p remedy
 	for _, o := range []remedy.Outcome{ // all that a case can close with
 		remedy.OutcomeDone, remedy.OutcomeAborted, remedy.OutcomeDenied, remedy.OutcomeExpired, remedy.OutcomeStale,
 		remedy.OutcomeSuperseded, remedy.OutcomeCancelled, remedy.OutcomeSelfRecovered, remedy.OutcomeFailed,
-		remedy.OutcomeUnverified, remedy.OutcomeNoData, remedy.OutcomeUndone, remedy.OutcomeReturned, remedy.OutcomeGone,
+		remedy.OutcomePartial, remedy.OutcomeUnverified, remedy.OutcomeNoData, remedy.OutcomeUndone, remedy.OutcomeReturned, remedy.OutcomeGone,
 	} {
 		m.counter(counterCases, append(slices.Clone(labels), "outcome", string(o)))
 	}
-	for _, k := range []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo} {
+	for _, k := range []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo, remedy.KindReassert} {
 		for _, r := range []remedy.Outcome{remedy.OutcomeDone, remedy.OutcomePartial, remedy.OutcomeFailed, remedy.OutcomeUnknown, remedy.OutcomeAborted} {
 			m.counter(counterActions, []string{"action", string(a), "pool", string(p), "trigger", string(k), "result", string(r)})
 		}

@@ -136,6 +136,8 @@ func newBody(kind string) Body {
 		return new(CaseAnswer)
 	case (*CaseCancel)(nil).kind():
 		return new(CaseCancel)
+	case (*CaseForgot)(nil).kind():
+		return new(CaseForgot)
 	case (*CaseExpire)(nil).kind():
 		return new(CaseExpire)
 	case (*CaseClose)(nil).kind():
@@ -219,6 +221,7 @@ const (
 	RefusedApproval = "approval"  // no fitting approval
 	RefusedStage    = "stage"     // the case is in another stage
 	RefusedExpired  = "expired"   // too late
+	RefusedPace     = "pace"      // done too short a time ago
 	RefusedDecided  = "decided"   // somebody else answered first
 	RefusedPerson   = "person"    // this person may not
 	RefusedNoCase   = "no_case"   // no such case

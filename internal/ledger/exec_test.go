@@ -23,7 +23,7 @@ func TestFinish(t *testing.T) {
 		page    bool
 	}{
 		{remedy.OutcomeDone, nil, remedy.StageVerifying, "", true, false, 0, true, false},
-		{remedy.OutcomePartial, nil, remedy.StageVerifying, "", true, false, 0, true, false},
+		{remedy.OutcomePartial, nil, remedy.StageOut, remedy.OutcomePartial, true, false, 0, true, true},
 		{remedy.OutcomeAborted, nil, remedy.StageDetected, remedy.OutcomeAborted, false, false, 0, false, false},
 		{remedy.OutcomeAborted, func(b *ledger.ExecFinish) { b.Recovered = true }, remedy.StageClosed, remedy.OutcomeSelfRecovered, false, false, 0, false, false},
 		{remedy.OutcomeAborted, func(b *ledger.ExecFinish) { b.Stale = true }, remedy.StageClosed, remedy.OutcomeStale, false, false, 0, false, false},

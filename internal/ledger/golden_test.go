@@ -49,6 +49,12 @@ func goldenRig(t *testing.T) *rig {
 	r.okAs(alice(), &ledger.CaseAnswer{Case: id, Approve: true, PlanHash: r.get(id).PlanHash})
 	r.finish(id, r.start(id, remedy.Warden()), remedy.OutcomeAborted)
 	r.okAs(bob(), &ledger.CaseCancel{Case: id, Reason: "not tonight", QuietFor: time.Hour})
+	back := r.ok(judge("h12", remedy.LevelConfirm, r.asks("alice")))
+	r.okAs(alice(), &ledger.CaseAnswer{Case: back, Approve: true, PlanHash: r.get(back).PlanHash})
+	r.finish(back, r.start(back, remedy.Warden()), remedy.OutcomePartial)
+	r.ok(&ledger.CaseForgot{Case: back, Balancers: []string{"/run/a.sock"}, Blocked: "host_lock", Note: "pid 7"})
+	r.finish(back, r.start(back, remedy.Warden(), reasserting), remedy.OutcomeFailed)
+	r.refused(ledger.RefusedPace, remedy.Warden(), r.starting(back, reasserting))
 	r.long(25 * time.Hour)
 	r.ok(&ledger.RestraintExpire{Pool: pool, Host: "h2"}, &ledger.CasesForget{Before: t0().Add(30 * time.Second)},
 		&ledger.NoticeReceipt{Upto: 20}, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Page: true, Detail: "prom went blind"})

@@ -233,18 +233,23 @@ func (h *history) some(stages ...remedy.Stage) *ledger.Case {
 // attempt commits a START that may or may not be allowed.
 func (h *history) attempt() {
 	c := h.some(remedy.StageProposed, remedy.StageProposed, remedy.StageWaiting, remedy.StageOut)
-	if c == nil {
-		return
+	if c != nil {
+		h.attemptOn(c)
 	}
+}
+
+func (h *history) attemptOn(c *ledger.Case) {
 	kind, by := remedy.KindAct, remedy.Warden()
 	switch {
+	case c.Forgotten != nil && !h.yes(4):
+		kind = remedy.KindReassert
 	case c.Stage == remedy.StageOut || c.Stage == remedy.StageVerifying:
 		kind, by = remedy.KindUndo, pick(h, []remedy.Actor{bob(), bob(), remedy.Warden()})
 	case c.Manual != nil:
 		kind = remedy.KindManual
 	}
 	if h.yes(12) {
-		kind, by = pick(h, []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo}), h.actor()
+		kind, by = pick(h, []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo, remedy.KindReassert}), h.actor()
 	}
 	if kind == remedy.KindAct && c.Stage == remedy.StageWaiting && !h.yes(4) {
 		h.apply(alice(), &ledger.CaseAnswer{Case: c.ID, Approve: true, PlanHash: c.PlanHash})
@@ -279,6 +284,15 @@ func (h *history) end() {
 		h.finish(c, remedy.OutcomeDone, remedy.OutcomeDone, remedy.OutcomeUnknown, remedy.OutcomeFailed, remedy.OutcomePartial, remedy.OutcomeAborted, "nonsense")
 	case c.Stage == remedy.StageVerifying:
 		h.apply(remedy.Warden(), &ledger.ExecVerdict{Case: c.ID, Took: h.yes(2), Returned: h.yes(5)})
+	case !h.yes(4):
+		b := &ledger.CaseForgot{Case: c.ID, Balancers: []string{"a", "b"}[:min(2, h.between(0, 9))]}
+		if h.yes(3) {
+			b.Blocked = "frozen"
+		}
+		h.apply(remedy.Warden(), b)
+		if again, ok := h.l.Case(c.ID); ok && !h.yes(8) {
+			h.attemptOn(again)
+		}
 	default:
 		h.apply(remedy.Warden(), &ledger.CaseClose{Case: c.ID, Outcome: pick(h, remedy.Outcomes())})
 	}
@@ -346,13 +360,13 @@ func (h *history) replay(l *ledger.Ledger, from int) []any {
 // back, or leave an execution without an end.
 func TestNoHistoryBreaksTheRules(t *testing.T) {
 	t.Parallel()
-	starts := 0
+	starts, reasserts := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		h := newHistory(t)
 		for range rapid.IntRange(200, 400).Draw(t, "steps") {
 			h.step()
 		}
-		starts += h.check.starts
+		starts, reasserts = starts+h.check.starts, reasserts+h.check.reasserts
 		h.settle()
 		for _, c := range h.l.Cases(ledger.CaseFilter{}) {
 			a := c.Acted()
@@ -367,8 +381,8 @@ func TestNoHistoryBreaksTheRules(t *testing.T) {
 			}
 		}
 	})
-	if starts < 200 {
-		t.Errorf("only %d STARTs were admitted: the histories test little", starts)
+	if starts < 200 || reasserts < 10 {
+		t.Errorf("only %d STARTs were admitted, %d of them reasserts: the histories test little", starts, reasserts)
 	}
 }
 

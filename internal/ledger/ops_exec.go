@@ -36,8 +36,11 @@ type ExecStart struct {
 	BadOthers int `json:"bad_others,omitempty"`
 	// UndoReason is what the person said, for an undo.
 	UndoReason remedy.UndoReason `json:"undo_reason,omitempty"`
-	// Prior is the state an undo restores.
-	Prior string `json:"prior,omitempty"`
+	// Prior is the state an undo restores, and Balancers the same for each
+	// load balancer, where the backend tells them apart. A reassert names those
+	// that it is about.
+	Prior     string                 `json:"prior,omitempty"`
+	Balancers []remedy.BalancerState `json:"balancers,omitempty"`
 }
 
 func (*ExecStart) kind() string { return "exec.start" }
@@ -69,12 +72,14 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 	c.Executions = append(c.Executions, Execution{
 		Token: remedy.Token{Term: x.term, Index: x.index}, Attempt: attempt, Kind: b.Kind, By: by,
 		PlanHash: b.PlanHash, StartedAt: x.at, StartWithin: b.StartWithin, RunWithin: b.RunWithin,
-		TakesOut: b.TakesOut, Domain: b.Domain, Prior: b.Prior,
+		TakesOut: b.TakesOut, Domain: b.Domain, Prior: b.Prior, Balancers: b.Balancers,
 	})
 	c.Stage = remedy.StageExecuting
-	if b.Kind == remedy.KindUndo {
+	switch b.Kind {
+	case remedy.KindUndo:
 		c.UndoReason = b.UndoReason
-	} else {
+	case remedy.KindReassert: // it takes no slot and counts towards no rate, for the case did
+	case remedy.KindAct, remedy.KindManual:
 		c.BadOthers = b.BadOthers
 		p.endShadow(c.Host, x.at)
 		p.addStart(Start{Case: c.ID, Host: c.Host, Action: c.Action, Detector: c.Detector, At: x.at, TakesOut: b.TakesOut}, x.at)
@@ -150,8 +155,12 @@ func (b *ExecFinish) apply(m *machine, x step) Result {
 	}
 	m.moved(p)
 	m.global++
-	if e.Kind == remedy.KindUndo {
+	switch e.Kind {
+	case remedy.KindUndo:
 		return m.finishUndo(c, b, x)
+	case remedy.KindReassert:
+		return m.finishReassert(c, b, x)
+	case remedy.KindAct, remedy.KindManual:
 	}
 	return m.finishAct(c, p, b, x)
 }
@@ -178,10 +187,20 @@ func suffix(note string) string {
 func (m *machine) finishAct(c *Case, p *pool, b *ExecFinish, x step) Result {
 	page := false
 	switch b.Outcome { //exhaustive:ignore // mayEnd lets only these pass
-	case remedy.OutcomeDone, remedy.OutcomePartial:
+	case remedy.OutcomeDone:
 		c.Stage, c.Outcome = remedy.StageVerifying, ""
 		p.endStart(c.ID, x.at)
 		return done(c.ID)
+	case remedy.OutcomePartial:
+		// Nobody presses on with it, so there is nothing to wait for. Its host is
+		// half out: it keeps its slot, and a person says what becomes of it.
+		p.endStart(c.ID, x.at)
+		if !c.Execution().TakesOut {
+			m.close(c, remedy.OutcomePartial, b.Note, x)
+		} else {
+			c.Stage, c.Outcome, c.Note = remedy.StageOut, remedy.OutcomePartial, b.Note
+		}
+		page = true
 	case remedy.OutcomeAborted:
 		p.dropStart(c)
 		m.aborted(c, p, b, x)

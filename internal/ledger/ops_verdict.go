@@ -107,7 +107,10 @@ func (b *Resolve) apply(m *machine, x step) Result {
 	c.Execution().Note = note
 	switch {
 	case b.Out:
-		c.Stage, c.Outcome, c.Note = remedy.StageOut, remedy.OutcomeDone, note
+		c.Stage, c.Outcome, c.Note, c.Forgotten = remedy.StageOut, remedy.OutcomeDone, note, nil
+		if a := c.Acted(); a != nil {
+			a.TakesOut = true // by the person's word, whatever the action usually does
+		}
 		c.event(x, "resolved as out")
 	case c.Execution().Kind == remedy.KindUndo:
 		m.holdReversed(c, 0, x)

@@ -47,6 +47,9 @@ type Case struct {
 	// BadOthers is how many other hosts of the pool were bad when the action
 	// started: what `helped` compares with.
 	BadOthers int `json:"bad_others,omitempty"`
+	// Forgotten is set while load balancers have forgotten, at a reload, what
+	// the case did, and it is not put back; also when the case ended so.
+	Forgotten *Forgotten `json:"forgotten,omitempty"`
 	// Helped is whether no more of the others were bad after the settle time.
 	Helped remedy.Fact[bool] `json:"helped"`
 	// UndoReason is what the person who undid it said.
@@ -68,12 +71,14 @@ func (c *Case) Execution() *Execution {
 	return &c.Executions[len(c.Executions)-1]
 }
 
-// Acted returns the newest execution that carried out the action, as opposed
-// to undoing it, or nil.
+// Acted returns the newest execution that carried out the action, or put back
+// what it did, as opposed to undoing it, or nil. A putting back that was called
+// off changed nothing and doesn't count.
 func (c *Case) Acted() *Execution {
 	for i := len(c.Executions) - 1; i >= 0; i-- {
-		if c.Executions[i].Kind != remedy.KindUndo {
-			return &c.Executions[i]
+		e := &c.Executions[i]
+		if e.Kind != remedy.KindUndo && (e.Kind != remedy.KindReassert || e.Outcome != remedy.OutcomeAborted) {
+			return e
 		}
 	}
 	return nil
@@ -129,9 +134,12 @@ type Execution struct {
 	FinishedAt time.Time      `json:"finished_at,omitzero"`
 	Outcome    remedy.Outcome `json:"outcome,omitempty"`
 	// Prior is the backend's state before the effect: what an undo restores.
-	Prior  string `json:"prior,omitempty"`
-	Output string `json:"output,omitempty"`
-	Note   string `json:"note,omitempty"`
+	Prior string `json:"prior,omitempty"`
+	// Balancers are the load balancers the host was on, each with that state;
+	// of a reassert, those that it is about.
+	Balancers []remedy.BalancerState `json:"balancers,omitempty"`
+	Output    string                 `json:"output,omitempty"`
+	Note      string                 `json:"note,omitempty"`
 	// Took is whether the wanted state is there and traffic is gone.
 	Took remedy.Fact[bool] `json:"took"`
 	// TookAt is when it was seen to have taken; zero until then.
@@ -265,6 +273,7 @@ const (
 	NoticeAnswered  NoticeKind = "answered"  // somebody approved or denied
 	NoticeStarted   NoticeKind = "started"   // an execution began
 	NoticeOutcome   NoticeKind = "outcome"   // an execution or a case ended
+	NoticeForgotten NoticeKind = "forgotten" // a load balancer forgot a drain, and it is not put back
 	NoticeStorm     NoticeKind = "common_mode"
 	NoticePool      NoticeKind = "pool" // the pool's inventory is blocked, or back
 	NoticeStop      NoticeKind = "stop" // freeze, hold, and their ends

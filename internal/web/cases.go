@@ -99,7 +99,7 @@ func lastDay(cases []*ledger.Case, now time.Time) DayCounts {
 				continue
 			}
 			count(&n.Undone, x.Kind == remedy.KindUndo)
-			count(&n.Acted, x.Kind != remedy.KindUndo)
+			count(&n.Acted, x.Kind == remedy.KindAct || x.Kind == remedy.KindManual)
 			count(&n.Failed, x.Outcome == remedy.OutcomeFailed || x.Outcome == remedy.OutcomeUnknown || unverified(c, &x))
 		}
 	}

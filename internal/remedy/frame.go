@@ -67,7 +67,8 @@ func (f *Frame) FitsBuckets(q Query) bool {
 }
 
 // Window is the part of the frame that answers q, sharing its columns; nil
-// when the frame doesn't reach over all of it or has other instants.
+// when the frame doesn't reach over all of it or has other instants. A row that
+// has no point in that part isn't there, as it isn't in a source's answer.
 func (f *Frame) Window(q Query) *Frame {
 	if f == nil || f.Widths != nil || f.Step != q.Step.Milliseconds() {
 		return nil
@@ -79,7 +80,58 @@ func (f *Frame) Window(q Query) *Frame {
 	}
 	out := *f
 	out.Start, out.Cols = q.Start.UnixMilli(), f.Cols[first:first+n]
-	return &out
+	if n == len(f.Cols) {
+		return &out
+	}
+	return out.Without(out.Empty())
+}
+
+// Empty lists the rows that have no point at any step, in rising order; nil
+// when each has one.
+func (f *Frame) Empty() []int32 {
+	var empty []int32
+	for k := len(f.Cols) - 1; k >= 0; k-- {
+		if k < len(f.Cols)-1 {
+			empty = slices.DeleteFunc(empty, func(row int32) bool { return !IsMissing(f.At(row, k)) })
+		} else {
+			empty = f.missing(k)
+		}
+		if len(empty) == 0 {
+			return nil
+		}
+	}
+	return empty
+}
+
+// missing lists the rows that have no point at step k.
+func (f *Frame) missing(k int) []int32 {
+	var out []int32
+	n, col := f.Keys.Len(), f.Cols[k]
+	for row, v := range col[:min(n, len(col))] {
+		if IsMissing(v) {
+			out = append(out, int32(row))
+		}
+	}
+	for row := len(col); row < n; row++ {
+		out = append(out, int32(row))
+	}
+	return out
+}
+
+// Without is the frame but for some rows, given in rising order; the rows
+// behind them move up. It shares nothing but the Keys that it was given before.
+func (f *Frame) Without(rows []int32) *Frame {
+	if len(rows) == 0 {
+		return f
+	}
+	out := &Frame{Keys: f.Keys.Without(rows), Start: f.Start, Step: f.Step, Cols: make([][]float64, len(f.Cols))}
+	for k, col := range f.Cols {
+		out.Cols[k] = DropRows(col, rows)
+	}
+	if f.Widths != nil {
+		out.Widths = DropRows(f.Widths, rows)
+	}
+	return out
 }
 
 // NewFrame lays out series as the answer to q: each row's key is the value of

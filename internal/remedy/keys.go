@@ -23,7 +23,16 @@ type Keys struct {
 	mu      sync.Mutex
 	indexes map[string]*keyIndex  // by HostRule.id
 	joined  map[joinKey]*HostRows // the newest roster of each pool
+	fewer   []fewerKeys           // by Without, the newest last
 }
+
+type fewerKeys struct {
+	gone []int32
+	keys *Keys
+}
+
+// maxFewer is how many answers of Without are remembered.
+const maxFewer = 4
 
 type joinKey struct {
 	rule string
@@ -38,6 +47,53 @@ func (k *Keys) Len() int { return len(k.names) }
 
 // Name is the key of a row.
 func (k *Keys) Name(row int32) string { return k.names[row] }
+
+// Equal reports whether the rows have the same names in the same order.
+func (k *Keys) Equal(other *Keys) bool { return k == other || slices.Equal(k.names, other.names) }
+
+// With names further rows behind those there are.
+func (k *Keys) With(names []string) *Keys {
+	if len(names) == 0 {
+		return k
+	}
+	return &Keys{names: slices.Concat(k.names, names)}
+}
+
+// Without leaves out rows, given in rising order; the rows behind them move up.
+// Asked the same again it gives the same Keys.
+func (k *Keys) Without(gone []int32) *Keys {
+	if len(gone) == 0 {
+		return k
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, f := range k.fewer {
+		if slices.Equal(f.gone, gone) {
+			return f.keys
+		}
+	}
+	f := fewerKeys{gone: slices.Clone(gone), keys: &Keys{names: DropRows(k.names, gone)}}
+	if len(k.fewer) == maxFewer {
+		k.fewer = slices.Delete(k.fewer, 0, 1)
+	}
+	k.fewer = append(k.fewer, f)
+	return f.keys
+}
+
+// DropRows is a copy of what belongs to rows but for those that are gone, given
+// in rising order. Rows beyond the end have nothing there.
+func DropRows[T any](of []T, gone []int32) []T {
+	out := make([]T, 0, max(0, len(of)-len(gone)))
+	from := 0
+	for _, row := range gone {
+		if int(row) >= len(of) {
+			break
+		}
+		out = append(out, of[from:row]...)
+		from = int(row) + 1
+	}
+	return append(out, of[from:]...)
+}
 
 // HostRule says how the key of a row becomes the name of a host, and makes
 // different spellings of one host meet.

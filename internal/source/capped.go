@@ -1,6 +1,7 @@
 package source
 
 import (
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +18,8 @@ const maxErrorBytes = 64 << 10
 const refusedLocation = "Warden-Refused-Location"
 
 // capped is a transport whose answers end at most bytes. It counts what comes
-// out of net/http's own decompression, so a small body that unpacks into a
-// large one is stopped while it unpacks. It also keeps redirects from being followed.
+// out of decompression, so a small body that unpacks into a large one is
+// stopped while it unpacks. It also keeps redirects from being followed.
 type capped struct {
 	next http.RoundTripper
 	most int64
@@ -30,8 +31,11 @@ func (c capped) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if enc := resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-		// net/http takes the header away from what it unpacked itself.
+	switch enc := resp.Header.Get("Content-Encoding"); enc {
+	case "", "identity":
+	case "gzip": // not asked for, but there are proxies that do it anyway
+		resp.Body, resp.ContentLength = &unzipped{body: resp.Body}, -1
+	default:
 		return nil, errors.Join(fmt.Errorf("the answer has the encoding %q, which was not asked for", clip(enc)), resp.Body.Close())
 	}
 	// Hidden from net/http, which quotes a Location that it can't parse.
@@ -49,6 +53,26 @@ func (c capped) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Body = readCloser{&cappedReader{next: resp.Body, left: c.most}, resp.Body}
 	return resp, nil
 }
+
+// unzipped unpacks a body as it is read.
+type unzipped struct {
+	body   io.ReadCloser
+	unpack *gzip.Reader
+}
+
+// Read implements io.Reader.
+func (u *unzipped) Read(p []byte) (n int, err error) {
+	if u.unpack == nil {
+		if u.unpack, err = gzip.NewReader(u.body); err != nil {
+			u.unpack = nil
+			return 0, err
+		}
+	}
+	return u.unpack.Read(p)
+}
+
+// Close implements io.Closer.
+func (u *unzipped) Close() error { return u.body.Close() }
 
 type readCloser struct {
 	io.Reader

@@ -20,6 +20,7 @@ import (
 
 type decodeLimits struct {
 	instant   bool
+	label     string // whose value names a row
 	maxSeries int
 	auth      credentials
 }
@@ -42,16 +43,21 @@ func decodeAnswer(body []byte, limits decodeLimits) ([]remedy.Series, error) {
 	a := answer{decodeLimits: limits}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if err := a.decode(dec); err != nil {
-		if f, ok := errors.AsType[*failure](err); ok {
-			return nil, f
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, &failure{code: codeBadAnswer, cause: err, text: "the answer is cut off: check the server's log, and any proxy before it"}
-		}
-		return nil, &failure{code: codeBadAnswer, cause: err, text: fmt.Sprintf(
-			"the answer is not one of the Prometheus API (%s): check url, and what stands between warden and the server", limits.auth.scrub(inWords(err)))}
+		return nil, limits.unusable(err)
 	}
 	return a.series, a.verdict()
+}
+
+// unusable puts what a decoder found into words.
+func (l decodeLimits) unusable(err error) error {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &failure{code: codeBadAnswer, cause: err, text: "the answer is cut off: check the server's log, and any proxy before it"}
+	}
+	return &failure{code: codeBadAnswer, cause: err, text: fmt.Sprintf(
+		"the answer is not one of the Prometheus API (%s): check url, and what stands between warden and the server", l.auth.scrub(inWords(err)))}
 }
 
 // verdict says whether a well-formed answer may be used.

@@ -105,29 +105,3 @@ func FuzzDecodeAnswer(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkDecode(b *testing.B) {
-	for _, bb := range []struct {
-		kind          string
-		hosts, points int
-	}{{"vector", 10_000, 1}, {"vector", 100_000, 1}, {"matrix", 10_000, 40}} {
-		series := make([]remedy.Series, bb.hosts)
-		for i := range series {
-			series[i].Labels = map[string]string{"host": fmt.Sprintf("ingest-%06d.example.net:9100", i)}
-			for j := range bb.points {
-				series[i].Points = append(series[i].Points, remedy.Point{At: 1772366400000 + int64(j)*15000, Value: 598.25 + float64(i%100)})
-			}
-		}
-		body := []byte(encode(bb.kind, series))
-		b.Run(fmt.Sprintf("%s/%dx%d", bb.kind, bb.hosts, bb.points), func(b *testing.B) {
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				got, err := decodeAnswer(body, decodeLimits{instant: bb.kind == "vector", maxSeries: DefaultMaxSeries})
-				if err != nil || len(got) != bb.hosts {
-					b.Fatal(len(got), err)
-				}
-			}
-		})
-	}
-}

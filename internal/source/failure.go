@@ -81,8 +81,8 @@ func checkRedirect(r reply) error {
 		r.code, redirectTarget(r.header))
 }
 
-// checkReply accepts a 200 that is not plainly something else than JSON. Any
-// other answer becomes an error that says what to do.
+// checkReply says what is wrong with a reply that holds no answer, and what to
+// do. Its body may be cut.
 func checkReply(r reply, auth credentials) error {
 	code, body := r.code, r.body
 	if err := checkRedirect(r); err != nil {
@@ -91,9 +91,6 @@ func checkReply(r reply, auth credentials) error {
 	media := mediaType(r.header)
 	if code == http.StatusOK {
 		first := strings.TrimLeft(string(body[:min(len(body), 64)]), " \t\r\n")
-		if !isHTML(media) && strings.HasPrefix(first, "{") {
-			return nil
-		}
 		if len(body) == 0 {
 			return fail(codeBadAnswer, "the answer is empty: check url, and any proxy in between")
 		}

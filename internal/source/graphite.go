@@ -98,7 +98,7 @@ func (g *Graphite) render(ctx context.Context, q remedy.Query, auth credentials)
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.opts.Timeout)
 	defer cancel()
-	r, err := g.ask(ctx, renderPath, form, auth)
+	r, err := g.askWhole(ctx, renderPath, form, auth)
 	if err != nil {
 		return nil, g.explain(ctx, err)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,11 +22,15 @@ const (
 
 // Prometheus asks a Prometheus, or whatever speaks its HTTP API: Thanos, Mimir,
 // VictoriaMetrics. Make one with NewPrometheus.
-type Prometheus struct{ *endpoint }
+type Prometheus struct {
+	*endpoint
+	identity identity
+	tables   tables
+}
 
 var (
-	_ Source = (*Prometheus)(nil)
-	_ Raw    = (*Prometheus)(nil)
+	_ Columnar = (*Prometheus)(nil)
+	_ Raw      = (*Prometheus)(nil)
 )
 
 // NewPrometheus makes a source from its options and refuses those that can't
@@ -34,55 +40,113 @@ func NewPrometheus(o Options) (*Prometheus, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prometheus{e}, nil
+	return &Prometheus{endpoint: e, identity: newIdentity()}, nil
 }
 
 // Fetch implements Source. A query whose Start equals its End is asked as an
 // instant query, any other as a range query. The answer of an instant query may
 // be a vector, or a scalar: one series without labels.
 func (p *Prometheus) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
-	a := p.Raw(ctx, q)
-	if a.Failed != "" {
-		return remedy.Result{Failed: a.Failed}
+	c := p.Columns(ctx, q, nil)
+	if c.Failed != "" {
+		return remedy.Result{Failed: c.Failed}
 	}
-	return remedy.Result{Frame: remedy.NewFrame(q, a.Series)}
+	return remedy.Result{Frame: c.Frame(q)}
 }
+
+// Columns implements Columnar.
+func (p *Prometheus) Columns(ctx context.Context, q remedy.Query, on *Table) Columns {
+	var c Columns
+	failed := p.answer(ctx, q, func(body *scanner, limits decodeLimits) (err error) {
+		c, err = decodeScanned(body, q, limits, newBuilder(p.identity, on, q.Steps()))
+		return err
+	})
+	if failed != "" {
+		return Columns{Failed: failed}
+	}
+	c.Table = p.tables.shared(c.Table)
+	return c
+}
+
+// Separable implements Columnar. Apart from the modifiers that mean the ends of
+// the window asked for, and offsets into the future, which late_within doesn't
+// know of, the value of a PromQL expression at an instant depends on nothing
+// but the instant. An @ in a label's value is taken for a modifier: that only
+// costs a whole fetch.
+func (p *Prometheus) Separable(expr string) bool { return !inseparable.MatchString(expr) }
+
+// inseparable finds what makes values depend on the window: start(), end() and
+// any other use of @, the experimental step() and range(), negative offsets.
+var inseparable = regexp.MustCompile(`@|\boffset\s*-|\b(?i:start|end|step|range)\s*\(`)
 
 // Raw implements Raw. The answer of an instant query may be a matrix as well:
 // the raw samples of a range selector.
 func (p *Prometheus) Raw(ctx context.Context, q remedy.Query) Answer {
-	began := p.clock.Now()
-	auth, err := p.authorize()
-	var series []remedy.Series
-	if err == nil {
-		series, err = p.fetch(ctx, q, auth)
+	var a Answer
+	a.Failed = p.answer(ctx, q, func(body *scanner, limits decodeLimits) error {
+		text, err := io.ReadAll(body)
+		if err != nil {
+			return p.explain(ctx, err)
+		}
+		a.Series, err = decodeAnswer(text, limits)
+		return err
+	})
+	if a.Failed != "" {
+		a.Series = nil
 	}
-	code := "200"
-	var text string
-	if err != nil {
-		text = auth.scrub(fmt.Sprintf("source %s at %s: %v", p.opts.Name, p.base, err))
-		code = codeOf(err)
-		series = nil
-	}
-	p.opts.Metrics.observe(p.opts.Name, code, p.clock.Since(began))
-	return Answer{Series: series, Failed: text}
+	return a
 }
 
-func (p *Prometheus) fetch(ctx context.Context, q remedy.Query, auth credentials) ([]remedy.Series, error) {
+// answer asks a question and has decode read what comes back. It returns why
+// there is no answer, in words for people.
+func (p *Prometheus) answer(ctx context.Context, q remedy.Query, decode func(*scanner, decodeLimits) error) string {
+	began := p.clock.Now()
+	auth, err := p.authorize()
+	if err == nil {
+		err = p.fetch(ctx, q, auth, decode)
+	}
+	code, text := "200", ""
+	if err != nil {
+		code, text = codeOf(err), auth.scrub(fmt.Sprintf("source %s at %s: %v", p.opts.Name, p.base, err))
+	}
+	p.opts.Metrics.observe(p.opts.Name, code, p.clock.Since(began))
+	return text
+}
+
+func (p *Prometheus) fetch(ctx context.Context, q remedy.Query, auth credentials, decode func(*scanner, decodeLimits) error) error {
 	path, form, err := p.question(q)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
 	defer cancel()
 	r, err := p.ask(ctx, path, form, auth)
 	if err != nil {
-		return nil, p.explain(ctx, err)
+		return p.explain(ctx, err)
 	}
-	if err := checkReply(r, auth); err != nil {
-		return nil, err
+	defer r.close()
+	if err := p.check(ctx, r, auth); err != nil {
+		return err
 	}
-	return decodeAnswer(r.body, decodeLimits{instant: path == instantPath, maxSeries: p.opts.MaxSeries, auth: auth})
+	err = decode(r.body, decodeLimits{instant: path == instantPath, label: q.Label, maxSeries: p.opts.MaxSeries, auth: auth})
+	if broken := r.body.err; err != nil && broken != nil && !errors.Is(broken, io.EOF) && !errors.Is(broken, errToken) {
+		return p.explain(ctx, broken) // what was read is in order as far as it goes
+	}
+	return err
+}
+
+// check accepts a reply whose body may be decoded.
+func (p *Prometheus) check(ctx context.Context, r streamed, auth credentials) error {
+	if r.code == http.StatusOK && !isHTML(mediaType(r.header)) {
+		if c, err := r.body.peek(); err == nil && c == '{' {
+			return nil
+		}
+	}
+	text, err := io.ReadAll(io.LimitReader(r.body, maxErrorBytes))
+	if err != nil {
+		return p.explain(ctx, err)
+	}
+	return checkReply(reply{code: r.code, header: r.header, body: text}, auth)
 }
 
 func (p *Prometheus) question(q remedy.Query) (path string, form url.Values, err error) {
@@ -103,92 +167,6 @@ func (p *Prometheus) question(q remedy.Query) (path string, form url.Values, err
 		form.Set("step", seconds(q.Step))
 		return rangePath, form, nil
 	}
-}
-
-// ask posts the question, for expressions can be longer than an address may be,
-// and falls back to GET where POST is refused, as Prometheus's own client does.
-func (p *endpoint) ask(ctx context.Context, path string, form url.Values, auth credentials) (reply, error) {
-	if p.onlyGet.Load() {
-		return p.send(ctx, http.MethodGet, path, form, auth)
-	}
-	r, err := p.send(ctx, http.MethodPost, path, form, auth)
-	if err != nil {
-		return reply{}, err
-	}
-	switch r.code {
-	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		r, err = p.send(ctx, http.MethodGet, path, form, auth)
-		if err == nil && r.code == http.StatusOK {
-			p.onlyGet.Store(true)
-		}
-	}
-	return r, err
-}
-
-// reply is what came back over HTTP, read to its end.
-type reply struct {
-	code   int
-	header http.Header
-	body   []byte
-}
-
-func (p *endpoint) send(ctx context.Context, method, path string, form url.Values, auth credentials) (reply, error) {
-	u := p.client.URL(path, nil)
-	text := form.Encode()
-	var req *http.Request
-	var err error
-	if method == http.MethodPost {
-		req, err = http.NewRequestWithContext(ctx, method, u.String(), strings.NewReader(text))
-	} else {
-		u.RawQuery = text
-		req, err = http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
-	}
-	if err != nil {
-		return reply{}, err
-	}
-	if method == http.MethodPost {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		// Present but empty: net/http then takes the POST for idempotent, and
-		// repeats it when an idle connection turns out to be dead.
-		req.Header["Idempotency-Key"] = nil
-	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "warden")
-	auth.apply(req)
-	resp, body, err := p.client.Do(ctx, req) //nolint:bodyclose // api.Client reads and closes it
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{code: resp.StatusCode, header: resp.Header, body: body}, nil
-}
-
-// authorize reads the credentials for one request.
-func (p *endpoint) authorize() (credentials, error) {
-	switch {
-	case p.opts.Token != nil:
-		token, err := readSecret("token", p.opts.Token)
-		return credentials{token: token}, err
-	case p.opts.Password != nil:
-		password, err := readSecret("password", p.opts.Password)
-		return credentials{username: p.opts.Username, password: password}, err
-	default:
-		return credentials{}, nil
-	}
-}
-
-func readSecret(what string, read func() (string, error)) (string, error) {
-	s, err := read()
-	if err != nil {
-		return "", &failure{code: codeCredentials, text: fmt.Sprintf("%s_file can't be read (%v): check its path and who may read it", what, err), cause: err}
-	}
-	s = strings.TrimSpace(s)
-	if s == "" {
-		return "", fail(codeCredentials, "%s_file is empty: write the %s into it", what, what)
-	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", fail(codeCredentials, "%s_file holds a line break or another control character: write only the %s into it", what, what)
-	}
-	return s, nil
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }

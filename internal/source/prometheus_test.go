@@ -110,8 +110,13 @@ func TestFetchDecodes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := serve(t, respond(tt.body)).Raw(t.Context(), tt.q)
+			p := serve(t, respond(tt.body))
+			r := p.Raw(t.Context(), tt.q)
 			if diff := cmp.Diff(Answer{Series: tt.want}, r, cmpopts.EquateNaNs()); diff != "" {
+				t.Error(diff)
+			}
+			q := tt.q.KeyedBy("host")
+			if diff := sameRows(remedy.NewFrame(q, tt.want), p.Fetch(t.Context(), q).Frame); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -161,7 +166,7 @@ func TestFetchRefusesBadAnswers(t *testing.T) {
 		{"no type", `{"status":"success","data":{"result":[]}}`, instantQuery(), `a "", not a vector`},
 		{"no data", `{"status":"success"}`, instantQuery(), "no result"},
 		{"null data", `{"status":"success","data":null}`, instantQuery(), "no result"},
-		{"data no object", `{"status":"success","data":[]}`, instantQuery(), "data is ["},
+		{"data no object", `{"status":"success","data":[]}`, instantQuery(), "data is "},
 		{"no status", `{"data":{"resultType":"vector","result":[]}}`, instantQuery(), `the status ""`},
 		{"error in a 200", `{"status":"error","errorType":"execution","error":"broken at https://u:pw@store/x?token=abc"}`, instantQuery(), `"execution: broken at https://[redacted]@store/x?token=[redacted]"`},
 		{"warnings", `{"status":"success","warnings":["store down"],"data":{"resultType":"vector","result":[]}}`, instantQuery(), `partial or doubtful and is not used ("store down")`},
@@ -178,7 +183,7 @@ func TestFetchRefusesBadAnswers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFailed(t, serve(t, respond(tt.body)).Raw(t.Context(), tt.q), "source prom at http://127.0.0.1:", tt.want)
+			wantNeither(t.Context(), t, serve(t, respond(tt.body)), tt.q, "source prom at http://127.0.0.1:", tt.want)
 		})
 	}
 }
@@ -241,7 +246,7 @@ func TestFetchSaysWhatToDoAboutRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFailed(t, serve(t, tt.handler).Raw(t.Context(), instantQuery()), tt.want...)
+			wantNeither(t.Context(), t, serve(t, tt.handler), instantQuery(), tt.want...)
 		})
 	}
 }
@@ -296,12 +301,12 @@ func TestFetchDoesNotAsk(t *testing.T) {
 		return func(o *Options) { o.Token = func() (string, error) { return s, err } }
 	}
 	q := instantQuery()
-	wantFailed(t, serve(t, never, gave("", errors.New("open /run/token: no such file"))).Raw(t.Context(), q), "token_file can't be read (open /run/token: no such file)")
-	wantFailed(t, serve(t, never, gave(" \n", nil)).Raw(t.Context(), q), "token_file is empty")
-	wantFailed(t, serve(t, never, gave(planted+"\nX: y", nil)).Raw(t.Context(), q), "token_file holds a line break")
-	wantFailed(t, serve(t, never).Raw(t.Context(), remedy.NewQuery("prom", " ", at, at, 0)), "the query is empty")
-	wantFailed(t, serve(t, never).Raw(t.Context(), remedy.NewQuery("prom", "up", at, at.Add(-time.Second), 0)), "ends before it starts")
-	wantFailed(t, serve(t, never).Raw(t.Context(), remedy.NewQuery("prom", "up", at, at.Add(time.Second), 0)), "a step of 0s")
+	wantNeither(t.Context(), t, serve(t, never, gave("", errors.New("open /run/token: no such file"))), q, "token_file can't be read (open /run/token: no such file)")
+	wantNeither(t.Context(), t, serve(t, never, gave(" \n", nil)), q, "token_file is empty")
+	wantNeither(t.Context(), t, serve(t, never, gave(planted+"\nX: y", nil)), q, "token_file holds a line break")
+	wantNeither(t.Context(), t, serve(t, never), remedy.NewQuery("prom", " ", at, at, 0), "the query is empty")
+	wantNeither(t.Context(), t, serve(t, never), remedy.NewQuery("prom", "up", at, at.Add(-time.Second), 0), "ends before it starts")
+	wantNeither(t.Context(), t, serve(t, never), remedy.NewQuery("prom", "up", at, at.Add(time.Second), 0), "a step of 0s")
 }
 
 func TestOptionsAreChecked(t *testing.T) {

@@ -44,9 +44,6 @@ func (r *renderReader) value() (float64, error) {
 	return v, nil
 }
 
-// tens are the powers of ten that a float64 holds exactly.
-var tens = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
-
 // plain reads a number of at most 15 digits without an exponent, which is most
 // of them, followed by what ends a value. The quotient of two integers that a
 // float64 holds exactly is rounded once, so it is the number nearest to the
@@ -79,7 +76,7 @@ func (r *renderReader) plain() (float64, bool) {
 	}
 	v := float64(whole)
 	if point >= 0 {
-		v /= tens[digits-point]
+		v /= exactPowers[digits-point]
 	}
 	if negative {
 		v = -v
@@ -178,9 +175,6 @@ func (r *renderReader) quoted() ([]byte, error) {
 	}
 	return nil, errCutOff
 }
-
-// maxDepth is how deep values that nobody reads may be nested.
-const maxDepth = 64
 
 // skip goes over any value.
 func (r *renderReader) skip(depth int) error {

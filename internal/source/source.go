@@ -30,3 +30,17 @@ type Raw interface {
 	// Raw answers one query. It differs from Fetch in what it keeps only.
 	Raw(ctx context.Context, q remedy.Query) Answer
 }
+
+// Columnar is a source whose answers can be put together from parts: what was
+// answered in earlier rounds, and what is new.
+type Columnar interface {
+	Source
+	// Separable reports whether the value of an expression at an instant
+	// depends on nothing but the instant, so that it is the same in the answer
+	// over any window, and is settled once all its points have arrived.
+	Separable(expr string) bool
+	// Columns answers one query on the rows of a table that an earlier answer
+	// had, or of none. Those rows keep their numbers, also when the answer
+	// doesn't have them; series that are new get numbers behind them.
+	Columns(ctx context.Context, q remedy.Query, on *Table) Columns
+}

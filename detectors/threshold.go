@@ -1,6 +1,7 @@
 package detectors
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -44,6 +45,9 @@ const (
 // Condition holds one value of a host against its bounds. At least one of
 // BadBelow and BadAbove is set; nil is not set, for 0 is a bound like another.
 type Condition struct {
+	// Name is that of the condition's table in the config; empty for the one
+	// condition that a detector's own table holds.
+	Name string
 	// Query is a plain selector (see IsSelector), or an expression: the value
 	// of each host, one series a host.
 	Query string
@@ -58,7 +62,7 @@ type Condition struct {
 	// or above the one, at or below the other. Between bad and good nothing is
 	// concluded. Where they are not set there is no such band.
 	ClearAbove, ClearBelow *float64
-	// Unit words the value for people, such as "ms"; may be empty.
+	// Unit words the value for people, such as "ms"; Name does when empty.
 	Unit string
 }
 
@@ -181,7 +185,7 @@ func (t *Threshold) add(c Condition) {
 		if b.clear != nil {
 			b.to.clear = *b.clear
 		}
-		t.terms = append(t.terms, remedy.Term{Unit: c.Unit, Direction: b.direction, Bad: b.to.bad, Clear: b.to.clear})
+		t.terms = append(t.terms, remedy.Term{Unit: cmp.Or(c.Unit, c.Name), Direction: b.direction, Bad: b.to.bad, Clear: b.to.clear})
 	}
 	t.conditions = append(t.conditions, made)
 }
@@ -300,11 +304,10 @@ func (s ThresholdSpec) digest() string {
 // key spells a key of this detector's table as the config file does.
 func (s ThresholdSpec) key(name string) string { return fmt.Sprintf("detectors.%s.%s", s.Name, name) }
 
-// conditionKey spells a key of a condition: the table's own key while there is
-// one condition only.
+// conditionKey spells a key of a condition.
 func (s ThresholdSpec) conditionKey(i int, name string) string {
-	if len(s.Conditions) == 1 {
-		return s.key(name)
+	if c := s.Conditions[i].Name; c != "" {
+		return s.key("conditions." + c + "." + name)
 	}
-	return s.key(fmt.Sprintf("conditions.[%d].%s", i, name))
+	return s.key(name)
 }

@@ -32,7 +32,7 @@ func TestNewThresholdRefuses(t *testing.T) {
 		{"match", func(s *ThresholdSpec) {
 			s.Match, s.Conditions = "most", append(s.Conditions, s.Conditions[0])
 		}, `match: "most" is neither`},
-		{"the second condition", func(s *ThresholdSpec) { s.Conditions = append(s.Conditions, Condition{Query: "x"}) }, "detectors.load_high.conditions.[1].bad_above: missing"},
+		{"the second condition", func(s *ThresholdSpec) { s.Conditions = append(s.Conditions, Condition{Name: "other", Query: "x"}) }, "detectors.load_high.conditions.other.bad_above: missing"},
 		{"too many", func(s *ThresholdSpec) {
 			for range 40 {
 				s.Conditions = append(s.Conditions, s.Conditions[0])

@@ -160,6 +160,8 @@ func (builder) detector(c *config.Config, name remedy.DetectorName) (detectors.D
 	switch d.Type {
 	case config.TypeCanary:
 		return newCanary(c, name)
+	case config.TypeThreshold:
+		return newThreshold(c, name)
 	default:
 		return nil, fmt.Errorf("detectors.%s.type: %q is not a kind of detector", name, d.Type)
 	}
@@ -177,6 +179,43 @@ func newCanary(c *config.Config, name remedy.DetectorName) (*detectors.Canary, e
 		MaxStaleness: c.MaxStaleness(name).Std(), MinCoverage: d.MinCoverage, MaxBadFraction: d.MaxBadFraction,
 		CommonModeWindow: d.CommonModeWindow.Std(), StormCooldown: d.StormCooldown.Std(), Propose: d.Propose,
 	})
+}
+
+// newThreshold makes a threshold detector of its table.
+func newThreshold(c *config.Config, name remedy.DetectorName) (*detectors.Threshold, error) {
+	d := c.Detectors[name]
+	spec := detectors.ThresholdSpec{
+		Name: name, Source: d.Source, Pools: d.Pools, Match: detectors.Match(d.Match),
+		HostLabel: d.HostLabel, HostRegex: d.HostRegex.Regexp(), CanaryTarget: c.Sources[d.Source].CanaryTarget,
+		Interval: d.Interval.Std(), Window: d.Window.Std(), Aggregate: detectors.Aggregate(d.Aggregate), For: d.For.Std(),
+		MinPoints: d.MinPoints, MaxStaleness: c.MaxStaleness(name).Std(), MinCoverage: d.MinCoverage,
+		MaxBadFraction: d.MaxBadFraction, CommonModeWindow: d.CommonModeWindow.Std(), StormCooldown: d.StormCooldown.Std(), Propose: d.Propose,
+	}
+	condition := func(x config.Condition, path ...string) detectors.Condition {
+		path = append([]string{"detectors", string(name)}, path...)
+		bound := func(key string, v float64) *float64 {
+			if !c.IsSet(append(slices.Clone(path), key)...) {
+				return nil
+			}
+			return &v
+		}
+		return detectors.Condition{
+			Query: x.Query, FreshQuery: x.FreshQuery, Unit: x.Unit,
+			BadBelow: bound("bad_below", x.BadBelow), ClearAbove: bound("clear_above", x.ClearAbove),
+			BadAbove: bound("bad_above", x.BadAbove), ClearBelow: bound("clear_below", x.ClearBelow),
+		}
+	}
+	for _, key := range sortedKeys(d.Conditions) {
+		made := condition(d.Conditions[key], "conditions", key)
+		made.Name = key
+		spec.Conditions = append(spec.Conditions, made)
+	}
+	if len(d.Conditions) == 0 {
+		spec.Conditions = []detectors.Condition{condition(config.Condition{
+			Query: d.Query, FreshQuery: d.FreshQuery, Unit: d.Unit, BadBelow: d.BadBelow, ClearAbove: d.ClearAbove, BadAbove: d.BadAbove, ClearBelow: d.ClearBelow,
+		})}
+	}
+	return detectors.NewThreshold(spec)
 }
 
 func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action, error) {
@@ -201,7 +240,7 @@ func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action
 	default:
 		return out, fmt.Errorf("actions.%s.type: %q is not a kind of action", name, a.Type)
 	}
-	out.Spec.Timeout, out.Spec.StartWithin, out.Spec.TookWithin = a.Timeout.Std(), a.StartWithin.Std(), a.TookWithin.Std()
+	out.Spec.Timeout, out.Spec.StartWithin, out.Spec.TookWithin = a.Timeout.Std(), a.StartWithin.Std(), c.TookWithin(name).Std()
 	if a.ManualHint != "" {
 		hint, err := template.New("manual_hint").Parse(a.ManualHint)
 		if err != nil {

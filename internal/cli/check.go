@@ -38,14 +38,15 @@ func checkBuild(b builder, cfg *config.Config) []config.Problem {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Detectors)) {
-		if cfg.Detectors[name].Type != config.TypeCanary {
-			continue
-		}
-		d, err := newCanary(cfg, name)
+		d, err := b.detector(cfg, name)
 		if err != nil {
 			continue // said above
 		}
-		for _, line := range d.Warnings() {
+		warns, ok := d.(interface{ Warnings() []string })
+		if !ok {
+			continue
+		}
+		for _, line := range warns.Warnings() {
 			w := keyed(cfg, config.SeverityWarning, line)
 			if !strings.HasSuffix(w.Key, ".fresh_query") { // config has said so, about the query
 				problems = append(problems, w)

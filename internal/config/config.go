@@ -12,6 +12,7 @@ const (
 	TypeStatic     = "static"     // of an inventory
 	TypeFile       = "file"       // of an inventory
 	TypeCanary     = "canary"     // of a detector
+	TypeThreshold  = "threshold"  // of a detector
 	TypeHAProxy    = "haproxy"    // of an action, and of an inventory
 )
 
@@ -111,6 +112,9 @@ type Pool struct {
 	FlapLimit   int `toml:"flap_limit"`
 	// Protected names hosts that nobody may act on: names, or shell patterns.
 	Protected []string `toml:"protected"`
+	// Probe is the detector that says of hosts that are out whether they are fit
+	// to return; empty for none.
+	Probe remedy.DetectorName `toml:"probe"`
 	// AssumeInService takes every host that nothing is known of for in
 	// service. Nothing in such a pool goes above confirm.
 	AssumeInService bool `toml:"assume_in_service"`
@@ -170,16 +174,20 @@ func (i Inventory) LabelsByHost() map[string]map[string]string {
 // propose then.
 type Detector struct {
 	Description string            `toml:"description"`
-	Type        string            `toml:"type" required:"true" oneof:"canary"`
+	Type        string            `toml:"type" required:"true" oneof:"canary threshold"`
 	Source      remedy.SourceName `toml:"source" required:"true"`
 	Pools       []remedy.PoolName `toml:"pools" required:"true"`
-	Propose     remedy.ActionName `toml:"propose" required:"true"`
-	// Query is a selector of counters, one series a host, or an expression
-	// that counts what each host received within Window.
-	Query string `toml:"query" required:"true"`
+	// Propose is empty for a detector that only says whether an action took or
+	// a host is fit to return.
+	Propose remedy.ActionName `toml:"propose"`
+	// Query is, for a canary, a selector of counters, one series a host, or an
+	// expression that counts what each host received within Window; for a
+	// threshold a selector or expression of the value, unless Conditions have
+	// queries of their own.
+	Query string `toml:"query" required:"canary"`
 	// Exactly one of the two says what each host should have received.
-	ExpectPerMinute float64 `toml:"expect_per_minute"`
-	ExpectQuery     string  `toml:"expect_query"`
+	ExpectPerMinute float64 `toml:"expect_per_minute" for:"canary"`
+	ExpectQuery     string  `toml:"expect_query" for:"canary"`
 	// FreshQuery is the selector whose samples give an expression its age.
 	FreshQuery string `toml:"fresh_query"`
 	// HostLabel and HostRegex map a series to a host's name.
@@ -191,14 +199,27 @@ type Detector struct {
 	Window   Duration `toml:"window"`
 	For      Duration `toml:"for"`
 	// SeenWithin is how far back a stopped host must have been seen.
-	SeenWithin Duration `toml:"seen_within"`
-	// BadBelow and ClearAbove are fractions of what was expected.
+	SeenWithin Duration `toml:"seen_within" for:"canary"`
+	// BadBelow and ClearAbove are, for a canary, fractions of what was
+	// expected. A threshold's bounds, of which 0 is one like another, count
+	// only where they were given. See Config.IsSet.
 	BadBelow   float64 `toml:"bad_below"`
 	ClearAbove float64 `toml:"clear_above"`
+	BadAbove   float64 `toml:"bad_above" for:"threshold"`
+	ClearBelow float64 `toml:"clear_below" for:"threshold"`
+	// Unit words a threshold's values.
+	Unit string `toml:"unit" for:"threshold"`
+	// Aggregate is what becomes of a threshold's window; empty when the query
+	// sees to that.
+	Aggregate string `toml:"aggregate" for:"threshold" oneof:"avg min max last sum"`
+	// Conditions are used instead of Query and its bounds, and joined by Match;
+	// by all when that is empty.
+	Conditions map[string]Condition `toml:"conditions" for:"threshold"`
+	Match      string               `toml:"match" for:"threshold" oneof:"all any"`
 	// MinPoints is how many raw samples a window needs to be judged.
 	MinPoints int `toml:"min_points"`
 	// MaxEnded is how many hosts may have stopped at once and be believed.
-	MaxEnded int `toml:"max_ended"`
+	MaxEnded int `toml:"max_ended" for:"canary"`
 	// MaxStaleness is 0 when not set. See Config.MaxStaleness.
 	MaxStaleness Duration `toml:"max_staleness"`
 	// MaxEvidenceAge is how old what was judged may be when something is done
@@ -211,6 +232,18 @@ type Detector struct {
 	MaxBadFraction   float64  `toml:"max_bad_fraction"`
 	CommonModeWindow Duration `toml:"common_mode_window"`
 	StormCooldown    Duration `toml:"storm_cooldown"`
+}
+
+// Condition is one [detectors.NAME.conditions.NAME] table: a value and its
+// bounds.
+type Condition struct {
+	Query      string  `toml:"query" required:"true"`
+	FreshQuery string  `toml:"fresh_query"`
+	BadBelow   float64 `toml:"bad_below"`
+	ClearAbove float64 `toml:"clear_above"`
+	BadAbove   float64 `toml:"bad_above"`
+	ClearBelow float64 `toml:"clear_below"`
+	Unit       string  `toml:"unit"`
 }
 
 // Action is one [actions.NAME] table: what warden can do to a host, and what
@@ -239,6 +272,8 @@ type Action struct {
 	Timeout     Duration `toml:"timeout"`
 	StartWithin Duration `toml:"start_within"`
 	TookWithin  Duration `toml:"took_within"`
+	// Verify says how it is known that the action took, besides Observe.
+	Verify Verify `toml:"verify"`
 	// Approvers are unix users, and groups written "@group".
 	Approvers    []string `toml:"approvers"`
 	ExpiresAfter Duration `toml:"expires_after"`
@@ -253,6 +288,16 @@ type Action struct {
 	PoolBackend map[remedy.PoolName]string       `toml:"pool_backend"`
 	// PoolAddresses lets a pool move between load balancers.
 	PoolAddresses map[remedy.PoolName][]string `toml:"pool_addresses"`
+}
+
+// Verify is the verify table of an action.
+type Verify struct {
+	// Detector is one that judges the host, though it is out: it took when the
+	// detector says good. Empty for none.
+	Detector remedy.DetectorName `toml:"detector"`
+	// Within is how long to wait for that; 0 when not set. See
+	// Config.TookWithin.
+	Within Duration `toml:"within"`
 }
 
 // Policy is the [policy] table.

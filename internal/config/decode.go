@@ -86,13 +86,16 @@ func (d *decoder) table(v reflect.Value, raw map[string]any, path []string) {
 		case present:
 			d.given[pathKey(sub)] = true
 			d.value(v.Field(f.index), f, value, sub)
-		case f.required && f.fits(kind):
+		case f.needed(kind):
 			d.missing(f, path)
 		case f.typ.Kind() == reflect.Struct && !isText(f.typ):
 			d.table(v.Field(f.index), nil, sub)
 		}
 		if f.name == "type" && !d.faulty[pathKey(sub)] {
 			kind = v.Field(f.index).String()
+			if t, ok := reflect.TypeAssert[defaultedByType](v.Addr()); ok {
+				t.setDefaultsOf(kind)
+			}
 		}
 	}
 }
@@ -155,7 +158,7 @@ func (d *decoder) unknownKey(fields []field, name string, path []string) {
 		return
 	}
 	hint := didYouMean(name, names)
-	if home := homeOf(name); home != "" {
+	if home := homeOf(name); home != "" && (hint == "" || len(path) > 0) { // at the top a table was meant
 		hint = "; it belongs in " + home
 	}
 	if hint == "" {

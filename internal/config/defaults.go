@@ -117,6 +117,10 @@ const (
 // it before it reads the table, whether or not the table is there.
 type defaulted interface{ setDefaults() }
 
+// defaultedByType is implemented by the tables whose defaults depend on their
+// type. The decoder calls it once it has read that.
+type defaultedByType interface{ setDefaultsOf(kind string) }
+
 func (c *Cluster) setDefaults() { c.Name = DefaultClusterName }
 
 func (l *Log) setDefaults() { l.Level, l.Format = DefaultLogLevel, DefaultLogFormat }
@@ -143,17 +147,24 @@ func (i *Inventory) setDefaults() { i.Refresh = DefaultRefresh }
 func (d *Detector) setDefaults() {
 	d.HostLabel = DefaultHostLabel
 	d.Interval = DefaultInterval
-	d.Window = DefaultWindow
 	d.For = DefaultFor
+	d.MinPoints = 1
+	d.MinCoverage = DefaultMinCoverage
+	d.MaxBadFraction = DefaultMaxBadFraction
+	d.CommonModeWindow = DefaultCommonModeWindow
+	d.StormCooldown = DefaultStormCooldown
+}
+
+func (d *Detector) setDefaultsOf(kind string) {
+	if kind != TypeCanary {
+		return
+	}
+	d.Window = DefaultWindow
 	d.SeenWithin = DefaultSeenWithin
 	d.BadBelow = DefaultBadBelow
 	d.ClearAbove = DefaultClearAbove
 	d.MinPoints = DefaultMinPoints
 	d.MaxEnded = DefaultMaxEnded
-	d.MinCoverage = DefaultMinCoverage
-	d.MaxBadFraction = DefaultMaxBadFraction
-	d.CommonModeWindow = DefaultCommonModeWindow
-	d.StormCooldown = DefaultStormCooldown
 }
 
 func (a *Action) setDefaults() {

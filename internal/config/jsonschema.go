@@ -40,19 +40,23 @@ func JSONSchema() ([]byte, error) {
 // plainWords describe the keys that the example explains by their value alone.
 func plainWords() map[string]string {
 	return map[string]string{
-		"config_version":              "the version of this file's form",
-		"sources.NAME.url":            "http or https, without user, password, query or fragment",
-		"sources.NAME.username":       "of basic authentication, with password_file",
-		"sources.NAME.password_file":  "of basic authentication: the file that holds the password",
-		"pools.NAME.description":      "for people",
-		"pools.NAME.inventory.type":   "where the list of hosts comes from",
-		"detectors.NAME.description":  "for people",
-		"detectors.NAME.source":       "the source to ask",
-		"detectors.NAME.pools":        "the pools to judge",
-		"detectors.NAME.expect_query": "an expression for what every host should receive; or expect_per_minute",
-		"actions.NAME.description":    "for people",
-		"actions.NAME.backend":        "the backend at the load balancer; pool_backend overrides it for a pool",
-		"actions.NAME.manual_hint":    "how to do it by hand, in every message; {{ .Host }} and {{ .Pool }} are filled in",
+		"config_version":                             "the version of this file's form",
+		"sources.NAME.url":                           "http or https, without user, password, query or fragment",
+		"sources.NAME.username":                      "of basic authentication, with password_file",
+		"sources.NAME.password_file":                 "of basic authentication: the file that holds the password",
+		"pools.NAME.description":                     "for people",
+		"pools.NAME.inventory.type":                  "where the list of hosts comes from",
+		"detectors.NAME.description":                 "for people",
+		"detectors.NAME.source":                      "the source to ask",
+		"detectors.NAME.pools":                       "the pools to judge",
+		"detectors.NAME.expect_query":                "an expression for what every host should receive; or expect_per_minute",
+		"detectors.NAME.conditions.NAME.fresh_query": "a selector that tells the age of an expression",
+		"detectors.NAME.conditions.NAME.clear_above": "at or above this is good; default: bad_below",
+		"actions.NAME.verify.detector":               "the detector that says whether the action took",
+		"actions.NAME.verify.within":                 "how long to wait for that; default: took_within",
+		"actions.NAME.description":                   "for people",
+		"actions.NAME.backend":                       "the backend at the load balancer; pool_backend overrides it for a pool",
+		"actions.NAME.manual_hint":                   "how to do it by hand, in every message; {{ .Host }} and {{ .Pool }} are filled in",
 	}
 }
 
@@ -66,22 +70,26 @@ type schemer struct {
 
 // table describes one table of the struct type t.
 func (s schemer) table(t reflect.Type, path []string) object {
-	set := reflect.New(t)
-	if d, ok := reflect.TypeAssert[defaulted](set); ok {
-		d.setDefaults()
-	}
+	sets := defaultsOf(t)
 	properties, required, conditions := object{}, []string{}, []object{}
 	for _, f := range fieldsOf(t) {
 		p := s.value(f.typ, f, join(path, f.name))
-		if v := set.Elem().Field(f.index); !f.required && isScalar(f.typ) && !v.IsZero() {
+		if v := sets[0].Field(f.index); len(f.required) == 0 && isScalar(f.typ) && !v.IsZero() &&
+			!slices.ContainsFunc(sets, func(other reflect.Value) bool { return !other.Field(f.index).Equal(v) }) {
 			p["default"] = jsonValue(v)
 		}
 		if len(f.forTypes) > 0 {
 			only := "only for type = " + strings.Join(f.forTypes, ", ")
 			p["description"] = strings.TrimSuffix(only+": "+asText(p["description"]), ": ")
-			conditions = append(conditions, typed(f)...)
-		} else if f.required {
+			conditions = append(conditions, typed(f))
+		}
+		switch always := slices.Contains(f.required, "true"); {
+		case always && len(f.forTypes) == 0:
 			required = append(required, f.name)
+		case always:
+			conditions = append(conditions, neededBy(f, f.forTypes))
+		case len(f.required) > 0:
+			conditions = append(conditions, neededBy(f, f.required))
 		}
 		properties[f.name] = p
 	}
@@ -95,16 +103,41 @@ func (s schemer) table(t reflect.Type, path []string) object {
 	return out
 }
 
-// typed are the conditions of a key that belongs to some types of its table: it
-// stands beside no other type, and where it is required, beside each of them.
-func typed(f field) []object {
-	ofType := object{"properties": object{"type": object{"enum": f.forTypes}}, "required": []string{"type"}}
-	there := object{"required": []string{f.name}}
-	out := []object{{"anyOf": []object{{"not": there}, ofType}}}
-	if f.required {
-		out = append(out, object{"anyOf": []object{{"not": ofType}, there}})
+// defaultsOf fills in the defaults of a table, once for each type it can have.
+func defaultsOf(t reflect.Type) []reflect.Value {
+	kinds := []string{""}
+	for _, f := range fieldsOf(t) {
+		if f.name == "type" {
+			kinds = f.oneof
+		}
+	}
+	out := make([]reflect.Value, len(kinds))
+	for i, kind := range kinds {
+		set := reflect.New(t)
+		if d, ok := reflect.TypeAssert[defaulted](set); ok {
+			d.setDefaults()
+		}
+		if d, ok := reflect.TypeAssert[defaultedByType](set); ok {
+			d.setDefaultsOf(kind)
+		}
+		out[i] = set.Elem()
 	}
 	return out
+}
+
+// typed is the condition of a key that belongs to some types of its table: it
+// stands beside no other type.
+func typed(f field) object {
+	return object{"anyOf": []object{{"not": object{"required": []string{f.name}}}, ofType(f.forTypes)}}
+}
+
+// neededBy is the condition of a key that tables of some types must have.
+func neededBy(f field, types []string) object {
+	return object{"anyOf": []object{{"not": ofType(types)}, {"required": []string{f.name}}}}
+}
+
+func ofType(types []string) object {
+	return object{"properties": object{"type": object{"enum": types}}, "required": []string{"type"}}
 }
 
 // value describes what one key may hold.

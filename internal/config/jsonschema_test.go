@@ -258,7 +258,7 @@ func TestSchemaIsWhole(t *testing.T) {
 		return s
 	}
 	for want, path := range map[any][]string{
-		"5m": {"detectors", "NAME", "for"}, "info": {"log", "level"}, 0.5: {"detectors", "NAME", "bad_below"}, "warden": {"cluster", "name"},
+		"5m": {"detectors", "NAME", "for"}, "info": {"log", "level"}, 0.2: {"detectors", "NAME", "max_bad_fraction"}, nil: {"detectors", "NAME", "bad_below"}, "warden": {"cluster", "name"},
 	} {
 		if got := at(path...)["default"]; got != want {
 			t.Errorf("%v: default %v, want %v", path, got, want)

@@ -56,6 +56,17 @@ func (c *Config) MaxEvidenceAge(detector remedy.DetectorName) Duration {
 	return cmp.Or(d.MaxEvidenceAge, EvidenceIntervals*d.Interval+c.Sources[d.Source].Timeout)
 }
 
+// TookWithin is how long to wait until the action took: within of its verify
+// table, else took_within.
+func (c *Config) TookWithin(action remedy.ActionName) Duration {
+	a := c.Actions[action]
+	return cmp.Or(a.Verify.Within, a.TookWithin)
+}
+
+// IsSet reports whether the file has the key at path, such as "detectors",
+// "load_high", "bad_above".
+func (c *Config) IsSet(path ...string) bool { return c.given[pathKey(path)] }
+
 // DetectorsOf lists the detectors that judge the pool, sorted.
 func (c *Config) DetectorsOf(pool remedy.PoolName) []remedy.DetectorName {
 	var names []remedy.DetectorName
@@ -72,7 +83,9 @@ func (c *Config) DetectorsOf(pool remedy.PoolName) []remedy.DetectorName {
 func (c *Config) ActionsOf(pool remedy.PoolName) []remedy.ActionName {
 	var names []remedy.ActionName
 	for _, d := range c.DetectorsOf(pool) {
-		names = append(names, c.Detectors[d].Propose)
+		if a := c.Detectors[d].Propose; a != "" {
+			names = append(names, a)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

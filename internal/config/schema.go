@@ -15,7 +15,7 @@ type field struct {
 	name     string
 	index    int
 	typ      reflect.Type
-	required bool
+	required []string // the `type`s that need it, or "true" for all
 	oneof    []string
 	forTypes []string // the `type`s of the table that the key belongs to; empty for all
 	restart  bool     // a reload doesn't put it in force
@@ -32,7 +32,7 @@ func fieldsOf(t reflect.Type) []field {
 		}
 		fields = append(fields, field{
 			name: name, index: i, typ: f.Type,
-			required: f.Tag.Get("required") == "true",
+			required: strings.Fields(f.Tag.Get("required")),
 			oneof:    strings.Fields(f.Tag.Get("oneof")),
 			forTypes: strings.Fields(f.Tag.Get("for")),
 			restart:  f.Tag.Get("reload") == "restart",
@@ -44,6 +44,11 @@ func fieldsOf(t reflect.Type) []field {
 // fits reports whether the key belongs to a table of the type.
 func (f field) fits(kind string) bool {
 	return len(f.forTypes) == 0 || slices.Contains(f.forTypes, kind)
+}
+
+// needed reports whether a table of the type must have the key.
+func (f field) needed(kind string) bool {
+	return f.fits(kind) && (slices.Contains(f.required, "true") || slices.Contains(f.required, kind))
 }
 
 // isText reports whether a type is one value in the file, though it is more

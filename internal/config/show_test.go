@@ -143,7 +143,7 @@ func TestLookups(t *testing.T) {
 	check("backend", c.Backend("drain", "ingest"), "be_ingest")
 	check("backend by pool", c.Backend("drain", "ingest-staging"), "be_staging")
 	check("staleness", c.MaxStaleness("canary_missing").String(), "1m30s")
-	check("detectors", len(c.DetectorsOf("ingest")), 2)
+	check("detectors", len(c.DetectorsOf("ingest")), 5)
 	check("actions", len(c.ActionsOf("ingest")), 2)
 	check("protected", c.Pools["ingest"].ProtectedBy("ingest-canary-7"), "ingest-canary-*")
 	check("not protected", c.Pools["ingest"].ProtectedBy("ingest-12"), "")

@@ -185,6 +185,7 @@ func (v *validator) pool(name remedy.PoolName, p Pool) {
 	at := func(keys ...string) []string { return append([]string{"pools", string(name)}, keys...) }
 	v.inventory(at("inventory"), p.Inventory)
 	v.atLeast(at("min_in_service"), int64(p.MinInService), 0)
+	v.lends(at("probe"), p.Probe, []remedy.PoolName{name})
 	v.atLeast(at("max_out_of_service"), int64(p.MaxOutOfService), 0)
 	v.fraction(at("max_out_fraction"), p.MaxOutFraction)
 	v.atLeast(at("max_concurrent"), int64(p.MaxConcurrent), 1)

@@ -22,32 +22,42 @@ func (v *validator) detector(name remedy.DetectorName, d Detector) {
 		}
 		seen[pool] = true
 	}
+	if d.Propose == "" && v.ok(at("propose")) && !v.used(name) {
+		v.fail(at("propose"), "nothing comes of detectors.%s: add propose = \"…\" with an action, or name it in an action's verify or a pool's probe", name)
+	}
 	if v.reference(at("propose"), "action", string(d.Propose), namesOf(c.Actions)) && c.Actions[d.Propose].State == StateReady {
 		v.fail(at("propose"), "propose = %s: its state = %q puts hosts back, which warden never does by itself; leave it to `warden run`",
 			quote(string(d.Propose)), StateReady)
 	}
-	v.expectation(at, d)
-	v.selectors(name, at, d)
 	v.timing(name, at, d)
-	v.judgement(at, d)
+	switch d.Type {
+	case TypeCanary:
+		v.expectation(at, d)
+		v.selector(name, at, d.Query, d.FreshQuery)
+		v.canary(name, at, d)
+	case TypeThreshold:
+		v.threshold(name, at, d)
+	}
+	v.atLeast(at("min_points"), int64(d.MinPoints), 1)
+	if d.MinCoverage <= 0 || d.MinCoverage > 1 {
+		v.fail(at("min_coverage"), "min_coverage = %v: use a fraction above 0 and at most 1", d.MinCoverage)
+	}
+	v.fraction(at("max_bad_fraction"), d.MaxBadFraction)
 }
 
-// selectors checks the keys that must or should be plain selectors.
-func (v *validator) selectors(name remedy.DetectorName, at func(...string) []string, d Detector) {
-	if v.opt.IsSelector == nil || d.Query == "" {
+// selector checks a query, and what tells its age.
+func (v *validator) selector(name remedy.DetectorName, at func(...string) []string, query, fresh string) {
+	if v.opt.IsSelector == nil || query == "" {
 		return
 	}
-	plain := v.opt.IsSelector(d.Query)
+	plain := v.opt.IsSelector(query)
 	switch {
-	case plain && d.FreshQuery != "":
+	case plain && fresh != "":
 		v.fail(at("fresh_query"), "fresh_query: query is a plain selector and tells its own age: leave fresh_query out")
-	case !plain && d.FreshQuery == "":
+	case !plain && fresh == "":
 		v.warn(at("query"), "detectors.%s: query is an expression, and nothing tells how old its data is: every host will be unknown; add fresh_query with the selector behind it", name)
-	case d.FreshQuery != "" && !v.opt.IsSelector(d.FreshQuery):
+	case fresh != "" && !v.opt.IsSelector(fresh):
 		v.fail(at("fresh_query"), "fresh_query %s", mustSelect)
-	}
-	if plain && d.MinPoints == 1 {
-		v.fail(at("min_points"), "min_points = 1: the increase of a counter needs two samples: use 2 or more")
 	}
 }
 
@@ -59,7 +69,6 @@ func (v *validator) expectation(at func(...string) []string, d Detector) {
 	number, query := at("expect_per_minute"), at("expect_query")
 	hasNumber, hasQuery := v.given[pathKey(number)], v.given[pathKey(query)]
 	switch {
-	case d.Type != TypeCanary:
 	case hasNumber && hasQuery:
 		v.fail(query, "expect_per_minute and expect_query exclude each other: keep one")
 	case hasNumber && d.ExpectPerMinute <= 0:
@@ -74,26 +83,17 @@ const maxSteps = 11_000
 
 // timing checks the detector's durations against each other.
 func (v *validator) timing(name remedy.DetectorName, at func(...string) []string, d Detector) {
-	interval, window, span, seen := at("interval"), at("window"), at("for"), at("seen_within")
+	interval, window, span := at("interval"), at("window"), at("for")
 	v.between(interval, d.Interval, second, 60*60*second)
-	v.between(window, d.Window, second, day)
-	v.between(span, d.For, second, day)
-	v.between(seen, d.SeenWithin, second, 7*day)
-	if v.ok(interval, window) && d.Window < d.Interval {
-		v.fail(window, "window = %q is shorter than interval = %q: data between two windows would be lost; use a longer window", d.Window, d.Interval)
+	if d.Type == TypeCanary || v.given[pathKey(window)] {
+		v.between(window, d.Window, second, day)
 	}
+	v.between(span, d.For, second, day)
 	if v.ok(interval, span) && d.For < d.Interval {
 		v.fail(span, "for = %q is shorter than interval = %q: one look would be enough to call a host bad; use a longer for", d.For, d.Interval)
 	}
 	if p := at("max_staleness"); v.given[pathKey(p)] {
 		v.between(p, d.MaxStaleness, second, day)
-	}
-	if stale := v.config.MaxStaleness(name); v.ok(span, seen, interval, at("max_staleness")) && d.SeenWithin <= max(d.For, 2*stale) {
-		p := seen
-		if !v.given[pathKey(p)] {
-			p = span
-		}
-		v.fail(p, "seen_within = %q must be longer than for = %q and twice max_staleness = %q: a stopped host would be forgotten before it is bad; use a longer seen_within", d.SeenWithin, d.For, stale)
 	}
 	if v.ok(interval, window, span) && (d.Window+d.For)/d.Interval > maxSteps {
 		v.fail(interval, "interval = %q is too short for window = %q and for = %q: together they may hold %d intervals, the most that Prometheus answers at once; use a longer interval",
@@ -104,21 +104,24 @@ func (v *validator) timing(name remedy.DetectorName, at func(...string) []string
 	v.between(at("storm_cooldown"), d.StormCooldown, 0, 7*day)
 }
 
-// evidence checks how old evidence may be: below two intervals nothing could
-// ever be done, for that is how old it is just before the next round.
-func (v *validator) evidence(name remedy.DetectorName, at func(...string) []string, d Detector) {
-	p := at("max_evidence_age")
-	if !v.given[pathKey(p)] {
-		return
+// canary checks a canary's own durations, fractions and counts.
+func (v *validator) canary(name remedy.DetectorName, at func(...string) []string, d Detector) {
+	interval, window, span, seen := at("interval"), at("window"), at("for"), at("seen_within")
+	v.between(seen, d.SeenWithin, second, 7*day)
+	if v.ok(interval, window) && d.Window < d.Interval {
+		v.fail(window, "window = %q is shorter than interval = %q: data between two windows would be lost; use a longer window", d.Window, d.Interval)
 	}
-	v.between(p, d.MaxEvidenceAge, second, day)
-	if v.ok(at("interval"), p) && d.MaxEvidenceAge < EvidenceIntervals*d.Interval {
-		v.fail(p, "max_evidence_age = %q is below two intervals of detectors.%s, %q: what a round judges is up to two intervals old; use that or more", d.MaxEvidenceAge, name, EvidenceIntervals*d.Interval)
+	if stale := v.config.MaxStaleness(name); v.ok(span, seen, interval, at("max_staleness")) && d.SeenWithin <= max(d.For, 2*stale) {
+		p := seen
+		if !v.given[pathKey(p)] {
+			p = span
+		}
+		v.fail(p, "seen_within = %q must be longer than for = %q and twice max_staleness = %q: a stopped host would be forgotten before it is bad; use a longer seen_within", d.SeenWithin, d.For, stale)
 	}
-}
-
-// judgement checks the thresholds and the counts.
-func (v *validator) judgement(at func(...string) []string, d Detector) {
+	if v.opt.IsSelector != nil && d.MinPoints == 1 && v.opt.IsSelector(d.Query) {
+		v.fail(at("min_points"), "min_points = 1: the increase of a counter needs two samples: use 2 or more")
+	}
+	v.atLeast(at("max_ended"), int64(d.MaxEnded), 0)
 	low, high := at("bad_below"), at("clear_above")
 	if d.BadBelow <= 0 || d.BadBelow > 1 {
 		v.fail(low, "bad_below = %v: use a fraction of what is expected, above 0 and at most 1", d.BadBelow)
@@ -133,12 +136,19 @@ func (v *validator) judgement(at func(...string) []string, d Detector) {
 		}
 		v.fail(p, "bad_below = %v is not below clear_above = %v: leave a band between them", d.BadBelow, d.ClearAbove)
 	}
-	v.atLeast(at("min_points"), int64(d.MinPoints), 1)
-	v.atLeast(at("max_ended"), int64(d.MaxEnded), 0)
-	if d.MinCoverage <= 0 || d.MinCoverage > 1 {
-		v.fail(at("min_coverage"), "min_coverage = %v: use a fraction above 0 and at most 1", d.MinCoverage)
+}
+
+// evidence checks how old evidence may be: below two intervals nothing could
+// ever be done, for that is how old it is just before the next round.
+func (v *validator) evidence(name remedy.DetectorName, at func(...string) []string, d Detector) {
+	p := at("max_evidence_age")
+	if !v.given[pathKey(p)] {
+		return
 	}
-	v.fraction(at("max_bad_fraction"), d.MaxBadFraction)
+	v.between(p, d.MaxEvidenceAge, second, day)
+	if v.ok(at("interval"), p) && d.MaxEvidenceAge < EvidenceIntervals*d.Interval {
+		v.fail(p, "max_evidence_age = %q is below two intervals of detectors.%s, %q: what a round judges is up to two intervals old; use that or more", d.MaxEvidenceAge, name, EvidenceIntervals*d.Interval)
+	}
 }
 
 // action checks one [actions.NAME] table.
@@ -155,6 +165,7 @@ func (v *validator) action(name remedy.ActionName, a Action) {
 	if v.ok(at("timeout"), at("cooldown_per_host")) && a.CooldownPerHost < a.Timeout {
 		v.fail(at("cooldown_per_host"), "cooldown_per_host = %q is shorter than timeout = %q: a host could be acted on while the action still runs; use a longer cooldown_per_host", a.CooldownPerHost, a.Timeout)
 	}
+	v.verify(name, a)
 	v.hint(at("manual_hint"), a.ManualHint)
 	v.backends(name, a)
 	for i, who := range a.Approvers {

@@ -161,15 +161,16 @@ func (c *Config) observers(pool remedy.PoolName) []remedy.ActionName {
 	return out
 }
 
-// interval is the shortest interval of any detector; 30 s without detectors.
+// interval is the shortest interval of any detector that proposes something;
+// 30 s without one.
 func (c *Config) interval() time.Duration {
-	shortest := 30 * time.Second
-	for i, d := range c.Detectors {
-		if iv := d.Spec().Interval; i == 0 || iv < shortest {
-			shortest = iv
+	var shortest time.Duration
+	for _, d := range c.Detectors {
+		if s := d.Spec(); s.Proposes != "" && (shortest == 0 || s.Interval < shortest) {
+			shortest = s.Interval
 		}
 	}
-	return shortest
+	return cmp.Or(shortest, 30*time.Second)
 }
 
 // level is this node's own file's level; metric-only for what it doesn't name.

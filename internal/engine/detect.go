@@ -165,6 +165,9 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 	var jobs []job
 	for _, d := range cfg.Detectors {
 		spec := d.Spec()
+		if spec.Proposes == "" {
+			continue // it judges when somebody asks: see lend.go
+		}
 		for _, name := range spec.Pools {
 			p, ok := r.pools[name]
 			if !ok {

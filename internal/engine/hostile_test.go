@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"warden/detectors"
 	"warden/internal/ledger"
 	"warden/internal/realtest/hostile"
 	"warden/internal/remedy"
@@ -25,7 +26,7 @@ type hostileRig struct {
 	server *hostile.Server
 }
 
-func newHostileRig(t *testing.T, d hostile.Dialect, open func(url string) source.Source) *hostileRig {
+func newHostileRig(t *testing.T, d hostile.Dialect, open func(url string) source.Source, change ...func(*setup)) *hostileRig {
 	t.Helper()
 	server, err := hostile.Start(d)
 	if err != nil {
@@ -33,9 +34,9 @@ func newHostileRig(t *testing.T, d hostile.Dialect, open func(url string) source
 	}
 	t.Cleanup(server.Close)
 	src := open(server.URL)
-	r := newRig(t, func(s *setup) {
+	r := newRig(t, append(change, func(s *setup) {
 		s.config = func(c *Config) { c.Sources["prom"] = Source{Source: src, MaxStaleness: c.Sources["prom"].MaxStaleness} }
-	})
+	})...)
 	r.t = t
 	// What is started is known from its START; it need not run, and could not
 	// without a clock that moves by itself.
@@ -65,12 +66,48 @@ func (r *hostileRig) look(asks int) {
 	}
 }
 
-func hostilePrometheus() hostile.Prometheus {
+func hostileHosts() []string {
 	hosts := make([]string, 0, 10)
 	for _, h := range hostNames(10) {
 		hosts = append(hosts, string(h))
 	}
-	return hostile.Prometheus{Hosts: hosts, Label: "instance", Received: 60, Age: 5}
+	return hosts
+}
+
+func hostilePrometheus() hostile.Prometheus {
+	return hostile.Prometheus{Hosts: hostileHosts(), Label: "instance", Received: 60, Age: 5}
+}
+
+func hostileGraphite() hostile.Graphite {
+	return hostile.Graphite{Hosts: hostileHosts(), Prefix: "canary.", Suffix: ".received", Step: 30, Received: 30}
+}
+
+// inGraphite is the rig's detector as it would be on Graphite.
+func inGraphite(s *setup) {
+	s.canary.Dialect, s.canary.Query, s.canary.CanaryTarget, s.canary.HostNode = detectors.Graphite, "canary.*.received", "canary.target.received", 2
+	s.canary.HostLabel, s.canary.MaxStaleness = "", 2*time.Minute
+}
+
+func openGraphite(t *testing.T) func(string) source.Source {
+	return func(url string) source.Source {
+		g, err := source.NewGraphite(source.Options{Name: "prom", URL: url, Timeout: hostileTimeout}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(g.Close)
+		return g
+	}
+}
+
+// TestBadAnswersOfGraphite is the same for a source that speaks /render.
+func TestBadAnswersOfGraphite(t *testing.T) {
+	answers := hostileGraphite().Answers()
+	if len(answers) < 80 {
+		t.Fatalf("%d bad answers", len(answers))
+	}
+	badAnswers(t, answers, func(t *testing.T) *hostileRig {
+		return newHostileRig(t, hostileGraphite(), openGraphite(t), inGraphite)
+	})
 }
 
 func openPrometheus(t *testing.T) func(string) source.Source {
@@ -111,7 +148,7 @@ func badAnswers(t *testing.T, answers []hostile.Answer, fresh func(*testing.T) *
 			r.look(7)
 		}
 		if r.started() != 1 {
-			t.Fatalf("%d executions were started: %+v", r.started(), r.l.Cases(ledger.CaseFilter{}))
+			t.Fatalf("%d executions were started: %+v\n%+v", r.started(), r.l.Cases(ledger.CaseFilter{}), r.e.view.Load().round.pools[ingest].judgements)
 		}
 	})
 	for scope, name := range map[hostile.Scope]string{hostile.Values: "values", hostile.Everything: "everything"} {

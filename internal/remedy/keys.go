@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // What stands for a host's row where it has none.
@@ -171,17 +172,43 @@ func firstPath(target string) string {
 			case braces > 0:
 			case start == i:
 				start = i + 1
-			default:
+			case endsPath(target[i:]):
 				return target[start:i]
+			default:
+				return ""
 			}
 		}
 	}
 	return target[start:]
 }
 
+// endsPath reports whether what follows a path is what Graphite writes there:
+// the next argument, the end of the function, or tags. Else the path goes on in
+// some way that no path does, and is nobody's.
+func endsPath(rest string) bool {
+	switch rest[0] {
+	case ' ':
+		rest = strings.TrimLeft(rest, " ")
+		return rest != "" && (rest[0] == ',' || rest[0] == ')')
+	case ';':
+		tag, _, _ := strings.Cut(rest[1:], ";")
+		name, _, found := strings.Cut(tag, "=")
+		return found && name != "" && !strings.ContainsAny(name, "!^=")
+	default:
+		return true
+	}
+}
+
+// unprintable are characters that no path has: a name with one was garbled.
+func unprintable(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }
+
 // pathNode takes a node of a target's first path.
 func pathNode(target string, node int) (string, bool) {
-	nodes := strings.Split(firstPath(target), ".")
+	path := firstPath(target)
+	if strings.ContainsFunc(path, unprintable) {
+		return "", false
+	}
+	nodes := strings.Split(path, ".")
 	if node < 0 {
 		node += len(nodes) + 1
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // Graphite is a Dialect: a fleet whose hosts count canaries into buckets of
@@ -18,11 +19,17 @@ type Graphite struct {
 }
 
 // Truth implements Dialect. Graphite answers with the buckets that begin after
-// from and up to until. Every question is about values.
-func (g Graphite) Truth(r *http.Request, bad string) (series []Series, values bool) {
+// from and up to until. Every question is about values but that for a path
+// with "target" in it, whose one series has that name.
+func (g Graphite) Truth(r *http.Request, bad string) ([]Series, bool) {
+	var series []Series
 	from, until := millis(r.Form.Get("from"))/1000, millis(r.Form.Get("until"))/1000
 	first := (from/g.Step + 1) * g.Step
-	for _, h := range g.Hosts {
+	hosts, values := g.Hosts, true
+	if strings.Contains(r.Form.Get("target"), "target") {
+		hosts, values = []string{"target"}, false
+	}
+	for _, h := range hosts {
 		s := Series{Name: h, Labels: map[string]string{"name": h}}
 		for _, at := range steps(first, until, g.Step) {
 			v := g.Received
@@ -33,7 +40,7 @@ func (g Graphite) Truth(r *http.Request, bad string) (series []Series, values bo
 		}
 		series = append(series, s)
 	}
-	return series, true
+	return series, values
 }
 
 // Encode implements Dialect: what /render?format=json answers.

@@ -86,7 +86,7 @@ func (b builder) build(c *config.Config) (*engine.Config, error) {
 func (b builder) source(c *config.Config, name remedy.SourceName) (source.Source, error) {
 	s := c.Sources[name]
 	switch s.Type {
-	case config.TypePrometheus:
+	case config.TypePrometheus, config.TypeGraphite:
 		o := source.Options{
 			Name: name, URL: s.URL, Timeout: s.Timeout.Std(), MaxSeries: s.MaxSeries, MaxBytes: s.MaxBytes,
 			Username: s.Username, Metrics: b.metrics,
@@ -98,6 +98,9 @@ func (b builder) source(c *config.Config, name remedy.SourceName) (source.Source
 		}
 		if s.PasswordFile.IsSet() {
 			o.Password = b.secret(c, name, func(got config.Credentials) string { return got.Password.Reveal() })
+		}
+		if s.Type == config.TypeGraphite {
+			return source.NewGraphite(o, s.NoCache)
 		}
 		return source.NewPrometheus(o)
 	default:
@@ -170,8 +173,12 @@ func (builder) detector(c *config.Config, name remedy.DetectorName) (detectors.D
 // newCanary makes a canary detector of its table.
 func newCanary(c *config.Config, name remedy.DetectorName) (*detectors.Canary, error) {
 	d := c.Detectors[name]
+	dialect := detectors.PromQL
+	if c.OnGraphite(name) {
+		dialect, d.HostLabel = detectors.Graphite, "" // its default is of no use there
+	}
 	return detectors.NewCanary(detectors.CanarySpec{
-		Name: name, Source: d.Source, Pools: d.Pools, Query: d.Query,
+		Name: name, Source: d.Source, Pools: d.Pools, Dialect: dialect, Query: d.Query, HostNode: c.HostNode(name),
 		ExpectPerMinute: d.ExpectPerMinute, ExpectQuery: d.ExpectQuery, FreshQuery: d.FreshQuery,
 		HostLabel: d.HostLabel, HostRegex: d.HostRegex.Regexp(), CanaryTarget: c.Sources[d.Source].CanaryTarget,
 		Interval: d.Interval.Std(), Window: d.Window.Std(), For: d.For.Std(), SeenWithin: d.SeenWithin.Std(),

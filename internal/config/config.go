@@ -9,6 +9,7 @@ import (
 // The words a `type` key can have, by what it is the type of.
 const (
 	TypePrometheus = "prometheus" // of a source
+	TypeGraphite   = "graphite"   // of a source
 	TypeStatic     = "static"     // of an inventory
 	TypeFile       = "file"       // of an inventory
 	TypeCanary     = "canary"     // of a detector
@@ -63,7 +64,7 @@ type Log struct {
 
 // Source is one [sources.NAME] table: a place to ask for series.
 type Source struct {
-	Type string `toml:"type" required:"true" oneof:"prometheus"`
+	Type string `toml:"type" required:"true" oneof:"prometheus graphite"`
 	// URL is http or https, without user, password, query or fragment.
 	URL string `toml:"url" required:"true"`
 	// TokenFile refers to a bearer token; Username and PasswordFile to basic
@@ -82,6 +83,8 @@ type Source struct {
 	// MaxSeries and MaxBytes cap one answer.
 	MaxSeries int   `toml:"max_series"`
 	MaxBytes  int64 `toml:"max_bytes"`
+	// NoCache asks Graphite to answer from its store and not from its cache.
+	NoCache bool `toml:"no_cache" for:"graphite"`
 }
 
 // Pool is one [pools.NAME] table: interchangeable hosts behind one load
@@ -181,7 +184,8 @@ type Detector struct {
 	// a host is fit to return.
 	Propose remedy.ActionName `toml:"propose"`
 	// Query is, for a canary, a selector of counters, one series a host, or an
-	// expression that counts what each host received within Window; for a
+	// expression that counts what each host received within Window, or on
+	// Graphite a target of what each received in a stored bucket; for a
 	// threshold a selector or expression of the value, unless Conditions have
 	// queries of their own.
 	Query string `toml:"query" required:"canary"`
@@ -190,8 +194,10 @@ type Detector struct {
 	ExpectQuery     string  `toml:"expect_query" for:"canary"`
 	// FreshQuery is the selector whose samples give an expression its age.
 	FreshQuery string `toml:"fresh_query"`
-	// HostLabel and HostRegex map a series to a host's name.
+	// HostLabel and HostRegex map a series to a host's name. On Graphite
+	// HostNode stands in for HostLabel; see Config.HostNode.
 	HostLabel string    `toml:"host_label"`
+	HostNode  int       `toml:"host_node"`
 	HostRegex HostRegex `toml:"host_regex"`
 	// Interval is the time between judged instants, Window what each covers,
 	// For how long a host must be bad at every one of them.

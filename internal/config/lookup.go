@@ -67,6 +67,26 @@ func (c *Config) TookWithin(action remedy.ActionName) Duration {
 // "load_high", "bad_above".
 func (c *Config) IsSet(path ...string) bool { return c.given[pathKey(path)] }
 
+// OnGraphite reports whether the detector's source is a Graphite.
+func (c *Config) OnGraphite(detector remedy.DetectorName) bool {
+	return c.Sources[c.Detectors[detector].Source].Type == TypeGraphite
+}
+
+// HostNode is the detector's host_node as remedy.HostRule counts nodes: from 1,
+// where the file counts from 0 as Graphite's functions do. It is 0 when the
+// file has none.
+func (c *Config) HostNode(detector remedy.DetectorName) int {
+	n := c.Detectors[detector].HostNode
+	switch {
+	case !c.IsSet("detectors", string(detector), "host_node"):
+		return 0
+	case n >= 0:
+		return n + 1
+	default:
+		return n
+	}
+}
+
 // DetectorsOf lists the detectors that judge the pool, sorted.
 func (c *Config) DetectorsOf(pool remedy.PoolName) []remedy.DetectorName {
 	var names []remedy.DetectorName

@@ -122,7 +122,7 @@ const second = Duration(time.Second)
 func (v *validator) source(name remedy.SourceName, s Source, variables map[string]string) {
 	at := func(key string) []string { return []string{"sources", string(name), key} }
 	v.url(at("url"), s)
-	if p := at("canary_target"); s.CanaryTarget != "" && v.opt.IsSelector != nil && !v.opt.IsSelector(s.CanaryTarget) {
+	if p := at("canary_target"); s.CanaryTarget != "" && s.Type != TypeGraphite && v.opt.IsSelector != nil && !v.opt.IsSelector(s.CanaryTarget) {
 		v.fail(p, "canary_target %s", mustSelect)
 	}
 	v.between(at("timeout"), s.Timeout, 100*Duration(time.Millisecond), 5*60*second)

@@ -30,10 +30,15 @@ func (v *validator) detector(name remedy.DetectorName, d Detector) {
 			quote(string(d.Propose)), StateReady)
 	}
 	v.timing(name, at, d)
+	v.hostNode(at, d)
 	switch d.Type {
 	case TypeCanary:
 		v.expectation(at, d)
-		v.selector(name, at, d.Query, d.FreshQuery)
+		if c.OnGraphite(name) {
+			v.targets(name, at, d)
+		} else {
+			v.selector(name, at, d.Query, d.FreshQuery)
+		}
 		v.canary(name, at, d)
 	case TypeThreshold:
 		v.threshold(name, at, d)
@@ -118,7 +123,7 @@ func (v *validator) canary(name remedy.DetectorName, at func(...string) []string
 		}
 		v.fail(p, "seen_within = %q must be longer than for = %q and twice max_staleness = %q: a stopped host would be forgotten before it is bad; use a longer seen_within", d.SeenWithin, d.For, stale)
 	}
-	if v.opt.IsSelector != nil && d.MinPoints == 1 && v.opt.IsSelector(d.Query) {
+	if v.opt.IsSelector != nil && d.MinPoints == 1 && !v.config.OnGraphite(name) && v.opt.IsSelector(d.Query) {
 		v.fail(at("min_points"), "min_points = 1: the increase of a counter needs two samples: use 2 or more")
 	}
 	v.atLeast(at("max_ended"), int64(d.MaxEnded), 0)

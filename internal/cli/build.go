@@ -1,13 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
-	"text/template"
 	"time"
 
 	"warden/actions"
@@ -152,6 +152,12 @@ func (b builder) pool(c *config.Config, name remedy.PoolName) (engine.Pool, erro
 		}
 		out.Inventory = inventory.NewAsked("of HAProxy's backend "+p.Inventory.Backend, servers.Hosts)
 		out.Refresh = p.Inventory.Refresh.Std()
+	case config.TypeExec:
+		inv, err := b.execInventory(c, name)
+		if err != nil {
+			return out, fmt.Errorf("pools.%s.inventory.%w", name, err)
+		}
+		out.Inventory, out.Refresh = inv, p.Inventory.Refresh.Std()
 	default:
 		return out, fmt.Errorf("pools.%s.inventory.type: %q is not a kind of inventory", name, p.Inventory.Type)
 	}
@@ -244,17 +250,24 @@ func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action
 			return out, fmt.Errorf("actions.%s: %w", name, err)
 		}
 		out.Action, out.Spec = impl, impl.Spec()
+	case config.TypeExec:
+		impl, err := b.execAction(c, name)
+		if err != nil {
+			return out, fmt.Errorf("actions.%s.%w", name, err)
+		}
+		out.Action, out.Spec = impl, impl.Spec()
+		out.Verify = engine.Verify{Detector: a.Verify.Detector, Command: impl.Verify(), Within: a.Verify.Within.Std()}
 	default:
 		return out, fmt.Errorf("actions.%s.type: %q is not a kind of action", name, a.Type)
 	}
 	out.Spec.Timeout, out.Spec.StartWithin, out.Spec.TookWithin = a.Timeout.Std(), a.StartWithin.Std(), c.TookWithin(name).Std()
-	if a.ManualHint != "" {
-		hint, err := template.New("manual_hint").Parse(a.ManualHint)
+	out.Spec.ManualHint, out.Spec.UndoHint = cmp.Or(a.ManualHint, out.Spec.ManualHint), a.UndoHint
+	if a.ManualHint != "" || a.UndoHint != "" {
+		impl, err := withHints(out.Action, a.ManualHint, a.UndoHint)
 		if err != nil {
-			return out, fmt.Errorf("actions.%s.manual_hint: %w", name, err)
+			return out, fmt.Errorf("actions.%s.%w", name, err)
 		}
-		out.Spec.ManualHint = a.ManualHint
-		out.Action = hinted{Action: out.Action, hint: hint}
+		out.Action = impl
 	}
 	return out, nil
 }

@@ -29,6 +29,9 @@ const (
 	FieldToken  = ".Token"
 )
 
+// undefined is how text/template speaks of a function that it does not know.
+var undefined = regexp.MustCompile(`function "(\w+)" not defined$`)
+
 // functions may stand in a template. They have the names and the order of
 // arguments that Alertmanager's have, or Helm's where it has none.
 func functions() template.FuncMap {
@@ -54,7 +57,12 @@ func Functions() []string {
 // ArgError is an error about one element of an argv.
 type ArgError struct {
 	Index int // from 0
-	Text  string
+	// Text says what is wrong, and what to do.
+	Text string
+	// Unknown is the field or function that there is not, and Known those that
+	// there are; empty where it is about something else.
+	Unknown string
+	Known   []string
 }
 
 // Error implements error.
@@ -81,16 +89,20 @@ func ParseArgv(argv []string, fields ...string) (*Argv, error) {
 		return nil, errors.New("the command is empty: name a program")
 	}
 	if !filepath.IsAbs(argv[0]) || filepath.Clean(argv[0]) != argv[0] {
-		return nil, &ArgError{0, fmt.Sprintf("%q is not the absolute path of a program: write the whole path, and its arguments as elements of their own", clip(argv[0]))}
+		return nil, &ArgError{Text: fmt.Sprintf("%q is not the absolute path of a program: write the whole path, and its arguments as elements of their own", clip(argv[0]))}
 	}
 	a := &Argv{}
 	for i, text := range argv {
 		e, err := a.element(text, fields)
 		switch {
 		case err != nil:
-			return nil, &ArgError{i, err.Error()}
+			if e, ok := errors.AsType[*ArgError](err); ok {
+				e.Index = i
+				return nil, e
+			}
+			return nil, &ArgError{Index: i, Text: err.Error()}
 		case i == 0 && e.tmpl != nil:
-			return nil, &ArgError{i, "the program's path can't be a template: only its arguments can"}
+			return nil, &ArgError{Index: i, Text: "the program's path can't be a template: only its arguments can"}
 		}
 		a.elements = append(a.elements, e)
 	}
@@ -107,16 +119,19 @@ func (a *Argv) element(text string, fields []string) (element, error) {
 	case text == "":
 		return e, errors.New("it is empty: leave it out")
 	case strings.ContainsRune(text, 0):
-		return e, errors.New("it holds a NUL, which no argument can")
+		return e, errors.New("it holds a NUL, which no argument can: remove it")
 	case !strings.Contains(text, "{{"):
 		return e, nil
 	}
 	t, err := template.New("argument").Funcs(functions()).Parse(text)
+	if m := undefined.FindStringSubmatch(fmt.Sprint(err)); m != nil {
+		return e, &ArgError{Text: fmt.Sprintf("there is no function %s: use one of %s", m[1], strings.Join(Functions(), " ")), Unknown: m[1], Known: Functions()}
+	}
 	if err != nil {
-		return e, fmt.Errorf("not a template: %s", strings.TrimPrefix(err.Error(), "template: argument:"))
+		return e, fmt.Errorf("not a template (%s): write {{ .Host }}, for example", strings.TrimPrefix(err.Error(), "template: argument:"))
 	}
 	if len(t.Templates()) > 1 || t.Tree == nil {
-		return e, errors.New("only fields and functions may stand in braces")
+		return e, errors.New("only fields and functions may stand in braces: write {{ .Host }}, for example")
 	}
 	for _, n := range t.Root.Nodes {
 		if err := a.node(n, fields); err != nil {
@@ -149,7 +164,7 @@ func (a *Argv) node(n parse.Node, fields []string) error {
 	case *parse.FieldNode:
 		name := n.String()
 		if !slices.Contains(fields, name) {
-			return fmt.Errorf("there is no %s here: use one of %s", name, strings.Join(fields, " "))
+			return &ArgError{Text: fmt.Sprintf("there is no %s here: use one of %s", name, strings.Join(fields, " ")), Unknown: name, Known: fields}
 		}
 		if !slices.Contains(a.fields, name) {
 			a.fields = append(a.fields, name)
@@ -157,11 +172,11 @@ func (a *Argv) node(n parse.Node, fields []string) error {
 		return nil
 	case *parse.IdentifierNode:
 		if !slices.Contains(Functions(), n.Ident) {
-			return fmt.Errorf("there is no function %s: use one of %s", n.Ident, strings.Join(Functions(), " "))
+			return &ArgError{Text: fmt.Sprintf("there is no function %s: use one of %s", n.Ident, strings.Join(Functions(), " ")), Unknown: n.Ident, Known: Functions()}
 		}
 		return nil
 	}
-	return fmt.Errorf("%s: only fields, such as {{ .Host }}, and functions may stand in braces", clip(n.String()))
+	return fmt.Errorf("only fields and functions may stand in braces, and not %s: write {{ .Host }}, for example", clip(n.String()))
 }
 
 // Uses reports whether the argv has the field in it.
@@ -181,18 +196,18 @@ func (a *Argv) Render(d Data) ([]string, error) {
 		}
 		var b strings.Builder
 		if err := e.tmpl.Execute(&b, d); err != nil {
-			return nil, &ArgError{i, strings.TrimPrefix(err.Error(), "template: argument:")}
+			return nil, &ArgError{Index: i, Text: fmt.Sprintf("%s can't be filled in (%s): mend it", e.text, strings.TrimPrefix(err.Error(), "template: argument:"))}
 		}
 		s := b.String()
 		switch {
 		case s == "":
-			return nil, &ArgError{i, fmt.Sprintf("%s comes out empty", e.text)}
+			return nil, &ArgError{Index: i, Text: fmt.Sprintf("%s comes out empty: leave it out, or put text around it", e.text)}
 		case len(s) > maxArgument:
-			return nil, &ArgError{i, fmt.Sprintf("%s comes out longer than %d bytes", e.text, maxArgument)}
+			return nil, &ArgError{Index: i, Text: fmt.Sprintf("%s comes out longer than %d bytes: make it shorter", e.text, maxArgument)}
 		case strings.ContainsRune(s, 0):
-			return nil, &ArgError{i, fmt.Sprintf("%s comes out with a NUL in it", e.text)}
+			return nil, &ArgError{Index: i, Text: fmt.Sprintf("%s comes out with a NUL in it: remove that", e.text)}
 		case strings.HasPrefix(s, "-") && !e.dashing:
-			return nil, &ArgError{i, fmt.Sprintf("%s comes out as %q, which a program would take for an option", e.text, clip(s))}
+			return nil, &ArgError{Index: i, Text: fmt.Sprintf("%s comes out as %q, which a program would take for an option: put text in front of it", e.text, clip(s))}
 		}
 		out[i] = s
 	}

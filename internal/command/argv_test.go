@@ -28,7 +28,7 @@ func TestParseArgvRefuses(t *testing.T) {
 		{[]string{"/d", "{{ .Host.Name }}"}, 1, "there is no .Host.Name"},
 		{[]string{"/d", "{{ . }}"}, 1, "only fields"},
 		{[]string{"/d", "{{ .Host"}, 1, "not a template"},
-		{[]string{"/d", "{{ env .Host }}"}, 1, `function "env" not defined`},
+		{[]string{"/d", "{{ env .Host }}"}, 1, "there is no function env"},
 		{[]string{"/d", "{{ printf .Host }}"}, 1, "there is no function printf"},
 		{[]string{"/d", "{{ if .Host }}x{{ end }}"}, 1, "only fields"},
 		{[]string{"/d", "{{ range $i, $c := .Host }}x{{ end }}"}, 1, "only fields"},

@@ -14,6 +14,7 @@ const (
 	TypeFile       = "file"       // of an inventory
 	TypeCanary     = "canary"     // of a detector
 	TypeThreshold  = "threshold"  // of a detector
+	TypeExec       = "exec"       // of an inventory and of an action
 	TypeHAProxy    = "haproxy"    // of an action, and of an inventory
 )
 
@@ -136,7 +137,7 @@ func (p Pool) ProtectedBy(host remedy.HostName) string {
 
 // Inventory says where a pool's list of hosts comes from.
 type Inventory struct {
-	Type string `toml:"type" required:"true" oneof:"static file haproxy"`
+	Type string `toml:"type" required:"true" oneof:"static file haproxy exec"`
 	// Hosts is the whole list.
 	Hosts []remedy.HostName `toml:"hosts" required:"true" for:"static"`
 	// Labels are label, value and the hosts that have it.
@@ -144,14 +145,22 @@ type Inventory struct {
 	// Path is an absolute path to JSON, YAML or Prometheus file_sd; Refresh
 	// how often it is read.
 	Path    string   `toml:"path" required:"true" for:"file"`
-	Refresh Duration `toml:"refresh" for:"file haproxy"`
+	Refresh Duration `toml:"refresh" for:"file haproxy exec"`
 	// Address, or Addresses, are runtime APIs as in Action, whose Backend's
 	// servers are the pool's hosts.
 	Address   string   `toml:"address" for:"haproxy"`
 	Addresses []string `toml:"addresses" for:"haproxy"`
 	Backend   string   `toml:"backend" required:"true" for:"haproxy"`
-	// HostRegex maps what the file or HAProxy calls a host to the host's name.
-	HostRegex HostRegex `toml:"host_regex" for:"file haproxy"`
+	// Command prints the list, in one of the file's forms or as plain names,
+	// and gets the variables of warden's environment that Env names. MaxBytes
+	// and MaxHosts cap what it may print.
+	Command  []string `toml:"command" required:"true" for:"exec"`
+	Env      []string `toml:"env" for:"exec"`
+	MaxBytes int      `toml:"max_bytes" for:"exec"`
+	MaxHosts int      `toml:"max_hosts" for:"exec"`
+	// HostRegex maps what the file, HAProxy or the command calls a host to the
+	// host's name.
+	HostRegex HostRegex `toml:"host_regex" for:"file haproxy exec"`
 }
 
 // LabelsByHost are the labels of a static list by host; nil when there are none.
@@ -259,20 +268,40 @@ type Action struct {
 	// Policy is LevelBlocked when not set: then [policy] default holds. See
 	// Config.Level.
 	Policy remedy.Level `toml:"policy"`
-	Type   string       `toml:"type" required:"true" oneof:"haproxy"`
+	Type   string       `toml:"type" required:"true" oneof:"haproxy exec"`
 	// Address is the runtime API: an absolute path, "unix:" and one, or
 	// "tcp://host:port". Addresses are those of several load balancers with
 	// the same servers, and PoolAddresses override both for a pool. See
 	// Config.Addresses.
-	Address   string   `toml:"address"`
-	Addresses []string `toml:"addresses"`
+	Address   string   `toml:"address" for:"haproxy"`
+	Addresses []string `toml:"addresses" for:"haproxy"`
 	// Backend is the HAProxy backend; PoolBackend overrides it for a pool.
 	// See Config.Backend.
-	Backend string `toml:"backend"`
+	Backend string `toml:"backend" for:"haproxy"`
 	// State is the state the action wants its server in.
-	State string `toml:"state" oneof:"drain maint ready"`
+	State string `toml:"state" oneof:"drain maint ready" for:"haproxy"`
 	// HostRegex maps a server's name in the backend to the host's name.
-	HostRegex HostRegex `toml:"host_regex"`
+	HostRegex HostRegex `toml:"host_regex" for:"haproxy"`
+	// Run has the effect, Undo the opposite one, and Plan says what Run would
+	// do. Each is a program and its arguments, which may be templates.
+	Run  []string `toml:"run" required:"true" for:"exec"`
+	Undo []string `toml:"undo" for:"exec"`
+	Plan []string `toml:"plan" for:"exec"`
+	// Observe says whether one host is as wanted, and ObserveAll which of a
+	// pool's are.
+	Observe    []string `toml:"observe" for:"exec"`
+	ObserveAll []string `toml:"observe_all" for:"exec"`
+	// Env names variables of warden's environment that the commands get.
+	Env []string `toml:"env" for:"exec"`
+	// HostPattern is what a host's name must match to reach a command line.
+	HostPattern string `toml:"host_pattern" for:"exec"`
+	// ReadTimeout bounds each command that only reads.
+	ReadTimeout Duration `toml:"read_timeout" for:"exec"`
+	// TakesOut says that as wanted means out of service; Idempotent that
+	// running it twice changes nothing further; Heals that it mends its host.
+	TakesOut   bool `toml:"takes_out" for:"exec"`
+	Idempotent bool `toml:"idempotent" for:"exec"`
+	Heals      bool `toml:"heals" for:"exec"`
 	// Timeout is how long one effect may run, StartWithin how long after its
 	// START it may begin, TookWithin how long to wait until it took.
 	Timeout     Duration `toml:"timeout"`
@@ -289,15 +318,20 @@ type Action struct {
 	ComplainAtMostEvery Duration `toml:"complain_at_most_every"`
 	// ManualHint is the command to do it by hand, with {{ .Host }} and
 	// {{ .Pool }}.
-	ManualHint  string                           `toml:"manual_hint"`
+	ManualHint string `toml:"manual_hint"`
+	// UndoHint is the same for putting the host back.
+	UndoHint    string                           `toml:"undo_hint"`
 	PoolPolicy  map[remedy.PoolName]remedy.Level `toml:"pool_policy"`
-	PoolBackend map[remedy.PoolName]string       `toml:"pool_backend"`
+	PoolBackend map[remedy.PoolName]string       `toml:"pool_backend" for:"haproxy"`
 	// PoolAddresses lets a pool move between load balancers.
-	PoolAddresses map[remedy.PoolName][]string `toml:"pool_addresses"`
+	PoolAddresses map[remedy.PoolName][]string `toml:"pool_addresses" for:"haproxy"`
 }
 
-// Verify is the verify table of an action.
+// Verify is the verify table of an action: exactly one of Detector and Command
+// is set where it is there at all.
 type Verify struct {
+	// Command asks whether it took; for exec only.
+	Command []string `toml:"command"`
 	// Detector is one that judges the host, though it is out: it took when the
 	// detector says good. Empty for none.
 	Detector remedy.DetectorName `toml:"detector"`

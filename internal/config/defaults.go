@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"warden/internal/command"
 	"warden/internal/remedy"
 )
 
@@ -77,6 +78,20 @@ const (
 	// is the default of max_evidence_age.
 	EvidenceIntervals = 2
 
+	// DefaultReadTimeout is well under the default interval: whoever is asked in
+	// every round must not hold it up.
+	DefaultReadTimeout = Duration(10 * time.Second)
+	// DefaultHostPattern is command.DefaultHostPattern: no option, no path, and
+	// nothing that a script could trip over.
+	DefaultHostPattern = command.DefaultHostPattern
+	// DefaultTakesOut counts on the safe side.
+	DefaultTakesOut = true
+	// DefaultInventoryBytes holds the names and a few labels of the hosts that
+	// DefaultInventoryHosts lets through.
+	DefaultInventoryBytes = 1 << 20
+	// DefaultInventoryHosts is far above one pool: more is another query's answer.
+	DefaultInventoryHosts = 10_000
+
 	// DefaultState takes a host out gently: running requests finish.
 	DefaultState = StateDrain
 	// DefaultTimeout is run_within: how long one effect may take.
@@ -142,7 +157,10 @@ func (p *Pool) setDefaults() {
 	p.FlapLimit = DefaultFlapLimit
 }
 
-func (i *Inventory) setDefaults() { i.Refresh = DefaultRefresh }
+func (i *Inventory) setDefaults() {
+	i.Refresh = DefaultRefresh
+	i.MaxBytes, i.MaxHosts = DefaultInventoryBytes, DefaultInventoryHosts
+}
 
 func (d *Detector) setDefaults() {
 	d.HostLabel = DefaultHostLabel
@@ -169,6 +187,7 @@ func (d *Detector) setDefaultsOf(kind string) {
 
 func (a *Action) setDefaults() {
 	a.State = DefaultState
+	a.ReadTimeout, a.HostPattern, a.TakesOut = DefaultReadTimeout, DefaultHostPattern, DefaultTakesOut
 	a.Timeout = DefaultTimeout
 	a.StartWithin = DefaultStartWithin
 	a.TookWithin = DefaultTookWithin

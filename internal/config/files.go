@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"warden/internal/command"
 )
 
 // CheckFiles checks what Parse can't see: that the secrets can be read and
@@ -32,11 +34,14 @@ func CheckFiles(c *Config, env Env) Report {
 		if inv.Type == TypeFile {
 			d.readable(join(at, "path"), inv.Path)
 		}
+		d.programs(map[string][]string{"command": inv.Command}, at)
 		d.socket(join(at, "address"), inv.Address)
 		d.sockets(join(at, "addresses"), inv.Addresses)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Actions)) {
 		a, at := c.Actions[name], []string{"actions", string(name)}
+		d.programs(map[string][]string{"run": a.Run, "undo": a.Undo, "plan": a.Plan, "observe": a.Observe, "observe_all": a.ObserveAll}, at)
+		d.programs(map[string][]string{"command": a.Verify.Command}, join(at, "verify"))
 		d.socket(join(at, "address"), a.Address)
 		d.sockets(join(at, "addresses"), a.Addresses)
 		for _, pool := range slices.Sorted(maps.Keys(a.PoolAddresses)) {
@@ -50,6 +55,22 @@ func CheckFiles(c *Config, env Env) Report {
 
 func (d *decoder) warning(path []string, format string, args ...any) {
 	d.problem(SeverityWarning, d.index.value(path), path, format, args...)
+}
+
+// programs looks at the programs of commands, by key. One that is not there may
+// still come; one that others may change must not be run.
+func (d *decoder) programs(argvs map[string][]string, at []string) {
+	for _, key := range slices.Sorted(maps.Keys(argvs)) {
+		if len(argvs[key]) == 0 {
+			continue
+		}
+		p := join(at, key, element(0))
+		if err := command.CheckExecutable(argvs[key][0]); errors.Is(err, fs.ErrNotExist) {
+			d.warning(p, "%s: %v", key, err)
+		} else if err != nil {
+			d.badValue(p, "%s: %v", key, err)
+		}
+	}
 }
 
 // readable warns about a file that can't be opened now.

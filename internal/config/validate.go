@@ -254,6 +254,12 @@ func (v *validator) inventory(p []string, inv Inventory) {
 			v.fail(join(p, "path"), "path = %s: write an absolute path", quote(inv.Path))
 		}
 		v.between(join(p, "refresh"), inv.Refresh, second, day)
+	case TypeExec:
+		v.argv(join(p, "command"), inv.Command, fieldsPool)
+		v.variables(join(p, "env"), inv.Env)
+		v.atLeast(join(p, "max_bytes"), int64(inv.MaxBytes), 1024)
+		v.atLeast(join(p, "max_hosts"), int64(inv.MaxHosts), 1)
+		v.between(join(p, "refresh"), inv.Refresh, second, day)
 	case TypeHAProxy:
 		v.addresses(func(keys ...string) []string { return join(p, keys...) }, inv.Address, inv.Addresses, false)
 		if inv.Backend != "" && !validHost(inv.Backend) {

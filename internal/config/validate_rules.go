@@ -159,8 +159,12 @@ func (v *validator) evidence(name remedy.DetectorName, at func(...string) []stri
 // action checks one [actions.NAME] table.
 func (v *validator) action(name remedy.ActionName, a Action) {
 	at := func(keys ...string) []string { return append([]string{"actions", string(name)}, keys...) }
-	v.addresses(at, a.Address, a.Addresses, len(a.PoolAddresses) > 0)
-	v.poolAddresses(name, a)
+	if a.Type == TypeExec {
+		v.execAction(name, a)
+	} else {
+		v.addresses(at, a.Address, a.Addresses, len(a.PoolAddresses) > 0)
+		v.poolAddresses(name, a)
+	}
 	v.between(at("timeout"), a.Timeout, second, 60*60*second)
 	v.between(at("start_within"), a.StartWithin, second, 60*60*second)
 	v.between(at("took_within"), a.TookWithin, second, day)
@@ -172,6 +176,7 @@ func (v *validator) action(name remedy.ActionName, a Action) {
 	}
 	v.verify(name, a)
 	v.hint(at("manual_hint"), a.ManualHint)
+	v.hint(at("undo_hint"), a.UndoHint)
 	v.backends(name, a)
 	for i, who := range a.Approvers {
 		if !approver.MatchString(who) {
@@ -254,7 +259,7 @@ func (v *validator) backends(name remedy.ActionName, a Action) {
 // hint holds the template to text, {{ .Host }} and {{ .Pool }}, so that it
 // can't fail when it is needed.
 func (v *validator) hint(p []string, text string) {
-	t, err := template.New("manual_hint").Parse(text)
+	t, err := template.New("hint").Parse(text)
 	if err != nil || len(t.Templates()) > 1 || t.Tree != nil && slices.ContainsFunc(t.Root.Nodes, func(n parse.Node) bool {
 		switch n.Type() {
 		case parse.NodeText, parse.NodeComment:
@@ -266,6 +271,6 @@ func (v *validator) hint(p []string, text string) {
 			return true
 		}
 	}) {
-		v.fail(p, "manual_hint does not render: it is text with {{ .Host }} and {{ .Pool }} in it, and nothing else in braces: write it without what else there is")
+		v.fail(p, "%s does not render: it is text with {{ .Host }} and {{ .Pool }} in it, and nothing else in braces: write it without what else there is", last(p))
 	}
 }

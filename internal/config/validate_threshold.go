@@ -124,7 +124,17 @@ func (v *validator) verify(name remedy.ActionName, a Action) {
 	if v.given[pathKey(at("within"))] {
 		v.between(at("within"), a.Verify.Within, second, day)
 	}
-	if a.Verify.Detector == "" {
+	switch command := v.given[pathKey(at("command"))]; {
+	case command && a.Type != TypeExec && v.ok([]string{"actions", string(name), "type"}):
+		v.fail(at("command"), "verify.command belongs to type = %q: remove it, or use detector", TypeExec)
+		return
+	case command && a.Verify.Detector != "":
+		v.fail(at("detector"), "verify: command and detector exclude each other: keep one")
+		return
+	case command:
+		v.argv(at("command"), a.Verify.Command, fieldsHost)
+		return
+	case a.Verify.Detector == "":
 		v.fail(at(), `verify has no detector: add detector = "…" to it, or remove it`)
 		return
 	}

@@ -102,7 +102,7 @@ func ParseArgv(argv []string, fields ...string) (*Argv, error) {
 			}
 			return nil, &ArgError{Index: i, Text: err.Error()}
 		case i == 0 && e.tmpl != nil:
-			return nil, &ArgError{Index: i, Text: "the program's path can't be a template: only its arguments can"}
+			return nil, &ArgError{Index: i, Text: "the program's path can't be a template: write it out"}
 		}
 		a.elements = append(a.elements, e)
 	}

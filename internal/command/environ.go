@@ -18,9 +18,9 @@ func CheckVariable(name string) error {
 	case !variableName.MatchString(name):
 		return fmt.Errorf("%q is not the name of a variable: use letters, digits and _", clip(name))
 	case name == "PATH" || name == "LANG":
-		return fmt.Errorf("%s is fixed: call programs by their whole paths", name)
+		return fmt.Errorf("%s is fixed: leave it out, and call programs by their whole paths", name)
 	case strings.HasPrefix(name, "WARDEN_"):
-		return fmt.Errorf("%s is warden's own: commands get WARDEN_CASE, WARDEN_HOST and so on without asking, and warden's secrets never", name)
+		return fmt.Errorf("%s is warden's own, and commands get WARDEN_CASE, WARDEN_HOST and so on anyway: leave it out", name)
 	case strings.HasPrefix(name, "LD_"):
 		return fmt.Errorf("%s changes what a program is: install one that needs no such thing", name)
 	}

@@ -94,7 +94,18 @@ func TestReferenceHasEveryKeyAndItsDefault(t *testing.T) {
 		t.Errorf("keys of the structs (-) and of docs/config.md (+):\n%s", d)
 	}
 	files := strings.Replace(config.Minimal(), `type = "static", hosts = ["web-1", "web-2", "web-3"]`, `type = "file", path = "/x"`, 1)
-	for _, s := range parse(t, files).Settings() {
+	seen := map[string]bool{}
+	commands := `
+[pools.commands]
+inventory          = { type = "exec", command = ["/bin/list"] }
+min_in_service     = 1
+max_out_of_service = 1
+
+[actions.commands]
+type = "exec"
+run  = ["/bin/run"]
+`
+	for _, s := range parse(t, files+commands).Settings() {
 		if s.Origin != config.OriginDefault {
 			continue
 		}
@@ -106,10 +117,10 @@ func TestReferenceHasEveryKeyAndItsDefault(t *testing.T) {
 		if got := rows[key]; got != s.Value {
 			t.Errorf("docs/config.md gives %s for %s, the default is %s", got, key, s.Value)
 		}
-		delete(rows, key)
+		seen[key] = true
 	}
 	for key, text := range rows {
-		if strings.ContainsAny(text, "0123456789\"") {
+		if !seen[key] && strings.ContainsAny(text, "0123456789\"") {
 			t.Errorf("docs/config.md gives a default of %s for %s, which has none", text, key)
 		}
 	}

@@ -40,6 +40,7 @@ func JSONSchema() ([]byte, error) {
 // plainWords describe the keys that the example explains by their value alone.
 func plainWords() map[string]string {
 	return map[string]string{
+		"actions.NAME.verify.command":                "a command that says whether it took: exit 0 yes, 1 not yet, anything else unknown; for exec",
 		"config_version":                             "the version of this file's form",
 		"sources.NAME.url":                           "http or https, without user, password, query or fragment",
 		"sources.NAME.username":                      "of basic authentication, with password_file",

@@ -97,6 +97,7 @@ func TestDiffInWords(t *testing.T) {
 		"drain on edge  notify -> AUTO",
 		"drain on edge-staging  notify -> AUTO",
 		"drain on ingest  notify -> AUTO",
+		"drain on receivers  notify -> AUTO",
 		"drain on ingest-staging  confirm -> notify  (quieter)",
 		`guardrails  freeze_file: no longer set, was "/run/warden/freeze"`,
 		"pools.ingest  max_out_fraction: 0.1 -> 1.0  (looser)",

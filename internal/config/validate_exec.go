@@ -35,7 +35,7 @@ func (v *validator) execAction(name remedy.ActionName, a Action) {
 		v.fail(at("host_pattern"), "host_pattern: %v: write a regular expression that the whole name matches", err)
 	}
 	v.between(at("read_timeout"), a.ReadTimeout, second, 60*second)
-	if v.ok(at("undo")) && len(a.Undo) == 0 {
+	if v.ok(at("undo")) && len(a.Undo) == 0 && a.UndoHint == "" {
 		v.warn(at("undo"), "actions.%s has no undo: people put its hosts back by hand; add undo, or undo_hint to say how", name)
 	}
 	v.observed(name, a)

@@ -3,6 +3,7 @@ package inventory
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -58,7 +59,7 @@ func NewExec(o ExecOptions) (Inventory, error) {
 		return nil, fmt.Errorf("command: %w", err)
 	}
 	if o.MaxBytes <= 0 || o.MaxHosts <= 0 {
-		return nil, fmt.Errorf("max_bytes and max_hosts must be positive: set them")
+		return nil, errors.New("max_bytes and max_hosts must be positive: set them")
 	}
 	if o.Lookup == nil {
 		o.Lookup = func(string) (string, bool) { return "", false }

@@ -73,6 +73,9 @@ type poolRound struct {
 	// states and admin are the combined service states, in the order of hosts.
 	states []remedy.ServiceState
 	admin  []string
+	// half says which hosts take traffic through some of their load balancers
+	// only: they are judged like any other, and count as out.
+	half []bool
 	// seen says that the backends answered, so that states is worth committing.
 	seen bool
 	// at orders this observation among all; outdated says that a newer one was
@@ -267,7 +270,7 @@ func (e *Engine) readInventory(ctx context.Context, cfg *Config, p *poolRound, r
 func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 	p.at = e.outSeen.begin()
 	p.observed, p.failed = map[remedy.ActionName]map[remedy.HostName]remedy.Observation{}, map[remedy.ActionName]string{}
-	p.states, p.admin = make([]remedy.ServiceState, len(p.hosts)), make([]string, len(p.hosts))
+	p.states, p.admin, p.half = make([]remedy.ServiceState, len(p.hosts)), make([]string, len(p.hosts)), make([]bool, len(p.hosts))
 	names := cfg.observers(p.name)
 	hosts := make([]remedy.HostName, len(p.hosts))
 	for i, h := range p.hosts {
@@ -310,6 +313,7 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 				state = o.State
 				p.admin[i] = o.Admin
 			}
+			p.half[i] = p.half[i] || o.HalfOut()
 		}
 		if state == remedy.ServiceUnknown && assume {
 			switch id, held := taken[h.Name]; {

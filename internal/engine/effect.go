@@ -27,8 +27,12 @@ func (e *Engine) effect(ctx context.Context, x *execution) *ledger.ExecFinish {
 	defer cancel()
 	job := actions.Job{Case: x.c.ID, Token: x.token, Pool: x.c.Pool, Host: x.c.Host}
 	run := x.action.Apply
-	if x.kind == remedy.KindUndo {
-		job.Prior, run = x.prior, x.action.Undo
+	switch x.kind {
+	case remedy.KindUndo:
+		job.Prior, job.Balancers, run = x.prior, x.balancers, x.action.Undo
+	case remedy.KindReassert:
+		job.Balancers = x.balancers
+	case remedy.KindAct, remedy.KindManual:
 	}
 	report, err := run(bounded, job)
 	failpoint.Hit("after-effect")
@@ -67,7 +71,11 @@ func (e *Engine) readBack(ctx context.Context, x *execution, b *ledger.ExecFinis
 			b.Outcome = remedy.OutcomeDone
 			return
 		case x.runBy.Expired():
-			b.Outcome, b.Note = lateOutcome(known && (!cutOff || neverTook(o, x.c.Execution(), e.Clock.Now())), b.Note, err)
+			known = known && (!cutOff || neverTook(o, x.c.Execution(), e.Clock.Now()))
+			b.Outcome, b.Note = lateOutcome(known, b.Note, err)
+			if known && o.Admin != x.before.Admin && len(o.Balancers) > 1 {
+				b.Outcome, b.Note = x.halfDone(o, b.Note)
+			}
 			return
 		}
 		if clock.Sleep(ctx, e.Clock, min(wait, x.runBy.Left())) != nil {
@@ -108,6 +116,19 @@ func lateOutcome(known bool, note string, err error) (remedy.Outcome, string) {
 		note = err.Error() // what can't be seen now says more than what the effect reported
 	}
 	return remedy.OutcomeUnknown, "nobody knows whether it happened: " + note
+}
+
+// halfDone words an effect that some load balancers took and others did not.
+// Of an undo that is no outcome: its host is neither out nor in.
+func (x *execution) halfDone(o remedy.Observation, note string) (remedy.Outcome, string) {
+	what := "it is in " + o.Admin
+	if note != "" {
+		what += ": " + note
+	}
+	if x.kind == remedy.KindUndo {
+		return remedy.OutcomeUnknown, "it is only half undone, " + what
+	}
+	return remedy.OutcomePartial, what
 }
 
 // reached reports whether the host is where the execution wants it.

@@ -91,8 +91,14 @@ type tenure struct {
 	// tenure first noticed each executing case that it doesn't carry out.
 	running map[remedy.CaseID]remedy.Token
 	seen    map[remedy.CaseID]sighting
-	blind   map[remedy.SourceName]bool
-	deaf    map[remedy.PoolName]bool // pools whose load balancer can't be asked
+	// intact is what was seen of the hosts that are out: see reassert.go. tried
+	// is the round in which a case was last to be put back, halfTold the cases
+	// of which it was told that they are half back.
+	intact   intacts
+	tried    map[remedy.CaseID]int
+	halfTold map[remedy.CaseID]bool
+	blind    map[remedy.SourceName]bool
+	deaf     map[remedy.PoolName]bool // pools whose load balancer can't be asked
 	// called are the cases that don't get going: see called.go.
 	called map[remedy.CaseID]calledOff
 	// leads is nil as long as this tenure lasts; there is none before the
@@ -128,9 +134,10 @@ func (e *Engine) reset() {
 		clocks:  newClockWatch(e.Clock.Read()),
 		running: map[remedy.CaseID]remedy.Token{},
 		seen:    map[remedy.CaseID]sighting{},
-		blind:   map[remedy.SourceName]bool{},
-		deaf:    map[remedy.PoolName]bool{},
-		called:  map[remedy.CaseID]calledOff{},
+		intact:  intacts{}, tried: map[remedy.CaseID]int{}, halfTold: map[remedy.CaseID]bool{},
+		blind:  map[remedy.SourceName]bool{},
+		deaf:   map[remedy.PoolName]bool{},
+		called: map[remedy.CaseID]calledOff{},
 	}
 	e.pools = map[remedy.PoolName]*poolMemory{}
 	e.warm.Store(false)
@@ -202,6 +209,7 @@ func (e *Engine) attend(ctx context.Context) {
 	e.locked(func() {
 		cfg := e.Config()
 		e.verify(ctx, cfg, false)
+		e.putBack(ctx, cfg)
 		e.startReady(ctx, cfg)
 		e.announce(ctx)
 	})
@@ -319,6 +327,7 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		e.warm.Store(true)
 	}
 	e.verify(ctx, cfg, true)
+	e.putBack(ctx, cfg)
 	e.startReady(ctx, cfg)
 	e.announce(ctx)
 	return true

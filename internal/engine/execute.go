@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,6 +24,11 @@ type execution struct {
 	kind   remedy.ExecutionKind
 	token  remedy.Token
 	prior  string
+	// balancers are the load balancers that the effect is held to, each with
+	// the state that an undo restores; empty for all.
+	balancers []remedy.BalancerState
+	// before is what was observed right before the effect.
+	before remedy.Observation
 	// leads is nil as long as the tenure that started it lasts.
 	leads func() error
 	// looks, when set, remembers what the backends said: see verify.
@@ -67,6 +73,7 @@ func (e *Engine) carryOut(ctx context.Context, x *execution) *ledger.ExecFinish 
 		if ended := x.compare(before); ended != nil {
 			return ended
 		}
+		x.before = before
 	}
 	if ended := e.samePlan(ctx, x); ended != nil {
 		return ended
@@ -126,9 +133,11 @@ func (x *execution) compare(o remedy.Observation) *ledger.ExecFinish {
 	switch {
 	case !known:
 		return aborted("the backend can't say what state the host is in: %s", o.AsWanted.Why)
+	case x.kind == remedy.KindUndo && len(departedFrom(x.c.Taken(), o)) > 0:
+		return aborted("its pool moved away from %s, where it was taken out: put it back there by hand", strings.Join(departedFrom(x.c.Taken(), o), ", "))
 	case x.kind == remedy.KindUndo && !wanted && o.Admin == x.prior:
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeDone, Note: "it was back already"}
-	case x.kind == remedy.KindUndo && !wanted:
+	case x.kind == remedy.KindUndo && !wanted && !o.Partial():
 		return aborted("it is in %q now and not as warden left it: somebody else changed it", o.Admin)
 	case x.kind == remedy.KindUndo:
 		return nil
@@ -192,7 +201,7 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 	switch {
 	case x.leads() != nil:
 		return aborted("leadership was lost before the effect")
-	case x.kind == remedy.KindAct && cfg != x.cfg:
+	case (x.kind == remedy.KindAct || x.kind == remedy.KindReassert) && cfg != x.cfg:
 		return aborted("the config was reloaded since START: decided afresh")
 	case !o.allowedBy(d):
 		return aborted("%s", why(d))

@@ -38,9 +38,9 @@ func outChanges(p *poolRound, status ledger.PoolStatus) []ledger.Body {
 		domain := ledger.Domain(status.DomainLabel, h.Labels[status.DomainLabel])
 		k, ok := slices.BinarySearchFunc(status.Out, h.Name, outByHost)
 		switch {
-		case p.states[i] == remedy.ServiceIn && ok:
+		case p.states[i] == remedy.ServiceIn && !p.half[i] && ok:
 			gone = append(gone, h.Name)
-		case p.states[i] != remedy.ServiceIn && (!ok || status.Out[k].Admin != admin || status.Out[k].Domain != domain):
+		case (p.states[i] != remedy.ServiceIn || p.half[i]) && (!ok || status.Out[k].Admin != admin || status.Out[k].Domain != domain):
 			set = append(set, ledger.OutFact{Host: h.Name, Admin: admin, Domain: domain})
 		}
 	}

@@ -84,6 +84,8 @@ func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeDone, Prior: x.Prior, Note: "warden stopped in the middle; found done"}
 	case hung:
 		return unknown("its action never came back")
+	case x.Kind != remedy.KindUndo && o.Partial() && o.Admin != x.Prior:
+		return &ledger.ExecFinish{Outcome: remedy.OutcomePartial, Prior: x.Prior, Note: "warden stopped in the middle; found half done, it is in " + o.Admin}
 	case neverTook(o, x, e.Clock.Now()) && action.Spec.Idempotent:
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeAborted, Note: "warden stopped in the middle; it never took: decided afresh"}
 	}

@@ -97,6 +97,8 @@ func (o startOrder) approved() bool { return o.c.Answer != nil && o.c.Answer.App
 // proposed needs a person's yes at confirm, and none at auto only.
 func (o startOrder) allowedBy(d remedy.Decision) bool {
 	switch {
+	case o.kind == remedy.KindReassert:
+		return d.Level >= remedy.LevelAuto // a cap is a no: nobody is asked
 	case o.kind != remedy.KindAct:
 		return d.Level > remedy.LevelBlocked
 	case o.approved():
@@ -196,11 +198,11 @@ func (e *Engine) upToDate(ctx context.Context, cfg *Config, o startOrder) error 
 // the action found.
 func (e *Engine) prior(ctx context.Context, x *execution, body *ledger.ExecStart) error {
 	if x.kind == remedy.KindUndo {
-		a := x.c.Acted()
+		a := x.c.Taken()
 		if a == nil || (a.Prior == "" && !x.action.Spec.Blind) {
 			return refusal(RefusedBackend, "warden does not know the state before %s: put the host back by hand, and warden will see it", x.c.ID)
 		}
-		x.prior = a.Prior
+		x.prior, x.balancers = a.Prior, a.Balancers
 	} else if !x.action.Spec.Blind {
 		o, err := e.observeHost(ctx, x)
 		if err != nil {
@@ -212,6 +214,13 @@ func (e *Engine) prior(ctx context.Context, x *execution, body *ledger.ExecStart
 			return refusal(ledger.RefusedDecided, "%s is in %q already: there is nothing to do", x.c.Host, o.Admin)
 		}
 		x.prior = o.Admin
+		if x.kind == remedy.KindReassert {
+			if err := priorOfForgotten(x, o, body); err != nil {
+				return err
+			}
+		} else {
+			body.Balancers = o.States()
+		}
 	}
 	body.Prior = x.prior
 	return nil
@@ -221,6 +230,9 @@ func (e *Engine) prior(ctx context.Context, x *execution, body *ledger.ExecStart
 // own is the case whose running execution is left out.
 func (e *Engine) decideOn(cfg *Config, o startOrder, j *judgement, own remedy.CaseID) (remedy.Decision, remedy.Basis) {
 	now := e.Clock.Now()
+	if o.kind == remedy.KindReassert {
+		own = o.c.ID // the slot that it kept: its host is in service, whatever its case says
+	}
 	q := ledger.FactsQuery{Pool: o.c.Pool, Host: o.c.Host, Action: o.c.Action, Detector: o.c.Detector, Now: now, Own: own}
 	if j != nil {
 		spec := j.detector.Spec()
@@ -229,8 +241,12 @@ func (e *Engine) decideOn(cfg *Config, o startOrder, j *judgement, own remedy.Ca
 	facts := e.Ledger.Facts(q)
 	w := e.world(cfg, j, facts, q, now)
 	w.Domains = e.view.Load().round.pool(q.Pool).domains(facts, q.Host)
+	detector := o.c.Detector
+	if o.kind == remedy.KindReassert && o.c.Manual != nil {
+		detector = "" // a person asked for it, whatever the rung
+	}
 	d := policy.Decide(policy.Proposal{
-		Kind: o.kind, Pool: o.c.Pool, Host: o.c.Host, Action: o.c.Action, Detector: o.c.Detector,
+		Kind: o.kind, Pool: o.c.Pool, Host: o.c.Host, Action: o.c.Action, Detector: detector,
 		TakesOut: cfg.Actions[o.c.Action].Spec.TakesOut, Acknowledged: o.acked,
 	}, w)
 	return d, facts.Basis

@@ -39,16 +39,19 @@ func (e *Engine) verify(ctx context.Context, cfg *Config, all bool) {
 	if all {
 		open = append(open, e.strays(cfg)...)
 	}
+	if all {
+		e.intact.keep(open)
+	}
 	seen := e.looksAt(open, all)
 	for _, c := range open {
 		switch c.Stage {
 		case remedy.StageExecuting:
 			e.recoverExecution(ctx, cfg, c, seen)
 		case remedy.StageVerifying:
-			e.watch(ctx, cfg, c, seen)
+			e.watch(ctx, cfg, c, seen, all)
 		case remedy.StageOut:
 			if all {
-				e.watch(ctx, cfg, c, seen)
+				e.watch(ctx, cfg, c, seen, all)
 			}
 		case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting, remedy.StageClosed:
 		}
@@ -65,7 +68,7 @@ func (e *Engine) strays(cfg *Config) []*ledger.Case {
 }
 
 // watch observes one host that warden acted on, and commits what follows.
-func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen *looks) {
+func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen *looks, all bool) {
 	action, ok := cfg.Actions[c.Action]
 	a := c.Acted()
 	switch {
@@ -80,7 +83,16 @@ func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen *l
 	now := e.entryTime() // what is compared with committed times goes by their clock
 	waited := now.Sub(a.FinishedAt)
 	var b ledger.Body
+	waits := false
 	switch {
+	case err == nil:
+		b, waits = e.remembered(c, o, now)
+		e.halves(ctx, c, o)
+	case all:
+		e.intact.missed(c.ID, e.Clock.Now())
+	}
+	switch {
+	case b != nil || waits: // nobody's reversal, and nothing to verify
 	case c.Stage == remedy.StageVerifying:
 		if ask := action.Verify.Command; ask != nil && err == nil && mayHaveTaken(o) {
 			o.Took = e.verifyBy(ctx, ask, x)
@@ -127,12 +139,11 @@ func (e *Engine) watchless(ctx context.Context, c *ledger.Case, a *ledger.Execut
 // verdict says whether an effect took; nil while that is still open.
 func verdict(c *ledger.Case, o remedy.Observation, err error, waited, within time.Duration) ledger.Body {
 	took, tookKnown := o.Took.Get()
-	wanted, wantedKnown := o.AsWanted.Get()
 	switch {
 	case err == nil && tookKnown && took:
 		return &ledger.ExecVerdict{Case: c.ID, Took: true, Note: sign(o) + " after " + waited.Round(time.Second).String()}
-	case err == nil && wantedKnown && !wanted:
-		return &ledger.ExecVerdict{Case: c.ID, Returned: true, Note: fmt.Sprintf("somebody else put it into %q", o.Admin)}
+	case err == nil && reversal(c, o) != "":
+		return &ledger.ExecVerdict{Case: c.ID, Returned: true, Note: reversal(c, o)}
 	case waited < within:
 		return nil
 	case err != nil:
@@ -174,10 +185,11 @@ func traffic(o remedy.Observation) string {
 
 // returned notices that another hand put the host back: it is kept.
 func (e *Engine) returned(c *ledger.Case, o remedy.Observation) ledger.Body {
-	if wanted, known := o.AsWanted.Get(); !known || wanted {
+	note := reversal(c, o)
+	if note == "" {
 		return nil
 	}
-	return &ledger.CaseClose{Case: c.ID, Outcome: remedy.OutcomeReturned, Note: fmt.Sprintf("another hand put it into %q", o.Admin)}
+	return &ledger.CaseClose{Case: c.ID, Outcome: remedy.OutcomeReturned, Note: note}
 }
 
 // helped compares how many of the others are bad now, after the settle time,

@@ -54,8 +54,8 @@ type daemon struct {
 	server *web.Server
 	mirror *telemetry.Mirror
 
-	mu     sync.Mutex // serialises reloads
-	file   *config.Config
+	mu   sync.Mutex // serialises reloads
+	file *config.Config
 	// outline is the file as it may be shown.
 	outline config.Outline
 	reload  web.ReloadState

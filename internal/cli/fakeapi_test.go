@@ -125,6 +125,7 @@ func (f *fakeAPI) handler() http.Handler {
 	handle("GET /api/v1/policy", func(*http.Request) (any, error) { return fakePolicy(), nil })
 	handle("POST /api/v1/reload", f.reload)
 	handle("GET /api/v1/stats", f.stats)
+	handle("GET /api/v1/explain", f.explain)
 	handle("GET /api/v1/cases", f.list)
 	handle("GET /api/v1/hosts", f.hosts)
 	handle("GET /api/v1/cases/{id}", f.onCase(func(c *ledger.Case, _ *http.Request) error {

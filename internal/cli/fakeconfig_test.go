@@ -8,6 +8,8 @@ import (
 
 	"warden/internal/clock"
 	"warden/internal/config"
+	"warden/internal/engine"
+	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/web"
 )
@@ -95,4 +97,58 @@ func (*fakeAPI) stats(r *http.Request) (any, error) {
 		s.Rows[0].Name = ""
 	}
 	return s, nil
+}
+
+// explain answers for hosts by their names.
+func (f *fakeAPI) explain(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	at, err := time.Parse(time.RFC3339Nano, q.Get("at"))
+	if err != nil {
+		return nil, err
+	}
+	around, err := time.ParseDuration(q.Get("around"))
+	if err != nil {
+		return nil, err
+	}
+	x := &web.Explanation{Schema: web.SchemaExplanation, ServedAt: fakeNow, Explanation: engine.Explanation{
+		Pool: "ingest", Host: remedy.HostName(q.Get("host")), At: at, From: at.Add(-around), To: at.Add(around),
+		Cases: []*ledger.Case{}, Nearby: []remedy.CaseID{}, Recomputed: []engine.Recomputed{}, Unknowable: []string{"the inventory of that time: today's is used"},
+	}}
+	finding := func(value float64, at time.Time) remedy.Finding {
+		out := *fakeFinding(x.Host, value, 0)
+		out.At, out.Verdict, out.Reason = at, remedy.VerdictUnknown, remedy.ReasonPending
+		return out
+	}
+	one := engine.Recomputed{Detector: "canary_missing", Proposes: "drain", Instants: 121, Good: 110, Between: 11, Reasons: map[string]int{}, Failed: []string{}}
+	switch x.Host {
+	case "ingest-17":
+		x.Cases = append(x.Cases, f.cases[1042])
+		return x, nil
+	case "ingest-22":
+		run := &engine.BadRun{From: at.Add(-4 * time.Minute), To: at.Add(-time.Minute), Instants: 7, PoolBad: 1, RecoveredAt: at.Add(-30 * time.Second)}
+		run.Worst = finding(0.47, run.To)
+		one.Closest, one.Worst = run, &run.Worst
+		one.Guardrails = []engine.Recalled{
+			{Guardrail: "freeze", Answer: "unknown", Observed: "earlier freezes are not kept"},
+			{Guardrail: "common_mode", Answer: "allow", Observed: "1 of 40 hosts bad at once", Limit: "8"},
+			{Guardrail: "cooldown", Answer: "block", Observed: "last ran 2h0m0s before", Limit: "6h0m0s"},
+		}
+		x.Nearby = []remedy.CaseID{1043}
+	case "ingest-23":
+		f := finding(0.61, at)
+		one.Worst, one.Unknown, one.Good, one.Reasons = &f, 3, 107, map[string]int{remedy.ReasonFewPoints: 3}
+	case "ingest-24":
+		one.Good, one.Between, one.Unknown = 0, 0, 121
+		one.Reasons, one.Failed = map[string]int{remedy.ReasonSourceFailed: 121}, []string{"connection refused: check that it runs, and the port in url"}
+	case "ingest-25":
+		run := &engine.BadRun{From: at.Add(-10 * time.Minute), To: x.To, Instants: 81, Proposed: true, PoolBad: 12}
+		run.Worst = finding(0.05, at)
+		one.Closest = run
+		one.Guardrails = []engine.Recalled{{Guardrail: "common_mode", Answer: "block", Observed: "12 of 40 hosts bad at once", Limit: "8"}}
+		x.Forgotten = true
+	case "ingest-26":
+		return nil, refuse(http.StatusNotFound, engine.RefusedNotFound, "there is no pool or host \"ingest-26\": see `warden hosts`")
+	}
+	x.Recomputed = append(x.Recomputed, one)
+	return x, nil
 }

@@ -16,7 +16,7 @@ func (p *program) newConfigSchemaCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of the configuration, for editors", Args: cobra.NoArgs,
 		Example: `  warden config schema > warden.schema.json
-  sed -i '1i #:schema ./warden.schema.json' warden.toml`,
+  warden config schema | less`,
 		RunE: func(*cobra.Command, []string) error {
 			data, err := config.JSONSchema()
 			if err != nil {

@@ -24,16 +24,6 @@ func (p *program) newShowCommand() *cobra.Command {
 	}
 }
 
-func (p *program) newExplainCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "explain CASE", Short: "Explain a case: why, and why not", GroupID: groupLook, Args: cobra.ExactArgs(1),
-		Example: `  warden explain W-1042`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.lookAt(cmd.Context(), args[0], p.explainCase)
-		},
-	}
-}
-
 // lookAt fetches a case and shows it.
 func (p *program) lookAt(ctx context.Context, arg string, show func(*web.CaseDetail)) error {
 	id, err := caseArg(arg)

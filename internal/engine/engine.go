@@ -71,8 +71,10 @@ type Engine struct {
 	warm     atomic.Bool
 	drift    atomic.Int64
 	reloaded atomic.Bool // the config was reloaded since the last round
-	voice    voice
-	outSeen  outSeen
+	// explaining is held while history is judged again for somebody.
+	explaining sync.Mutex
+	voice      voice
+	outSeen    outSeen
 	// stamps is a copy of what is known of the clock, for stamping entries.
 	stampMu sync.Mutex
 	stamps  clockWatch

@@ -69,6 +69,7 @@ func (s *surface) describe(mux *http.ServeMux) *huma.OpenAPI {
 	s.stopWrites(api)
 	s.configRoutes(api)
 	s.statsRoutes(api)
+	s.explainRoutes(api)
 	for name, schema := range schemas.Map() {
 		if !strings.HasSuffix(name, "Request") {
 			schema.AdditionalProperties = nil // answers gain fields; only requests are read strictly

@@ -195,6 +195,15 @@ func (c *Client) Stats(ctx context.Context, within, by string) (*Stats, error) {
 	return get[Stats](ctx, c, "/api/v1/stats", v)
 }
 
+// Explain asks what warden made of a host at an instant, or would have; pool
+// may be empty where one pool has the host, and around, such as "30m", too.
+func (c *Client) Explain(ctx context.Context, host remedy.HostName, pool remedy.PoolName, at time.Time, around string) (*Explanation, error) {
+	v := url.Values{"host": {string(host)}, "at": {at.UTC().Format(time.RFC3339Nano)}}
+	set(v, "pool", string(pool))
+	set(v, "around", around)
+	return get[Explanation](ctx, c, "/api/v1/explain", v)
+}
+
 // Policy returns who is trusted with what.
 func (c *Client) Policy(ctx context.Context) (*Policy, error) {
 	return get[Policy](ctx, c, "/api/v1/policy", nil)

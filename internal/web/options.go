@@ -28,6 +28,8 @@ type Shower interface {
 	// PreviewRun and PreviewUndo say what would be done.
 	PreviewRun(ctx context.Context, q engine.RunRequest) (engine.Preview, error)
 	PreviewUndo(id remedy.CaseID) (engine.Preview, error)
+	// Explain says what was made of a host at an instant, or would have been.
+	Explain(ctx context.Context, q engine.ExplainQuery) (*engine.Explanation, error)
 }
 
 // CaseDesk is the engine as far as people act on hosts through it. Its errors

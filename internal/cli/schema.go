@@ -15,8 +15,10 @@ import (
 func (p *program) newConfigSchemaCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of the configuration, for editors", Args: cobra.NoArgs,
-		Example: `  warden config schema > warden.schema.json
-  warden config schema | less`,
+		Example: `  warden config schema > warden.schema.json`,
+		Long: `Print the JSON Schema (draft 4) of the configuration, for editors: with
+"#:schema ./warden.schema.json" as the first line of warden.toml, those that speak
+TOML complete keys and mark unknown ones. warden config check knows more.`,
 		RunE: func(*cobra.Command, []string) error {
 			data, err := config.JSONSchema()
 			if err != nil {

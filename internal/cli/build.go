@@ -129,6 +129,7 @@ func (b builder) pool(c *config.Config, name remedy.PoolName) (engine.Pool, erro
 		},
 		ProtectedBy:     p.ProtectedBy,
 		AssumeInService: p.AssumeInService,
+		Probe:           p.Probe,
 	}
 	switch p.Inventory.Type {
 	case config.TypeStatic:
@@ -261,6 +262,7 @@ func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action
 		return out, fmt.Errorf("actions.%s.type: %q is not a kind of action", name, a.Type)
 	}
 	out.Spec.Timeout, out.Spec.StartWithin, out.Spec.TookWithin = a.Timeout.Std(), a.StartWithin.Std(), c.TookWithin(name).Std()
+	out.Verify.Detector, out.Verify.Within = a.Verify.Detector, a.Verify.Within.Std()
 	out.Spec.ManualHint, out.Spec.UndoHint = cmp.Or(a.ManualHint, out.Spec.ManualHint), a.UndoHint
 	if a.ManualHint != "" || a.UndoHint != "" {
 		impl, err := withHints(out.Action, a.ManualHint, a.UndoHint)

@@ -132,10 +132,33 @@ func (p *program) hostNote(h *web.Host, now time.Time) string {
 		}
 		notes = append(notes, joined(" ", "out by", by, forSince(now, h.OutSince)))
 	}
+	if h.Probe != nil {
+		notes = append(notes, fitness(h.Probe))
+	}
 	if hold := h.Hold; hold != nil {
 		notes = append(notes, "held by "+hold.By.Name+" for "+until(now, hold.Until)+": "+hold.Reason)
 	}
 	return strings.Join(notes, "; ")
+}
+
+// fitnessOf is fitness, or nothing.
+func fitnessOf(f *web.HostFinding) string {
+	if f == nil {
+		return ""
+	}
+	return fitness(f)
+}
+
+// fitness says what a pool's probe says of a host that is out.
+func fitness(f *web.HostFinding) string {
+	measured := short(f.Value, f.Unit, f.Bad)
+	switch f.Verdict {
+	case remedy.VerdictGood.String():
+		return say("fit to return: yes, %s by %s", measured, f.Detector)
+	case remedy.VerdictBad.String():
+		return say("fit to return: no, %s by %s", measured, f.Detector)
+	}
+	return joined(": ", say("fit to return: unknown by %s", f.Detector), reason(*f))
 }
 
 func forSince(now, t time.Time) string {

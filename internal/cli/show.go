@@ -97,6 +97,9 @@ func (p *program) showCase(d *web.CaseDetail) {
 	if helped, known := k.Helped.Get(); known {
 		add("helped", "%s", yesNo(helped))
 	}
+	if d.Probe != nil {
+		add("fit to return", "%s", strings.TrimPrefix(fitness(d.Probe), "fit to return: "))
+	}
 	if k.Note != "" {
 		add("note", "%s", k.Note)
 	}

@@ -87,7 +87,7 @@ func (o *printer) status(s *web.Status) {
 			state = state.in(red)
 		}
 		rows = append(rows, []cell{
-			c("%s", k.Host), c("%s", since(s.Now, k.OutSince)), c("%s", k.ID), state, c("warden undo %s", k.ID),
+			c("%s", k.Host), c("%s", since(s.Now, k.OutSince)), c("%s", k.ID), state, c("warden undo %s", k.ID), c("%s", fitnessOf(k.Probe)),
 		})
 	}
 	o.table("  ", nil, rows)

@@ -55,6 +55,9 @@ type Pool struct {
 	// ProtectedBy returns the pattern of the protected list that names the
 	// host, or "".
 	ProtectedBy func(remedy.HostName) string
+	// Probe is the detector that says of hosts that are out whether they are fit
+	// to return; empty for none.
+	Probe remedy.DetectorName
 	// AssumeInService takes a host that no load balancer knows for in service.
 	AssumeInService bool
 }

@@ -87,6 +87,9 @@ type poolRound struct {
 	// shrunk without anybody having accepted it. Set by propose.
 	believed   bool
 	judgements []judgement
+	// probe is what the pool's probe says of its hosts, those that are out as
+	// well; nil while none is out, or the pool has none.
+	probe *remedy.Judgement
 }
 
 // judgement is one detector's word on the pool.
@@ -182,7 +185,14 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 			jobs = append(jobs, j)
 		}
 	}
+	probes := e.probes(cfg, r)
+	for _, p := range probes {
+		queries = append(queries, p.d.Queries(p.view, p.at)...)
+	}
 	r.results = e.fetch(ctx, cfg, queries)
+	for _, p := range probes {
+		p.p.probe = new(p.d.Judge(p.view, p.at, r.results, nil))
+	}
 	for _, j := range jobs {
 		v := judge(j.d, j.view, j.at, r.results, e.verdicts.take(j.view.N()))
 		v.observed, v.shadowed = j.p.seen, j.shadowed

@@ -103,6 +103,8 @@ type tenure struct {
 	deaf     map[remedy.PoolName]bool // pools whose load balancer can't be asked
 	// called are the cases that don't get going: see called.go.
 	called map[remedy.CaseID]calledOff
+	// lent is what detectors that were lent said last.
+	lent map[lentTo]*remedy.Judgement
 	// leads is nil as long as this tenure lasts; there is none before the
 	// first round. It is not the context of whoever asks for something: a
 	// person who hangs up doesn't end a tenure.
@@ -140,6 +142,7 @@ func (e *Engine) reset() {
 		blind:  map[remedy.SourceName]bool{},
 		deaf:   map[remedy.PoolName]bool{},
 		called: map[remedy.CaseID]calledOff{},
+		lent:   map[lentTo]*remedy.Judgement{},
 	}
 	e.pools = map[remedy.PoolName]*poolMemory{}
 	e.warm.Store(false)

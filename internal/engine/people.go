@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/policy"
@@ -364,7 +365,11 @@ func (e *Engine) PreviewUndo(id remedy.CaseID) (Preview, error) {
 	o := startOrder{c: c, kind: remedy.KindUndo}
 	j := e.newestJudgement(cfg, o)
 	p.Decision, _ = e.decideOn(cfg, o, j, 0)
-	if j == nil {
+	if f, ok := e.view.Load().Fitness(c.Pool, c.Host); ok {
+		if f.Verdict != remedy.VerdictGood {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s is not known to be fit to return: %s: %s. Undoing may return a bad host to service", c.Host, f.Detector, chat.FindingSentence(f)))
+		}
+	} else if j == nil {
 		p.Warnings = append(p.Warnings, "nothing says whether "+string(c.Host)+" is well: look before you put it back")
 	} else if c.Latest != nil && c.Latest.Verdict == remedy.VerdictBad {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s was bad when it was last judged, at %s, and a host that is out isn't judged: undoing may return a bad host to service", c.Host, c.Latest.At.Format(time.RFC3339)))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -94,10 +95,18 @@ func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen *l
 	switch {
 	case b != nil || waits: // nobody's reversal, and nothing to verify
 	case c.Stage == remedy.StageVerifying:
-		if ask := action.Verify.Command; ask != nil && err == nil && mayHaveTaken(o) {
+		d, within, lent := cfg.verifier(action, c.Detector)
+		said := ""
+		switch ask := action.Verify.Command; {
+		case err != nil || !mayHaveTaken(o):
+		case ask != nil:
 			o.Took = e.verifyBy(ctx, ask, x)
+		case lent:
+			o.Took, said = e.tookBy(ctx, cfg, d, x, a.FinishedAt)
+		case action.Verify.Detector != "":
+			o.Took = remedy.Unknown[bool]("the config has no detector " + string(action.Verify.Detector))
 		}
-		b = verdict(c, o, err, waited, action.Spec.TookWithin)
+		b = verdict(c, o, err, waited, within, said)
 	case err != nil:
 		return // unknown: nothing follows from it
 	default:
@@ -136,18 +145,24 @@ func (e *Engine) watchless(ctx context.Context, c *ledger.Case, a *ledger.Execut
 	}
 }
 
-// verdict says whether an effect took; nil while that is still open.
-func verdict(c *ledger.Case, o remedy.Observation, err error, waited, within time.Duration) ledger.Body {
+// within is how long to wait until the action took.
+func (a Action) within() time.Duration { return cmp.Or(a.Verify.Within, a.Spec.TookWithin) }
+
+// verdict says whether an effect took; nil while that is still open. said is
+// the word of the detector that was asked, or empty.
+func verdict(c *ledger.Case, o remedy.Observation, err error, waited, within time.Duration, said string) ledger.Body {
 	took, tookKnown := o.Took.Get()
 	switch {
 	case err == nil && tookKnown && took:
-		return &ledger.ExecVerdict{Case: c.ID, Took: true, Note: sign(o) + " after " + waited.Round(time.Second).String()}
+		return &ledger.ExecVerdict{Case: c.ID, Took: true, Note: cmp.Or(said, sign(o)) + " after " + waited.Round(time.Second).String()}
 	case err == nil && reversal(c, o) != "":
 		return &ledger.ExecVerdict{Case: c.ID, Returned: true, Note: reversal(c, o)}
 	case waited < within:
 		return nil
 	case err != nil:
 		return &ledger.ExecVerdict{Case: c.ID, Note: "the backend can't be asked whether it took: " + err.Error()}
+	case said != "":
+		return &ledger.ExecVerdict{Case: c.ID, Note: fmt.Sprintf("not seen to have taken after %s: %s", within, said)}
 	default:
 		return &ledger.ExecVerdict{Case: c.ID, Note: fmt.Sprintf("%s after %s: %s", missing(o), within, traffic(o))}
 	}

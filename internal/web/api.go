@@ -215,6 +215,7 @@ func (s *surface) caseDetail(id remedy.CaseID) (*CaseDetail, error) {
 		level = min(level, file)
 	}
 	detail := &CaseDetail{Schema: SchemaCase, ServedAt: s.now(), Effective: level, Case: c}
+	detail.Probe = s.fitness(c)
 	if now, ok := s.Engine.Now(id); ok {
 		detail.Now = &now
 	}

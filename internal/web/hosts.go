@@ -41,6 +41,9 @@ func (s *surface) picture(v *engine.View, pool remedy.PoolName, now time.Time) p
 	p.hold = holds[""]
 	for _, h := range v.Hosts(pool) {
 		out := Host{Pool: pool, Host: h.Host, State: h.State, Admin: h.Admin, Findings: []HostFinding{}, Cases: []remedy.CaseID{}}
+		if f, ok := v.Fitness(pool, h.Host); ok && h.State != remedy.ServiceIn {
+			out.Probe = new(hostFinding(f))
+		}
 		if out.Hold = holds[h.Host]; out.Hold == nil {
 			out.Hold = p.hold
 		}
@@ -73,15 +76,34 @@ func (p *poolPicture) addFindings() {
 				continue
 			}
 			f := j.Finding(i)
-			h.Findings = append(h.Findings, HostFinding{
-				Detector: f.Detector, At: f.At.UTC(), Verdict: f.Verdict.String(), Reason: f.Reason,
-				Value: number(f.Value), Unit: f.Unit, Direction: f.Direction.String(), Bad: f.Bad, Clear: f.Clear,
-				BadNow: f.BadNow, BadSince: f.BadSince.UTC(), Newest: f.Newest.UTC(), Points: f.Points,
-			})
+			h.Findings = append(h.Findings, hostFinding(f))
 			if h.Verdict == "" || weight(f.Verdict.String()) > weight(h.Verdict) {
 				h.Verdict = f.Verdict.String()
 			}
 		}
+	}
+}
+
+// fitness is what the probe of the pool says of the host of a case that took it
+// out; nil when it says nothing.
+func (s *surface) fitness(c *ledger.Case) *HostFinding {
+	if !tookOut(c) {
+		return nil
+	}
+	v := s.Engine.View()
+	defer v.Release()
+	f, ok := v.Fitness(c.Pool, c.Host)
+	if !ok {
+		return nil
+	}
+	return new(hostFinding(f))
+}
+
+func hostFinding(f remedy.Finding) HostFinding {
+	return HostFinding{
+		Detector: f.Detector, At: f.At.UTC(), Verdict: f.Verdict.String(), Reason: f.Reason,
+		Value: number(f.Value), Unit: f.Unit, Direction: f.Direction.String(), Bad: f.Bad, Clear: f.Clear,
+		BadNow: f.BadNow, BadSince: f.BadSince.UTC(), Newest: f.Newest.UTC(), Points: f.Points,
 	}
 }
 

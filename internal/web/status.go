@@ -41,7 +41,9 @@ func (s *surface) status() *Status {
 		case c.UnknownExecution():
 			out.Unknown = append(out.Unknown, summary(c))
 		case tookOut(c):
-			out.Out = append(out.Out, summary(c))
+			k := summary(c)
+			k.Probe = s.fitness(c)
+			out.Out = append(out.Out, k)
 		}
 	}
 	out.LastDay = lastDay(s.Ledger.Cases(ledger.CaseFilter{Since: now.Add(-day)}), now)
@@ -72,6 +74,9 @@ func detectorStates(cfg *engine.Config, judged map[remedy.PoolName][]remedy.Judg
 	out := []DetectorStatus{}
 	for _, d := range cfg.Detectors {
 		spec := d.Spec()
+		if spec.Proposes == "" {
+			continue // it judges hosts when it is asked about one
+		}
 		for _, pool := range spec.Pools {
 			if only != "" && only != pool {
 				continue

@@ -191,6 +191,8 @@ type CaseSummary struct {
 	// OutSince is when the action finished that took the host out; only while
 	// it is out or verifying.
 	OutSince time.Time `json:"out_since,omitzero"`
+	// Probe is what the pool's probe says, in lists of what is out only.
+	Probe *HostFinding `json:"probe,omitempty" doc:"in the status, of a host that is out: what the pool's probe says; good is fit to return"`
 	// Took is whether the newest execution took; null when unknown.
 	Took *bool  `json:"took"`
 	Note string `json:"note,omitempty"`
@@ -224,6 +226,8 @@ type CaseDetail struct {
 	// Now is, for a case that waits, what the guardrails say at this moment:
 	// the case's own decision is of when it was asked about.
 	Now *remedy.Decision `json:"now,omitempty" doc:"for a case that waits: what the guardrails say at this moment"`
+	// Probe is what the pool's probe says of a host that is out.
+	Probe *HostFinding `json:"probe,omitempty" doc:"of a host that is out: what the pool's probe says; good is fit to return"`
 }
 
 // Host is one host of a pool as the newest round saw it.
@@ -237,6 +241,8 @@ type Host struct {
 	// Empty when no detector judged the host.
 	Verdict  string        `json:"verdict,omitempty"`
 	Findings []HostFinding `json:"findings"`
+	// Probe is what the pool's probe says of a host that is out.
+	Probe *HostFinding `json:"probe,omitempty" doc:"for a host that is not in service: what the pool's probe says; good is fit to return"`
 	// OutSince is since when the host is out by anybody's hand, as committed.
 	OutSince time.Time `json:"out_since,omitzero"`
 	// OutBy is "warden" or "other" while the host is out.

@@ -9,6 +9,8 @@ package actions
 import (
 	"context"
 	"errors"
+	"strings"
+	"text/template"
 	"time"
 
 	"warden/internal/remedy"
@@ -110,4 +112,21 @@ type Spec struct {
 	ManualHint string
 	// UndoHint is the same for putting the host back; empty when nobody said.
 	UndoHint string
+}
+
+// Hint is the manual hint with pool and host filled in; empty when there is
+// none, or it can't be filled in.
+func (s Spec) Hint(pool remedy.PoolName, host remedy.HostName) string {
+	t, err := template.New("hint").Parse(s.ManualHint)
+	if err != nil {
+		return ""
+	}
+	var b strings.Builder
+	if t.Execute(&b, struct {
+		Host remedy.HostName
+		Pool remedy.PoolName
+	}{host, pool}) != nil {
+		return ""
+	}
+	return b.String()
 }

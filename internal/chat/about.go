@@ -25,7 +25,11 @@ func (w *writer) stopped() headline {
 	if said == "" {
 		said = "stop"
 	}
-	return w.told(said, ": ", "`warden status` says what is stopped. Neither a freeze nor a hold stops an undo.", stopOver)
+	h := w.told(said, ": ", "`warden status` says what is stopped. Neither a freeze nor a hold stops an undo.", stopOver)
+	if w.c != nil {
+		w.byHand() // a case that is held up is still somebody's trouble
+	}
+	return h
 }
 
 // told puts together the headline of such a notice, with what did not fit and

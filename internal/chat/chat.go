@@ -24,6 +24,9 @@ type Message struct {
 	Case *ledger.Case
 	// Level is the effective level of the case's action in its pool.
 	Level remedy.Level
+	// ManualHint is how to act on the case's host by hand, for a case that no
+	// plan could be made for; empty when nobody said.
+	ManualHint string
 	// Again says that the same notice may have been delivered before: warden
 	// died between the delivery and its receipt.
 	Again bool

@@ -128,7 +128,11 @@ func (w *writer) undoReason() string {
 
 // undoByHand is plan C for an undo.
 func (w *writer) undoByHand() {
-	if p := w.c.Plan; p != nil && len(p.UndoSteps) > 0 {
+	switch p := w.c.Plan; {
+	case p == nil:
+	case p.UndoHint != "":
+		w.line("Undo by hand: %s", p.UndoHint)
+	case len(p.UndoSteps) > 0:
 		w.line("Undo by hand: %s", strings.Join(p.UndoSteps, "; "))
 	}
 }
@@ -138,7 +142,11 @@ func (w *writer) undo() {
 	if !w.c.Open() {
 		return
 	}
-	w.line("Undo: `warden undo %s`, with fixed, was-fine or test as the reason", w.c.ID)
+	if p := w.c.Plan; p != nil && len(p.UndoSteps) == 0 && p.UndoHint != "" {
+		w.line("There is no undo: putting it back is by hand.")
+	} else {
+		w.line("Undo: `warden undo %s`, with fixed, was-fine or test as the reason", w.c.ID)
+	}
 	w.undoByHand()
 }
 

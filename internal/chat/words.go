@@ -121,6 +121,7 @@ func (w *writer) message() headline {
 		if n.Detail != "" {
 			w.line("%s", n.Detail)
 		}
+		w.byHand()
 		w.line("More: `warden show %s`", w.c.ID)
 		return w.head(w.kind()+" about ", "")
 	})
@@ -244,6 +245,8 @@ func (w *writer) summary() string {
 // byHand is plan C: how to do the same without warden.
 func (w *writer) byHand() {
 	switch p := w.c.Plan; {
+	case p == nil && w.m.ManualHint != "":
+		w.line("By hand: %s", w.m.ManualHint)
 	case p == nil:
 	case p.ManualHint != "":
 		w.line("By hand: %s", p.ManualHint)

@@ -117,6 +117,7 @@ func (e *Engine) message(n ledger.Notice, again uint64) chat.Message {
 	m := chat.Message{Notice: n, Case: c, Again: n.Seq <= again}
 	if c != nil {
 		m.Level = e.Ledger.Level(c.Action, c.Pool)
+		m.ManualHint = e.Config().Actions[c.Action].Spec.Hint(c.Pool, c.Host)
 	}
 	return m
 }

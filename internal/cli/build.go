@@ -102,7 +102,11 @@ func (b builder) source(c *config.Config, name remedy.SourceName) (source.Source
 		if s.Type == config.TypeGraphite {
 			return source.NewGraphite(o, s.NoCache)
 		}
-		return source.NewPrometheus(o)
+		p, err := source.NewPrometheus(o)
+		if err != nil {
+			return nil, err
+		}
+		return source.NewCached(p, source.CacheOptions{Name: name, LateWithin: s.LateWithin.Std(), Metrics: b.metrics}), nil
 	default:
 		return nil, fmt.Errorf("sources.%s.type: %q is not a kind of source", name, s.Type)
 	}

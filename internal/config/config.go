@@ -81,6 +81,9 @@ type Source struct {
 	// MaxStaleness is the default for the detectors on this source; 0 when not
 	// set. See Config.MaxStaleness.
 	MaxStaleness Duration `toml:"max_staleness"`
+	// LateWithin is how late a point may arrive: instants that were answered
+	// sooner than that are asked for again, and older ones are remembered.
+	LateWithin Duration `toml:"late_within" for:"prometheus"`
 	// MaxSeries and MaxBytes cap one answer.
 	MaxSeries int   `toml:"max_series"`
 	MaxBytes  int64 `toml:"max_bytes"`

@@ -20,6 +20,9 @@ const (
 	// DefaultSourceTimeout is well under the default interval, so that a slow
 	// source costs one round and not two.
 	DefaultSourceTimeout = Duration(5 * time.Second)
+	// DefaultLateWithin covers scrapes of 30 s and the markers of series that
+	// ended, which come a scrape or two later.
+	DefaultLateWithin = Duration(time.Minute)
 	// DefaultMaxSeries is five times the largest fleet warden is measured at.
 	DefaultMaxSeries = 500_000
 	// DefaultMaxBytes holds the answer for such a fleet: 256 MiB.
@@ -142,6 +145,7 @@ func (l *Log) setDefaults() { l.Level, l.Format = DefaultLogLevel, DefaultLogFor
 
 func (s *Source) setDefaults() {
 	s.Timeout = DefaultSourceTimeout
+	s.LateWithin = DefaultLateWithin
 	s.MaxSeries = DefaultMaxSeries
 	s.MaxBytes = DefaultMaxBytes
 }

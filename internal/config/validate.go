@@ -129,6 +129,7 @@ func (v *validator) source(name remedy.SourceName, s Source, variables map[strin
 	if v.given[pathKey(at("max_staleness"))] {
 		v.between(at("max_staleness"), s.MaxStaleness, second, day)
 	}
+	v.between(at("late_within"), s.LateWithin, 0, 60*60*second)
 	v.atLeast(at("max_series"), int64(s.MaxSeries), 1)
 	v.atLeast(at("max_bytes"), s.MaxBytes, 1024)
 	token, user, password := at("token_file"), at("username"), at("password_file")

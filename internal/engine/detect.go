@@ -237,10 +237,21 @@ func judgedAt(now time.Time, interval time.Duration) time.Time {
 	return now.Add(-interval).Truncate(interval)
 }
 
+// fetch asks a round's queries, of which sources may remember a part.
 func (e *Engine) fetch(ctx context.Context, cfg *Config, queries []remedy.Query) remedy.Results {
+	return e.fetchFrom(ctx, cfg, queries, func(s source.Source) source.Source { return s })
+}
+
+// fetchFresh asks the servers for everything: nothing is done on what is
+// remembered.
+func (e *Engine) fetchFresh(ctx context.Context, cfg *Config, queries []remedy.Query) remedy.Results {
+	return e.fetchFrom(ctx, cfg, queries, source.Fresh)
+}
+
+func (e *Engine) fetchFrom(ctx context.Context, cfg *Config, queries []remedy.Query, which func(source.Source) source.Source) remedy.Results {
 	sources := make(map[remedy.SourceName]source.Source, len(cfg.Sources))
 	for name, s := range cfg.Sources {
-		sources[name] = s.Source
+		sources[name] = which(s.Source)
 	}
 	return source.FetchAll(ctx, sources, queries, parallelFetches)
 }

@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
 	"warden/internal/ledger"
 	"warden/internal/remedy"
+	"warden/internal/source"
 )
 
 // How an effect ends, by what the backend does and says.
@@ -108,6 +110,10 @@ func TestAborts(t *testing.T) {
 		soon  bool // it acts once the reason is gone
 	}{
 		{"recovers", remedy.LevelAuto, func(r *rig) { r.src.set(r.host(3), r.clk.Now().Add(-time.Hour), 1, false) }, remedy.StageClosed, "recovered", false},
+		{"recovers, which the source doesn't know by heart", remedy.LevelAuto, func(r *rig) {
+			r.src.remember()
+			r.src.set(r.host(3), r.clk.Now().Add(-time.Hour), 1, false)
+		}, remedy.StageClosed, "recovered", false},
 		{"unknown", remedy.LevelAuto, func(r *rig) { r.src.set(r.host(3), r.clk.Now().Add(-time.Hour), 0.7, false) }, remedy.StageDetected, "unknown", false},
 		{"the source fails", remedy.LevelAuto, func(r *rig) { r.src.dead = true }, remedy.StageDetected, "source_failed", false},
 		{"somebody drains it", remedy.LevelAuto, func(r *rig) { r.lb.set(r.host(3), "drain") }, remedy.StageDetected, "somebody else", false},
@@ -161,6 +167,7 @@ func TestAborts(t *testing.T) {
 					t.Errorf("%d STARTs still count", n)
 				}
 				r.log.verify, r.lb.between = nil, nil
+				r.src.kept = nil
 				r.rounds(2 * time.Minute)
 				if acted := r.lb.acts() == 1; acted != tt.soon {
 					t.Errorf("%d acts afterwards", r.lb.acts())
@@ -365,4 +372,27 @@ func TestRunByHand(t *testing.T) {
 			t.Errorf("%v, %d acts", err, r.lb.acts())
 		}
 	})
+}
+
+// remember has Fetch go on answering what it would now.
+func (s *series) remember() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = maps.Clone(s.states)
+}
+
+// freshSeries is a series without what it remembers.
+type freshSeries struct{ *series }
+
+// Fresh is what source.Fresh asks for.
+func (s *series) Fresh() source.Source { return freshSeries{s} }
+
+// Fetch implements source.Source.
+func (f freshSeries) Fetch(_ context.Context, q remedy.Query) remedy.Result {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	kept := f.kept
+	f.kept = nil
+	defer func() { f.kept = kept }()
+	return f.answer(q)
 }

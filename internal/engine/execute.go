@@ -107,7 +107,7 @@ func (e *Engine) judgeAgain(ctx context.Context, x *execution) (*judgement, *led
 	e.observe(ctx, x.cfg, p)
 	view := e.poolView(p, r, false)
 	at := judgedAt(r.now, d.Spec().Interval)
-	j := judge(d, view, at, e.fetch(ctx, x.cfg, d.Queries(view, at)), nil)
+	j := judge(d, view, at, e.fetchFresh(ctx, x.cfg, d.Queries(view, at)), nil)
 	j.observed = p.seen
 	f, ok := j.finding(x.c.Host)
 	switch {

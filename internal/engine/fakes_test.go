@@ -139,6 +139,9 @@ type series struct {
 	dead    bool // every query fails
 	stale   bool // the canary_target is old
 	fetched int
+	// kept is what hosts did when remember was called, for Fetch to answer by
+	// as a cache would; only Fresh answers by what they do.
+	kept map[remedy.HostName][]state
 }
 
 // set lets a host behave from an instant on.
@@ -150,7 +153,11 @@ func (s *series) set(h remedy.HostName, from time.Time, ratio float64, gone bool
 
 func (s *series) at(h remedy.HostName, t time.Time) state {
 	now := state{ratio: 1}
-	for _, st := range s.states[h] {
+	states := s.states
+	if s.kept != nil {
+		states = s.kept
+	}
+	for _, st := range states[h] {
 		if !st.from.After(t) {
 			now = st
 		}
@@ -162,6 +169,11 @@ func (s *series) at(h remedy.HostName, t time.Time) state {
 func (s *series) Fetch(_ context.Context, q remedy.Query) remedy.Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.answer(q)
+}
+
+// answer answers a query. The caller holds mu.
+func (s *series) answer(q remedy.Query) remedy.Result {
 	s.fetched++
 	if s.dead {
 		return remedy.Result{Failed: "the source is down: start it"}

@@ -12,10 +12,12 @@ import (
 // defaultParallel is how many queries one source is asked at a time.
 const defaultParallel = 4
 
-// FetchAll asks each distinct query once, at most parallel of them at a time
+// FetchAll asks each distinct question once, at most parallel of them at a time
 // at each source (4 if parallel is not positive), and returns when all are
-// answered or have failed. Every query has an entry in the results, also one
-// whose source is not configured, or panicked.
+// answered or have failed. Queries of one expression whose windows overlap are
+// one question, over all that they ask for, as far as the source is Separable.
+// Every query has an entry in the results, also one whose source is not
+// configured, or panicked.
 func FetchAll(ctx context.Context, sources map[remedy.SourceName]Source, queries []remedy.Query, parallel int) remedy.Results {
 	if parallel <= 0 {
 		parallel = defaultParallel
@@ -34,17 +36,20 @@ func FetchAll(ctx context.Context, sources map[remedy.SourceName]Source, queries
 	var mu sync.Mutex // guards results
 	var workers sync.WaitGroup
 	for name, list := range todo {
-		next := make(chan remedy.Query, len(list))
-		for _, q := range list {
+		questions := joined(sources[name], list)
+		next := make(chan question, len(questions))
+		for _, q := range questions {
 			next <- q
 		}
 		close(next)
-		for range min(parallel, len(list)) {
+		for range min(parallel, len(questions)) {
 			workers.Go(func() {
 				for q := range next {
-					r := fetchOne(ctx, sources[name], q)
+					r := fetchOne(ctx, sources[name], q.Query)
 					mu.Lock()
-					results[q] = r
+					for _, part := range q.parts {
+						results[part] = q.answer(part, r)
+					}
 					mu.Unlock()
 				}
 			})

@@ -35,12 +35,27 @@ type Raw interface {
 // answered in earlier rounds, and what is new.
 type Columnar interface {
 	Source
-	// Separable reports whether the value of an expression at an instant
-	// depends on nothing but the instant, so that it is the same in the answer
-	// over any window, and is settled once all its points have arrived.
-	Separable(expr string) bool
+	Separable
 	// Columns answers one query on the rows of a table that an earlier answer
 	// had, or of none. Those rows keep their numbers, also when the answer
 	// doesn't have them; series that are new get numbers behind them.
 	Columns(ctx context.Context, q remedy.Query, on *Table) Columns
+}
+
+// Separable is implemented by sources that know which of their expressions can
+// be asked in parts.
+type Separable interface {
+	// Separable reports whether the value of an expression at an instant
+	// depends on nothing but the instant, so that it is the same in the answer
+	// over any window, and is settled once all its points have arrived.
+	Separable(expr string) bool
+}
+
+// Fresh is a source without what it remembers of earlier answers. What is acted
+// on is asked of it.
+func Fresh(s Source) Source {
+	if c, ok := s.(interface{ Fresh() Source }); ok {
+		return c.Fresh()
+	}
+	return s
 }

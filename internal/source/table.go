@@ -143,16 +143,19 @@ type Columns struct {
 	// Cols has a column for each instant asked for, as in remedy.Frame. A row
 	// of the table may have no point in any of them.
 	Cols [][]float64
-	// Widths is as in remedy.Frame; 0 for a row that has no point.
-	Widths []int64
 	// Failed is as in remedy.Result; everything else is empty then.
 	Failed string
 }
 
 // Frame is the answer to q with the rows that have a point.
 func (c Columns) Frame(q remedy.Query) *remedy.Frame {
-	f := &remedy.Frame{Keys: c.Table.keys, Start: q.Start.UnixMilli(), Step: max(1, q.Step.Milliseconds()), Cols: c.Cols, Widths: c.Widths}
+	f := c.frame(q)
 	return f.Without(f.Empty())
+}
+
+// frame is the answer to q with all rows of the table.
+func (c Columns) frame(q remedy.Query) *remedy.Frame {
+	return &remedy.Frame{Keys: c.Table.keys, Start: q.Start.UnixMilli(), Step: max(1, q.Step.Milliseconds()), Cols: c.Cols}
 }
 
 // builder lays out the series of one answer in columns, in the order in which

@@ -1,0 +1,405 @@
+//go:build integration
+
+package main_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"warden/internal/realtest/hostile"
+	"warden/internal/web"
+)
+
+// marker is planted beside the secrets and is none: where it is not found, the
+// secrets would not have been found either.
+const marker = "marker-that-is-no-secret"
+
+// secret is one that was planted.
+type secret struct{ what, value string }
+
+// The values hold what is escaped somewhere, so that half-escaped forms show.
+func plantedSecrets() []secret {
+	return []secret{
+		{"the token's file", "tok-PLANTED/one+two=="},
+		{"the token in the environment", "env-PLANTED&three four"},
+		{"the password's file", `pw-PLANTED"five\six%`},
+		{"the inline token", "inline-PLANTED-seven"},
+		{"the userinfo of a URL", "user-PLANTED-eight"},
+		{"the query of a URL", "query-PLANTED-nine"},
+	}
+}
+
+// forms are the ways in which a secret can come out.
+func (s secret) forms() []string {
+	v := s.value
+	inJSON, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a string always has JSON
+	}
+	return []string{
+		v, url.QueryEscape(v), url.PathEscape(v), strings.Trim(string(inJSON), `"`), strings.Trim(fmt.Sprintf("%q", v), `"`),
+		hex.EncodeToString([]byte(v)), base64.StdEncoding.EncodeToString([]byte(v)), base64.RawURLEncoding.EncodeToString([]byte(v)),
+		base64.StdEncoding.EncodeToString([]byte("fran:" + v)), v[:len(v)-1], v[1:],
+	}
+}
+
+// seen is everything that came out, by where.
+type seen struct {
+	mu  sync.Mutex
+	out map[string]string
+}
+
+func (s *seen) add(where, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out[where] += text + "\n"
+}
+
+// check holds what was seen to hold no secret and, somewhere, the marker.
+func (s *seen) check(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for where, text := range s.out {
+		for _, secret := range plantedSecrets() {
+			for _, form := range secret.forms() {
+				if i := strings.Index(text, form); i >= 0 {
+					t.Errorf("%s came out as %q in %s: …%q…", secret.what, form, where, text[max(0, i-80):min(len(text), i+len(form)+80)])
+					break
+				}
+			}
+		}
+	}
+}
+
+// echoes are the ways in which a server gives back the credentials it got.
+func echoes() []func(w http.ResponseWriter, auth string) {
+	status := func(code int, kind, text string) func(http.ResponseWriter, string) {
+		return func(w http.ResponseWriter, auth string) {
+			w.Header().Set("Content-Type", kind)
+			w.Header().Set("WWW-Authenticate", "Bearer realm="+auth)
+			w.Header().Set("X-Request-Authorization", auth)
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, strings.ReplaceAll(text, "AUTH", auth))
+		}
+	}
+	inJSON := func(s string) string {
+		b, err := json.Marshal(s)
+		if err != nil {
+			panic(err) // a string always has JSON
+		}
+		return strings.Trim(string(b), `"`)
+	}
+	jsonError := func(code int) func(http.ResponseWriter, string) {
+		return func(w http.ResponseWriter, auth string) {
+			status(code, "application/json", `{"status":"error","errorType":"bad_data","error":"`+marker+` AUTH"}`)(w, inJSON(auth))
+		}
+	}
+	return []func(http.ResponseWriter, string){
+		jsonError(400), jsonError(401), jsonError(422), jsonError(503), jsonError(200),
+		status(401, "text/plain", marker+" AUTH"),
+		status(500, "text/plain", marker+" AUTH "),
+		status(403, "text/html", "<p>"+marker+" AUTH</p>"),
+		status(200, "text/html", "<p>"+marker+" AUTH</p>"),
+		status(200, "application/json", "AUTH"),
+		func(w http.ResponseWriter, auth string) {
+			status(200, "application/json", `{"status":"success","warnings":["`+marker+` AUTH"],"data":{"resultType":"matrix","result":[]}}`)(w, inJSON(auth))
+		},
+		func(w http.ResponseWriter, auth string) {
+			status(200, "application/json", `{"status":"AUTH","data":{"resultType":"AUTH","result":[]}}`)(w, inJSON(auth))
+		},
+		func(w http.ResponseWriter, auth string) {
+			status(200, "application/json", `{"status":"success","data":{"resultType":"AUTH","result":[]}}`)(w, inJSON(auth))
+		},
+		func(w http.ResponseWriter, auth string) {
+			status(200, "application/json", `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"host":"AUTH","x":"AUTH"},"values":[[1,"AUTH"]]}]}}`)(w, inJSON(auth))
+		},
+		func(w http.ResponseWriter, auth string) {
+			status(200, "application/json", `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"host":"AUTH"},"values":[[1,"0"]]}]}}`)(w, inJSON(auth))
+		},
+		func(w http.ResponseWriter, auth string) {
+			w.Header().Set("Location", "http://elsewhere.invalid/?token="+url.QueryEscape(auth))
+			w.WriteHeader(http.StatusFound)
+		},
+		func(w http.ResponseWriter, auth string) {
+			w.Header().Set("Location", "://"+auth)
+			w.WriteHeader(http.StatusFound)
+		},
+		func(w http.ResponseWriter, auth string) {
+			w.Header().Set("Content-Encoding", strings.ReplaceAll(auth, "\n", ""))
+			_, _ = io.WriteString(w, auth)
+		},
+		func(w http.ResponseWriter, auth string) { // an answer nobody asked for
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			_, _ = io.WriteString(c, "HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno"+auth+"\r\n"+auth)
+			time.Sleep(50 * time.Millisecond) //nolint:forbidigo // the client looks at an idle connection when it likes
+		},
+		func(w http.ResponseWriter, auth string) { // not HTTP
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			_, _ = io.WriteString(c, auth+"\r\n\r\n")
+		},
+		func(w http.ResponseWriter, auth string) { // a header that is none
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+auth+"\r\n\r\n")
+		},
+	}
+}
+
+// TestSecretsStayInside plants one secret of each kind, has the sources' server
+// give them back in every way it can, and looks for them in all that comes out.
+func TestSecretsStayInside(t *testing.T) {
+	t.Parallel()
+	planted := plantedSecrets()
+	hosts := []string{"web-01", "web-02", "web-03"}
+	truth := hostile.Prometheus{Hosts: hosts, Label: "host", Received: 50, Age: 0.5}
+	var mode, asked atomic.Int64 // 0 is honest
+	var unauthorized atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		_ = r.ParseForm() // what can't be read asks for nothing
+		auth := r.Header.Get("Authorization")
+		if auth == "" {
+			unauthorized.Add(1)
+		}
+		if user, password, ok := r.BasicAuth(); ok {
+			auth += " " + user + ":" + password
+		}
+		if m := mode.Load(); m > 0 {
+			echoes()[m-1](w, auth)
+			return
+		}
+		series, _ := truth.Truth(r, hosts[1])
+		_, _ = w.Write(truth.Encode(series))
+	}))
+	defer server.Close()
+
+	f := &fleet{name: "secrets", hosts: hosts}
+	b := newBalancer(t, f)
+	dir := shortDir(t)
+	file := func(name, value string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(value), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	s := settings{
+		Level: "notify", Source: server.URL, Fleet: f.name, Hosts: hosts, Address: b.gate.path, Backend: b.Backend,
+		MinInService: 2, MaxOut: 1, MaxPerHour: 10, Approver: "root", Settle: "1s", Cooldown: "1h", StartWithin: "5s", Timeout: "5s",
+	}
+	detector := func(name, source string) string {
+		return `
+[detectors.` + name + `]
+type = "canary"
+source = "` + source + `"
+pools = ["web"]
+propose = "drain"
+query = 'canary_received_total{from="` + source + `"}'
+expect_per_minute = 600
+host_label = "host"
+interval = "1s"
+window = "5s"
+for = "5s"
+min_points = 3
+seen_within = "60s"
+`
+	}
+	s.Extra = `
+[sources.basic]
+type = "prometheus"
+url = "` + server.URL + `"
+username = "fran"
+password_file = "` + file("password", planted[2].value) + `"
+[sources.env]
+type = "prometheus"
+url = "` + server.URL + `"
+token_file = "token-of-env"
+` + detector("by_password", "basic") + detector("by_env", "env")
+	a := newAgent(t, s)
+	text := strings.NewReplacer("canary_heartbeat", "canary_target").Replace(s.text(t))
+	text = strings.Replace(text, "timeout       = \"2s\"\n", "timeout = \"1s\"\ntoken_file = \""+file("token", planted[0].value)+"\"\n", 1)
+	a.write(text)
+
+	out := &seen{out: map[string]string{}}
+	a.start("WARDEN_SOURCES_ENV_TOKEN=" + planted[1].value)
+	a.rounds(2)
+	a.await("a case", hosts[1], func(*web.CaseSummary) error { return nil })
+	collect(t, a, out, "honest", true)
+	for m := range echoes() {
+		mode.Store(int64(m + 1))
+		before := asked.Load()
+		a.rounds(1)
+		if asked.Load() == before {
+			t.Fatal("nobody asked")
+		}
+		collect(t, a, out, fmt.Sprintf("echo %d", m), m%7 == 0)
+	}
+	if n := unauthorized.Load(); n > 0 {
+		t.Errorf("%d requests came without credentials: the test plants nothing", n)
+	}
+	// Files that can't be read, and are wrong, while it runs.
+	mode.Store(0)
+	for _, bad := range []string{"\n" + planted[0].value + "\n" + planted[0].value, ""} {
+		file("token", bad)
+		file("password", bad)
+		a.rounds(2)
+		collect(t, a, out, "bad files", true)
+	}
+	if err := os.Chmod(filepath.Join(dir, "token"), 0o604); err != nil {
+		t.Fatal(err)
+	}
+	a.rounds(2)
+	collect(t, a, out, "readable by others", true)
+	// Config files that hold secrets, given to every command that reads one,
+	// and to the running daemon.
+	for _, bad := range []string{
+		strings.Replace(text, "[sources.prometheus]", "[sources.prometheus]\ntoken = \""+planted[3].value+"\"", 1),
+		strings.Replace(text, "http://", "http://fran:"+planted[4].value+"@", 1),
+		strings.Replace(text, server.URL, server.URL+"/?token="+planted[5].value, 1),
+		strings.Replace(text, "[sources.prometheus]", "[sources.prometheus]\ntoken = "+planted[3].value, 1),
+		strings.Replace(text, "[sources.prometheus]", "[sources.prometheus]\ntoken_file = [\""+planted[3].value+"\"]", 1),
+		strings.Replace(text, "unix:", "tcp://fran:"+planted[4].value+"@", 1),
+	} {
+		a.write(bad + "\n[log." + marker + "]\n")
+		for _, args := range [][]string{{"config", "check", a.config}, {"config", "show", a.config}, {"config", "diff", a.config}} {
+			r := a.run(args...)
+			if r.code == exitOK && args[1] == "check" {
+				t.Errorf("a config with a secret in it is accepted:\n%s", r.out)
+			}
+			out.add(strings.Join(args[:2], " "), r.out+r.err)
+		}
+		a.signal(syscall.SIGHUP)
+		a.rounds(1)
+		collect(t, a, out, "bad config", false)
+	}
+	a.write(text)
+	// What a crash writes: the runtime's dump of all goroutines, with a request
+	// under way.
+	file("token", planted[0].value)
+	file("password", planted[2].value)
+	a.rounds(1)
+	a.signal(syscall.SIGQUIT)
+	a.wait()
+	out.add("stdout", a.stdout.text())
+	out.add("stderr", a.stderr.text())
+	if !strings.Contains(a.stderr.text(), "goroutine ") {
+		t.Error("there is no dump of goroutines to look into")
+	}
+	err := filepath.WalkDir(a.storage, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		out.add("the file "+strings.TrimPrefix(path, a.storage), string(data))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.check(t)
+	for _, where := range []string{"stdout", "stderr", "GET /api/v1/status", "config check"} {
+		if !strings.Contains(out.out[where], marker) {
+			t.Errorf("the marker is not in %s, so a secret would not have been found there", where)
+		}
+	}
+	if len(out.out) < 25 {
+		t.Errorf("only %d places were looked into", len(out.out))
+	}
+}
+
+// collect asks for everything that can be asked for over HTTP, and by commands.
+func collect(t *testing.T, a *agent, out *seen, when string, commands bool) {
+	t.Helper()
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", a.socket)
+		},
+	}}
+	get := func(path string) string {
+		resp, err := client.Get("http://warden" + path)
+		if err != nil {
+			t.Errorf("%s, GET %s: %v", when, path, err)
+			return ""
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Errorf("%s, GET %s: %v", when, path, err)
+		}
+		out.add("GET "+path, fmt.Sprint(resp.Header)+string(body))
+		return string(body)
+	}
+	var doc struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(get("/api/v1/openapi.json")), &doc); err != nil || len(doc.Paths) < 5 {
+		t.Fatalf("the description of the API: %v, %d paths", err, len(doc.Paths))
+	}
+	fill := strings.NewReplacer("{id}", "W-1", "{name}", "web", "{pool}", "web", "{host}", "web-02", "{action}", "drain", "{detector}", "canary_missing")
+	for path, methods := range doc.Paths {
+		if _, ok := methods["get"]; ok {
+			get(fill.Replace(path))
+		}
+	}
+	for _, path := range []string{"/metrics", "/-/ready", "/-/healthy", "/", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/vars"} {
+		get(path)
+	}
+	if !commands {
+		return
+	}
+	for _, args := range [][]string{
+		{"status"}, {"-o", "json", "status"}, {"cases"}, {"show", "W-1"}, {"-o", "json", "show", "W-1"}, {"explain", "W-1"}, {"hosts", "web"}, {"hosts", "web", "-o", "json"},
+		{"config", "show", a.config}, {"config", "show"}, {"config", "check", a.config}, {"policy", "list"},
+	} {
+		r := a.run(args...)
+		out.add("warden "+strings.TrimSuffix(strings.Join(args, " "), a.config), r.out+r.err)
+	}
+}
+
+// TestSeenSees shows that the test above can fail: each form of each secret is
+// found where it is.
+func TestSeenSees(t *testing.T) {
+	t.Parallel()
+	for _, s := range plantedSecrets() {
+		for _, form := range s.forms() {
+			found := false
+			text := "before " + form + " after"
+			for _, f := range s.forms() {
+				found = found || strings.Contains(text, f)
+			}
+			if !found {
+				t.Errorf("%q is not found", form)
+			}
+		}
+	}
+}

@@ -17,14 +17,22 @@ func wait(observed, limit string) remedy.Answer {
 	return remedy.Answer{Effect: remedy.EffectWait, Cap: remedy.LevelBlocked, Observed: observed, Limit: limit}
 }
 
+// capAt lowers to a level, of which the lowest is none at all.
+func capAt(level remedy.Level, observed, limit string) remedy.Answer {
+	if level == remedy.LevelBlocked {
+		return block(observed, limit)
+	}
+	return remedy.Answer{Effect: remedy.EffectCap, Cap: level, Observed: observed, Limit: limit}
+}
+
 // capAtConfirm leaves the last word to a person.
 func capAtConfirm(observed, limit string) remedy.Answer {
-	return remedy.Answer{Effect: remedy.EffectCap, Cap: remedy.LevelConfirm, Observed: observed, Limit: limit}
+	return capAt(remedy.LevelConfirm, observed, limit)
 }
 
 // capAtNotify keeps warden's hands off and has it tell people.
 func capAtNotify(observed, limit string) remedy.Answer {
-	return remedy.Answer{Effect: remedy.EffectCap, Cap: remedy.LevelNotify, Observed: observed, Limit: limit}
+	return capAt(remedy.LevelNotify, observed, limit)
 }
 
 // unreadable blocks because something could not be read, or made no sense.

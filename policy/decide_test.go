@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestNamesAndDocs(t *testing.T) {
 	want := []string{
 		"freeze", "freeze_file", "hold", "protected", "source_fresh", "coverage", "common_mode", "pool_floor", "max_out",
-		"failure_domain", "host_lock", "concurrency", "rate", "cooldown", "settle", "attempts", "flapping", "evidence_age", "warm_up", "in_service_known", "clock",
+		"failure_domain", "host_lock", "concurrency", "rate", "cooldown", "settle", "attempts", "flapping", "windows", "evidence_age", "warm_up", "in_service_known", "clock",
 	}
 	if diff := cmp.Diff(want, policy.Names()); diff != "" {
 		t.Errorf("Names (-want +got):\n%s", diff)
@@ -70,6 +70,7 @@ func tripAll() policy.World {
 	w.LastInPool = remedy.Known(at(2, 58))
 	w.Attempts = remedy.Known(3)
 	w.Flaps = remedy.Known(3)
+	w.Windows = remedy.Known([]policy.Window{{Name: "nights", Deny: true, Schedule: nightly(), Duration: 8 * time.Hour, Location: time.UTC, Cap: remedy.LevelConfirm}})
 	w.Evidence = remedy.Known(policy.Evidence{At: at(2, 58), MaxAge: 65 * time.Second})
 	w.WarmedUp = remedy.Known(false)
 	w.InServiceKnown = remedy.Known(false)
@@ -109,6 +110,7 @@ func TestBindings(t *testing.T) {
 		{"settle", w, n, n, n, b, n, n, n},
 		{"attempts", c, n, n, n, b, n, n, n},
 		{"flapping", c, n, n, n, b, n, n, n},
+		{"windows", c, n, n, b, b, n, n, b},
 		{"evidence_age", b, n, n, n, b, n, n, n},
 		{"warm_up", w, n, n, n, w, n, n, n},
 		{"in_service_known", c, n, n, n, c, n, n, n},

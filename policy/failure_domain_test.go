@@ -28,9 +28,14 @@ func TestFailureDomain(t *testing.T) {
 		{"no label", racks("", 1), remedy.EffectBlock, true, "unknown: a host has no rack", ""},
 		{"one out without", racks("rack=r1", 1, ""), remedy.EffectBlock, true, "unknown: a host has no rack", ""},
 		{"negative", racks("rack=r1", -1), remedy.EffectBlock, true, "unknown: max_failure_domains is negative", ""},
-		{"puts back", func(p *policy.Proposal, w *policy.World) { p.TakesOut = false; w.Domains = remedy.Fact[policy.Domains]{} },
+		{"puts back", func(p *policy.Proposal, w *policy.World) {
+			p.TakesOut = false
+			w.Domains = remedy.Fact[policy.Domains]{}
+		},
 			remedy.EffectNotBind, false, "takes no host out of service", ""},
-		{"unknown", world(func(w *policy.World) { w.Domains = remedy.Unknown[policy.Domains]("h7 has no label rack in the inventory") }),
+		{"unknown", world(func(w *policy.World) {
+			w.Domains = remedy.Unknown[policy.Domains]("h7 has no label rack in the inventory")
+		}),
 			remedy.EffectBlock, true, "unknown: h7 has no label rack in the inventory", ""},
 		{"not filled in", world(func(w *policy.World) { w.Domains = remedy.Fact[policy.Domains]{} }),
 			remedy.EffectBlock, true, "unknown: the failure domains of the hosts that are out are not known", ""},

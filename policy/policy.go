@@ -74,6 +74,8 @@ type World struct {
 	// Flaps counts the take-outs of this host that ended within the last day
 	// with the host back in service.
 	Flaps remedy.Fact[int]
+	// Windows are all that are configured; the guardrail picks those that apply.
+	Windows remedy.Fact[[]Window]
 	// Evidence is how old the finding is that the proposal rests on.
 	Evidence remedy.Fact[Evidence]
 	// WarmedUp is whether a complete round has run since this tenure began.

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"warden/internal/cron"
 	"warden/internal/remedy"
 	"warden/policy"
 )
@@ -105,6 +106,8 @@ func redraw(t *rapid.T, w *policy.World, name string) {
 		w.Attempts = remedy.Known(count("attempts"))
 	case "Flaps":
 		w.Flaps = remedy.Known(count("flaps"))
+	case "Windows":
+		w.Windows = remedy.Known(rapid.SliceOfN(rapid.Custom(drawWindow), 0, 3).Draw(t, "windows"))
 	case "Evidence":
 		w.Evidence = remedy.Known(policy.Evidence{At: now.Add(-minutes(t, -1, 4, "age")), MaxAge: minutes(t, -1, 4, "max age")})
 	case "WarmedUp":
@@ -118,6 +121,20 @@ func redraw(t *rapid.T, w *policy.World, name string) {
 		})
 	default:
 		t.Fatalf("World.%s has no generator: add one to redraw", name)
+	}
+}
+
+// drawWindow draws a window that may be open, or make no sense.
+func drawWindow(t *rapid.T) policy.Window {
+	s, err := cron.Parse(rapid.SampledFrom([]string{"0 * * * *", "0 0 * * *", "30 3 * * *", "0 0 30 2 *"}).Draw(t, "schedule"))
+	if err != nil {
+		t.Fatalf("Parse: %v", err)
+	}
+	return policy.Window{
+		Name: "w", Deny: rapid.Bool().Draw(t, "deny"), Schedule: s, Duration: minutes(t, 0, 240, "open for"),
+		Location: rapid.SampledFrom([]*time.Location{time.UTC, time.UTC, time.UTC, nil}).Draw(t, "zone"),
+		Cap:      remedy.Level(rapid.Uint8Range(0, 4).Draw(t, "cap")),
+		Pools:    rapid.SampledFrom([][]remedy.PoolName{nil, {"ingest"}, {"other"}}).Draw(t, "pools"),
 	}
 }
 

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -91,6 +92,16 @@ func worldSteps(s step) map[string]func(*policy.World) {
 		},
 		"Domains.Max": func(w *policy.World) {
 			edit(&w.Domains, func(d *policy.Domains) { d.Max -= s.by })
+		},
+		"Windows.Cap": func(w *policy.World) {
+			edit(&w.Windows, func(all *[]policy.Window) {
+				*all = slices.Clone(*all)
+				for i := range *all {
+					if v := &(*all)[i]; v.Cap > remedy.LevelBlocked && v.Cap < remedy.LevelAuto {
+						v.Cap--
+					}
+				}
+			})
 		},
 		"Evidence.MaxAge": func(w *policy.World) {
 			edit(&w.Evidence, func(e *policy.Evidence) { e.MaxAge -= s.duration() })

@@ -55,6 +55,7 @@ func goodWorld() policy.World {
 		LastInPool:     remedy.Known(time.Time{}),
 		Attempts:       remedy.Known(0),
 		Flaps:          remedy.Known(0),
+		Windows:        remedy.Known([]policy.Window(nil)),
 		Evidence:       remedy.Known(policy.Evidence{At: now.Add(-45 * time.Second), MaxAge: 65 * time.Second}),
 		WarmedUp:       remedy.Known(true),
 		InServiceKnown: remedy.Known(true),

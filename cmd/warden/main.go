@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // windows name time zones, and the box may have none (ADR 0013)
 
 	"warden/internal/cli"
 )

@@ -18,23 +18,25 @@ type row struct {
 // each other; where they need to meet, the engine introduces them.
 func layers() []row {
 	remedy := []string{"internal/remedy"}
+	words := append([]string{"internal/cron"}, remedy...)
 	tools := []string{"internal/clock", "internal/failpoint", "internal/command"}
 	pureCore := []string{"detectors", "policy", "internal/ledger"}
 	edges := []string{"actions", "internal/source", "internal/inventory", "internal/chat", "internal/config"}
 
-	edge := slices.Concat(remedy, tools)
+	edge := slices.Concat(words, tools)
 	engine := slices.Concat(edge, pureCore, edges)
 	shell := slices.Concat(engine, []string{"actions/*", "internal/engine"})
 	cli := slices.Concat(shell, []string{"internal/cluster", "internal/web", "internal/telemetry", "simulate", "simulate/*"})
 
 	return []row{
 		{pkg: "internal/remedy"},
+		{pkg: "internal/cron"}, // ADR 0013
 		{pkg: "internal/clock"},
 		{pkg: "internal/failpoint"},
 		{pkg: "internal/command", may: []string{"internal/clock"}}, // ADR 0011
 
 		{pkg: "detectors", may: remedy},
-		{pkg: "policy", may: remedy},
+		{pkg: "policy", may: words},
 		{pkg: "internal/ledger", may: remedy},
 
 		{pkg: "actions", may: edge},

@@ -47,6 +47,14 @@ func (b builder) build(c *config.Config) (*engine.Config, error) {
 		MaxClockOffset: c.Guardrails.MaxClockOffset.Std(),
 	}
 	var errs []error
+	for _, w := range c.Guardrails.Windows {
+		v, err := newWindow(w)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out.Windows = append(out.Windows, v)
+	}
 	for _, name := range sortedKeys(c.Sources) {
 		s, err := b.source(c, name)
 		if err != nil {

@@ -252,6 +252,10 @@ func (d *decoder) entries(v reflect.Value, raw map[string]any, path []string) {
 // never read as "all", and a key without a value is better left out.
 func (d *decoder) list(v reflect.Value, raw any, path []string) {
 	items, ok := raw.([]any)
+	if v.Type().Elem().Kind() == reflect.Struct {
+		d.tables(v, raw, path)
+		return
+	}
 	if !ok {
 		d.mismatch(path, "a list of strings", fmt.Sprintf(`write %s = ["…", "…"]`, last(path)), raw)
 		return
@@ -269,6 +273,27 @@ func (d *decoder) list(v reflect.Value, raw any, path []string) {
 			return
 		}
 		out = reflect.Append(out, reflect.ValueOf(s).Convert(v.Type().Elem()))
+	}
+	v.Set(out)
+}
+
+// tables decodes an array of tables, each under a header of its own.
+func (d *decoder) tables(v reflect.Value, raw any, path []string) {
+	items, _ := raw.([]any)
+	out := reflect.MakeSlice(v.Type(), len(items), len(items))
+	for i, item := range items {
+		m, ok := item.(map[string]any)
+		if !ok {
+			items = nil
+			break
+		}
+		sub := join(path, element(i))
+		d.given[pathKey(sub)] = true
+		d.table(out.Index(i), m, sub)
+	}
+	if len(items) == 0 {
+		d.badValue(path, "%s must be tables of their own; write [[%s]] above the keys of each", last(path), dotted(path))
+		return
 	}
 	v.Set(out)
 }

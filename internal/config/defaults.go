@@ -121,6 +121,11 @@ const (
 	// DefaultMaxClockOffset is how wrong a clock may be.
 	DefaultMaxClockOffset = Duration(2 * time.Second)
 
+	// DefaultTimezone is nobody's in particular.
+	DefaultTimezone = "UTC"
+	// DefaultWindowCap leaves the last word to a person.
+	DefaultWindowCap = "confirm"
+
 	// DefaultKeepClosed is a year and a month: last year's incident is there
 	// when this year's review comes.
 	DefaultKeepClosed = 400 * day
@@ -206,6 +211,11 @@ func (g *Guardrails) setDefaults() {
 	g.ShadowOut = DefaultShadowOut
 	g.UnknownClose = DefaultUnknownClose
 	g.MaxClockOffset = DefaultMaxClockOffset
+}
+
+func (w *Window) setDefaults() {
+	w.Timezone = DefaultTimezone
+	w.Cap = DefaultWindowCap
 }
 
 func (l *Ledger) setDefaults() { l.KeepClosed = DefaultKeepClosed }

@@ -105,15 +105,17 @@ max_out_of_service = 1
 type = "exec"
 run  = ["/bin/run"]
 `
+	files += "\n[[guardrails.windows]]\nname = \"w\"\nkind = \"deny\"\nschedule = \"0 0 * * *\"\nduration = \"1h\"\n"
 	for _, s := range parse(t, files+commands).Settings() {
 		if s.Origin != config.OriginDefault {
 			continue
 		}
-		path := strings.Split(s.Key, ".")
-		if _, fixed := rows[s.Key]; len(path) > 2 && !fixed {
+		key := strings.Replace(s.Key, "[0]", "", 1) // a table of an array
+		path := strings.Split(key, ".")
+		if _, fixed := rows[key]; len(path) > 2 && !fixed {
 			path[1] = "NAME"
 		}
-		key := strings.Join(path, ".")
+		key = strings.Join(path, ".")
 		if got := rows[key]; got != s.Value {
 			t.Errorf("docs/config.md gives %s for %s, the default is %s", got, key, s.Value)
 		}

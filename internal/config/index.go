@@ -64,6 +64,8 @@ func newIndex(data []byte) *index {
 	var (
 		p     unstable.Parser
 		table []string
+		// arrays counts the tables so far of each array of tables.
+		arrays = map[string]int{}
 	)
 	p.Reset(data)
 	for p.NextExpression() {
@@ -79,6 +81,13 @@ func newIndex(data []byte) *index {
 				start--
 			}
 			at := ix.at(start)
+			path = within(path, arrays)
+			if n.Kind == unstable.ArrayTable {
+				k := pathKey(path)
+				ix.add(path, place{key: at, value: at, explicit: true}, false)
+				path = join(path, element(arrays[k]))
+				arrays[k]++
+			}
 			ix.add(path, place{key: at, value: at, explicit: true}, n.Kind == unstable.Table)
 			table = path
 		case unstable.KeyValue:
@@ -90,6 +99,23 @@ func newIndex(data []byte) *index {
 		}
 	}
 	return ix
+}
+
+// within says which table a header means that stands below an array of tables:
+// one inside the newest of them.
+func within(path []string, arrays map[string]int) []string {
+	const deepest = 16 // no table of warden's is deeper, and each part is looked at with all before it
+	if len(arrays) == 0 || len(path) > deepest {
+		return path
+	}
+	out := make([]string, 0, len(path))
+	for i, part := range path {
+		out = append(out, part)
+		if n := arrays[pathKey(out)]; n > 0 && i+1 < len(path) {
+			out = append(out, element(n-1))
+		}
+	}
+	return out
 }
 
 // keyOf returns a node's dotted key and the offsets where it begins and ends.

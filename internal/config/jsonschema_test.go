@@ -223,6 +223,9 @@ func TestSchemaIsWhole(t *testing.T) {
 	var keys []string
 	var walk func(s map[string]any, path string)
 	walk = func(s map[string]any, path string) {
+		if items, ok := s["items"].(map[string]any); ok && items["properties"] != nil {
+			s = items // an array of tables
+		}
 		named, _ := s["properties"].(map[string]any)
 		for key, sub := range named {
 			walk(sub.(map[string]any), strings.TrimPrefix(path+"."+key, "."))

@@ -77,6 +77,14 @@ func Keys() []string {
 	return keys
 }
 
+// isTables reports whether a type is an array of tables.
+func isTables(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct
+}
+
+// isElement reports whether a part of a path is an array's element.
+func isElement(part string) bool { return strings.HasPrefix(part, "[") && strings.HasSuffix(part, "]") }
+
 func walkSchema(t reflect.Type, path []string, leaf func([]string)) {
 	switch {
 	case t.Kind() == reflect.Struct && !isText(t):
@@ -85,6 +93,8 @@ func walkSchema(t reflect.Type, path []string, leaf func([]string)) {
 		}
 	case t.Kind() == reflect.Map:
 		walkSchema(t.Elem(), join(path, nameWildcard), leaf)
+	case isTables(t):
+		walkSchema(t.Elem(), path, leaf)
 	default:
 		leaf(path)
 	}
@@ -107,6 +117,10 @@ func wildcarded(path []string) string {
 	t := reflect.TypeFor[Config]()
 	out := make([]string, 0, len(path))
 	for _, part := range path {
+		if t != nil && isTables(t) && isElement(part) {
+			t = t.Elem()
+			continue
+		}
 		switch {
 		case t != nil && t.Kind() == reflect.Map:
 			part, t = nameWildcard, t.Elem()
@@ -169,11 +183,16 @@ func dotted(path []string) string {
 }
 
 // header writes a path as a table's header.
-func header(path []string) string { return "[" + dotted(path) + "]" }
+func header(path []string) string {
+	if i := len(path) - 1; i > 0 && isElement(path[i]) {
+		return "[[" + dotted(path[:i]) + "]]"
+	}
+	return "[" + dotted(path) + "]"
+}
 
 // tomlKey writes one part of a key, an array's element ("[2]") as it is.
 func tomlKey(part string) string {
-	if validName(part) || strings.HasPrefix(part, "[") && strings.HasSuffix(part, "]") {
+	if validName(part) || isElement(part) {
 		return part
 	}
 	return strconv.Quote(part)

@@ -71,6 +71,12 @@ func (w *walker) table(v reflect.Value, path []string) {
 					w.table(value.MapIndex(name), join(sub, name.String()))
 				}
 			})
+		case isTables(value.Type()):
+			tables = append(tables, func() {
+				for i := range value.Len() {
+					w.table(value.Index(i), join(sub, element(i)))
+				}
+			})
 		case value.Kind() == reflect.Map:
 			tables = append(tables, func() { w.entries(value, sub) })
 		default:
@@ -208,9 +214,9 @@ func Show(c *Config, defaults bool) string {
 		if !defaults && s.Origin != OriginFile {
 			continue
 		}
-		if t := header(s.path[:len(s.path)-1]); t != "[]" && t != table {
-			table = t
-			b.WriteString("\n" + t + "\n")
+		if in := s.path[:len(s.path)-1]; len(in) > 0 && pathKey(in) != table {
+			table = pathKey(in)
+			b.WriteString("\n" + header(in) + "\n")
 		}
 		var comment []string
 		if s.Origin != OriginFile {

@@ -280,6 +280,9 @@ func (v *validator) guardrails() {
 	if p := at("freeze_file"); v.given[pathKey(p)] && !path.IsAbs(g.FreezeFile) {
 		v.fail(p, "freeze_file = %s: write an absolute path", quote(g.FreezeFile))
 	}
+	for i, w := range g.Windows {
+		v.guardWindow([]string{"guardrails", "windows", element(i)}, w, g.Windows[:i])
+	}
 	v.between(at("shadow_out"), g.ShadowOut, 60*second, 7*day)
 	v.between(at("unknown_close"), g.UnknownClose, 60*second, 30*day)
 	v.between(at("max_clock_offset"), g.MaxClockOffset, 10*Duration(time.Millisecond), 60*second)

@@ -11,6 +11,7 @@ import (
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/source"
+	"warden/policy"
 )
 
 // Config is everything the engine needs of a checked config file. It is made
@@ -29,6 +30,8 @@ type Config struct {
 	// ClusterPerHour and ClusterPerDay are the cluster-wide rates; 0 when not
 	// configured.
 	ClusterPerHour, ClusterPerDay int
+	// Windows are when less is done.
+	Windows []policy.Window
 	// FreezeFile reports whether the freeze file is there; only "no such file"
 	// is a false without an error. Nil when none is configured.
 	FreezeFile func() (bool, error)

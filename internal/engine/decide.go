@@ -302,6 +302,7 @@ func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.Facts
 		LastInPool: remedy.Known(f.LastInPool),
 		Attempts:   remedy.Known(f.Attempts),
 		Flaps:      remedy.Known(f.Flaps),
+		Windows:    remedy.Known(cfg.Windows),
 		WarmedUp:   remedy.Known(e.warm.Load() || (f.Case != nil && f.Case.Ask != nil)),
 		// The ledger's committed out-set is what the load balancer said; an
 		// assumed pool has nobody to say it.

@@ -52,7 +52,10 @@ func TestFailureDomainsAreCountedInApply(t *testing.T) {
 			r.start(r.ok(judge("h1", remedy.LevelAuto)), remedy.Warden(), in("rack=b"))
 			r.ok(seen("h1", "rack=a"))
 		}, "rack=a", ""},
-		{"back in service", 1, func(r *rig) { r.ok(seen("h9", "rack=b")); r.ok(&ledger.PoolOut{Pool: pool, Clear: []remedy.HostName{"h9"}}) }, "rack=a", ""},
+		{"back in service", 1, func(r *rig) {
+			r.ok(seen("h9", "rack=b"))
+			r.ok(&ledger.PoolOut{Pool: pool, Clear: []remedy.HostName{"h9"}})
+		}, "rack=a", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -23,6 +23,7 @@ func TestStory(t *testing.T) {
 	t.Run("four_rungs", w.fourRungs)
 	t.Run("hold_still", w.holdStill)
 	t.Run("restart", w.restart)
+	t.Run("forgets", w.forgets)
 }
 
 // failures are the two ways in which one host's canary stops.

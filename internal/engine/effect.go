@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"warden/actions"
@@ -140,5 +141,15 @@ func (x *execution) reached(o remedy.Observation) remedy.Fact[bool] {
 	if !known {
 		return o.AsWanted
 	}
-	return remedy.Known(!wanted && o.Admin == x.prior)
+	return remedy.Known(!wanted && x.restored(o))
+}
+
+// restored reports whether the host is back in the state that an undo restores:
+// on each load balancer that it was taken out on, whatever others say of it.
+func (x *execution) restored(o remedy.Observation) bool {
+	if len(x.balancers) == 0 {
+		return o.Admin == x.prior
+	}
+	states := o.States()
+	return !slices.ContainsFunc(x.balancers, func(b remedy.BalancerState) bool { return !slices.Contains(states, b) })
 }

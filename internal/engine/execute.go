@@ -135,7 +135,7 @@ func (x *execution) compare(o remedy.Observation) *ledger.ExecFinish {
 		return aborted("the backend can't say what state the host is in: %s", o.AsWanted.Why)
 	case x.kind == remedy.KindUndo && len(departedFrom(x.c.Taken(), o)) > 0:
 		return aborted("its pool moved away from %s, where it was taken out: put it back there by hand", strings.Join(departedFrom(x.c.Taken(), o), ", "))
-	case x.kind == remedy.KindUndo && !wanted && o.Admin == x.prior:
+	case x.kind == remedy.KindUndo && !wanted && x.restored(o):
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeDone, Note: "it was back already"}
 	case x.kind == remedy.KindUndo && !wanted && !o.Partial():
 		return aborted("it is in %q now and not as warden left it: somebody else changed it", o.Admin)

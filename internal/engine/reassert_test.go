@@ -45,6 +45,12 @@ func TestReassert(t *testing.T) {
 			states: "ready", stage: remedy.StageClosed, outcome: remedy.OutcomeReturned},
 		{name: "with a state file", do: func(_ *rig, f *farm) { f.change("a", func(l *farmLB) { l.file = true }); f.reload("a") },
 			states: "drain", stage: remedy.StageOut, outcome: remedy.OutcomeDone},
+		{name: "with a state file, then readied by hand", do: func(r *rig, f *farm) {
+			f.change("a", func(l *farmLB) { l.file = true })
+			f.reload("a")
+			r.rounds(step)
+			f.set("a", h, "ready")
+		}, states: "ready", stage: remedy.StageClosed, outcome: remedy.OutcomeReturned},
 		{name: "twice within the hour", do: func(r *rig, f *farm) { f.reload("a"); r.rounds(20 * time.Minute); f.reload("a") },
 			states: "ready", back: 1, stage: remedy.StageOut, outcome: remedy.OutcomeDone, told: "once an hour"},
 		{name: "twice within the hour, and left alone", do: func(r *rig, f *farm) { f.reload("a"); r.rounds(20 * time.Minute); f.reload("a") }, after: 15 * time.Minute,

@@ -72,6 +72,9 @@ func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case
 		return unknown("the config no longer has action " + string(c.Action))
 	}
 	run := &execution{cfg: cfg, action: action, c: c, kind: x.Kind, token: x.Token, prior: x.Prior, looks: seen}
+	if t := c.Taken(); x.Kind == remedy.KindUndo && t != nil {
+		run.balancers = t.Balancers
+	}
 	o, err := e.observeHost(ctx, run)
 	if err != nil {
 		return unknown("the backend can't say whether it happened (" + err.Error() + ")")

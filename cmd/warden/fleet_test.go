@@ -151,3 +151,11 @@ func (f *fleet) stamp(now, frozen time.Time) string {
 	}
 	return fmt.Sprintf(" %d", now.UnixMilli())
 }
+
+// source is the address of the world's Prometheus; empty when it has none.
+func (w *world) source() string {
+	if w.prometheus == nil {
+		return ""
+	}
+	return w.prometheus.URL
+}

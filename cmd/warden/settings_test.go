@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"cmp"
 	"fmt"
 	"os/user"
 	"strings"
@@ -27,6 +28,9 @@ type settings struct {
 	FreezeFile                       string
 	// Extra lines are added at the end.
 	Extra string
+	// Template is the file, where it isn't configText; Script the program that
+	// it runs.
+	Template, Script string
 }
 
 const configText = `config_version = 1
@@ -86,7 +90,7 @@ func (w *world) settings(t *testing.T, level string, f *fleet, b *balancer) sett
 		t.Fatal(err)
 	}
 	return settings{
-		Level: level, Source: w.prometheus.URL, Fleet: f.name, Hosts: f.hosts, Address: b.gate.path, Backend: b.Backend,
+		Level: level, Source: w.source(), Fleet: f.name, Hosts: f.hosts, Address: b.gate.path, Backend: b.Backend,
 		MinInService: len(f.hosts) - 1, MaxOut: 1, MaxPerHour: 10, Approver: me.Username,
 		Settle: "1s", Cooldown: "1h", StartWithin: "5s", Timeout: "5s",
 	}
@@ -96,7 +100,7 @@ func (w *world) settings(t *testing.T, level string, f *fleet, b *balancer) sett
 func (s settings) text(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	if err := template.Must(template.New("config").Parse(configText)).Execute(&b, s); err != nil {
+	if err := template.Must(template.New("config").Parse(cmp.Or(s.Template, configText))).Execute(&b, s); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

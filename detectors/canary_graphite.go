@@ -2,6 +2,7 @@ package detectors
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"warden/internal/remedy"
@@ -121,7 +122,7 @@ func (j *bucketJudge) count(host int, after int64) tally {
 	var out tally
 	f := j.value.frame
 	j.value.rows.Each(host, func(row int32) {
-		for k := len(f.Cols) - 1; k >= 0; k-- {
+		for k := range slices.Backward(f.Cols) {
 			end := f.Instant(k) + f.Widths[row]
 			if end <= after {
 				break

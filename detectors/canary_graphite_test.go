@@ -105,10 +105,10 @@ func (w *graphiteWorld) judge() remedy.Judgement {
 	for _, q := range ask.all() {
 		var names []string
 		from := w.shelf
-		switch {
-		case q == ask.target:
+		switch q {
+		case ask.target:
 			names = []string{graphiteHeart}
-		case q == ask.expect:
+		case ask.expect:
 			from = w.expect
 			names = slices.Sorted(maps.Keys(from))
 		default:

@@ -213,7 +213,7 @@ func (j *hostJudge) judge(host int, f *remedy.HostVerdict) hostFacts {
 }
 
 // conclude turns the last step, and how long it has been bad, into a verdict.
-func (j *canaryRound) conclude(f *remedy.HostVerdict, last stepState, badFrom int, newestMilli int64) {
+func (r *canaryRound) conclude(f *remedy.HostVerdict, last stepState, badFrom int, newestMilli int64) {
 	f.Newest = newestMilli
 	if last.measured {
 		f.Value = last.ratio
@@ -225,14 +225,14 @@ func (j *canaryRound) conclude(f *remedy.HostVerdict, last stepState, badFrom in
 		f.SetReason(remedy.ReasonPending)
 	case last.good:
 		f.Verdict = remedy.VerdictGood
-	case last.reason == remedy.ReasonNoSeries && newestMilli != 0 && j.clock.at-newestMilli > j.spec.MaxStaleness.Milliseconds():
+	case last.reason == remedy.ReasonNoSeries && newestMilli != 0 && r.clock.at-newestMilli > r.spec.MaxStaleness.Milliseconds():
 		f.SetReason(remedy.ReasonStale) // it was there; now only its age is known
 	default:
 		f.SetReason(last.reason)
 	}
 	if last.bad {
 		f.BadNow = true
-		f.BadSince = j.clock.at - int64(j.steps-1-badFrom)*j.clock.step
+		f.BadSince = r.clock.at - int64(r.steps-1-badFrom)*r.clock.step
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -193,10 +194,8 @@ func (r *renderReader) skip(depth int) error {
 	case '{':
 		return r.members(func([]byte) error { return r.skip(depth + 1) })
 	}
-	for _, w := range []string{"null", "true", "false"} {
-		if r.word(w) {
-			return nil
-		}
+	if slices.ContainsFunc([]string{"null", "true", "false"}, r.word) {
+		return nil
 	}
 	if len(r.number()) == 0 {
 		return r.wrong(errNotRender)

@@ -47,7 +47,7 @@ func FuzzManualHint(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q was accepted: %v", text, err)
 		}
-		plan, err := hinted{Action: planner{}, hint: tmpl}.Plan(t.Context(), "pool", remedy.HostName(host))
+		plan, err := hinted{Action: planner{}, act: tmpl}.Plan(t.Context(), "pool", remedy.HostName(host))
 		if err != nil {
 			t.Fatalf("%q was accepted and does not render: %v", text, err)
 		}

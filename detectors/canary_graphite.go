@@ -89,18 +89,7 @@ type bucketJudge struct {
 
 // judgeHostBuckets is judgeHosts for a source that stores buckets.
 func (r *canaryRound) judgeHostBuckets(roster *remedy.Roster, verdicts []remedy.HostVerdict) int {
-	unmatched := 0
-	rule := remedy.HostRule{Node: r.spec.HostNode, Regex: r.spec.HostRegex}
-	answer := func(q remedy.Query) bucketRole {
-		f := r.results[q].Frame
-		o := bucketRole{frame: f, rows: f.Keys.Rows(r.pool.Name, roster, rule), buf: make([]float64, len(f.Cols))}
-		unmatched = max(unmatched, o.rows.Unmatched)
-		return o
-	}
-	j := &bucketJudge{canaryRound: r, value: answer(r.ask.value), newest: r.clock.newNewestEnds()}
-	if r.spec.ExpectQuery != "" {
-		j.expect = new(answer(r.ask.expect))
-	}
+	j, unmatched := r.bucketJudge(roster)
 	facts := make([]hostFacts, r.pool.N())
 	for i := range verdicts {
 		if verdicts[i].Verdict != remedy.VerdictOut {
@@ -114,6 +103,21 @@ func (r *canaryRound) judgeHostBuckets(roster *remedy.Roster, verdicts []remedy.
 		newStopped(r, since(r.quiet), since(r.spec.SeenWithin), facts, verdicts).apply()
 	}
 	return unmatched
+}
+
+// bucketJudge lays out the answers by host, and counts the series of nobody.
+func (r *canaryRound) bucketJudge(roster *remedy.Roster) (j *bucketJudge, unmatched int) {
+	answer := func(q remedy.Query) bucketRole {
+		f := r.results[q].Frame
+		o := bucketRole{frame: f, rows: r.rowsOf(f, roster), buf: make([]float64, len(f.Cols))}
+		unmatched = max(unmatched, o.rows.Unmatched)
+		return o
+	}
+	j = &bucketJudge{canaryRound: r, value: answer(r.ask.value), newest: r.clock.newNewestEnds()}
+	if r.spec.ExpectQuery != "" {
+		j.expect = new(answer(r.ask.expect))
+	}
+	return j, unmatched
 }
 
 // count counts the points in complete buckets that end after an instant, of

@@ -10,13 +10,7 @@ import (
 
 // Judge implements Detector. Its cost grows with the points of the answers.
 func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Results, buf []remedy.HostVerdict) remedy.Judgement {
-	r := &canaryRound{
-		Canary: c, pool: pool, results: results,
-		ask: c.ask(at),
-		clock: roundClock{
-			at: at.UnixMilli(), step: c.spec.Interval.Milliseconds(), steps: c.steps, stale: c.spec.MaxStaleness.Milliseconds(),
-		},
-	}
+	r := c.newRound(pool, at, results)
 	j := remedy.Judgement{
 		Detector: c.spec.Name, Pool: pool.Name, At: r.clock.instant(c.steps - 1), Roster: pool.Listed(), Verdicts: blanks(pool, buf),
 		Terms: c.terms, Window: c.spec.Window, For: c.spec.For,
@@ -45,6 +39,16 @@ func (c *Canary) Judge(pool remedy.PoolView, at time.Time, results remedy.Result
 		}
 	}
 	return j
+}
+
+func (c *Canary) newRound(pool remedy.PoolView, at time.Time, results remedy.Results) *canaryRound {
+	return &canaryRound{
+		Canary: c, pool: pool, results: results,
+		ask: c.ask(at),
+		clock: roundClock{
+			at: at.UnixMilli(), step: c.spec.Interval.Milliseconds(), steps: c.steps, stale: c.spec.MaxStaleness.Milliseconds(),
+		},
+	}
 }
 
 // canaryRound is the judging of one pool at one instant.
@@ -119,16 +123,36 @@ func (f *hostFacts) only(what hostFacts, holds bool) {
 // judgeHosts judges every host by its own series, then those that have none by
 // the stopped-host rule.
 func (r *canaryRound) judgeHosts(roster *remedy.Roster, verdicts []remedy.HostVerdict) int {
-	unmatched := 0
-	rule := remedy.HostRule{Regex: r.spec.HostRegex}
-	rowsOf := func(f *remedy.Frame) *remedy.HostRows { return f.Keys.Rows(r.pool.Name, roster, rule) }
+	j, unmatched := r.hostJudge(roster)
+	facts := make([]hostFacts, r.pool.N())
+	for i := range verdicts {
+		if verdicts[i].Verdict != remedy.VerdictOut {
+			facts[i] = j.judge(i, &verdicts[i])
+		}
+	}
+	if r.target.set {
+		of := func(q remedy.Query) func(int) tally {
+			return counted{r.results[q].Frame, r.rowsOf(r.results[q].Frame, roster)}.of
+		}
+		newStopped(r, of(r.ask.recent), of(r.ask.seen), facts, verdicts).apply()
+	}
+	return unmatched
+}
+
+// rowsOf says which rows of an answer are which host's.
+func (r *canaryRound) rowsOf(f *remedy.Frame, roster *remedy.Roster) *remedy.HostRows {
+	return f.Keys.Rows(r.pool.Name, roster, remedy.HostRule{Node: r.spec.HostNode, Regex: r.spec.HostRegex})
+}
+
+// hostJudge lays out the answers by host, and counts the series of nobody.
+func (r *canaryRound) hostJudge(roster *remedy.Roster) (j *hostJudge, unmatched int) {
 	answer := func(q remedy.Query, steps int) role {
 		f := r.results[q].Frame
-		o := role{frame: f, rows: rowsOf(f), col: newColumn(steps)}
+		o := role{frame: f, rows: r.rowsOf(f, roster), col: newColumn(steps)}
 		unmatched = max(unmatched, o.rows.Unmatched)
 		return o
 	}
-	j := &hostJudge{
+	j = &hostJudge{
 		canaryRound: r,
 		value:       answer(r.ask.value, r.steps),
 		points:      answer(r.ask.points, r.steps),
@@ -139,19 +163,7 @@ func (r *canaryRound) judgeHosts(roster *remedy.Roster, verdicts []remedy.HostVe
 	if r.spec.ExpectQuery != "" {
 		j.expect = new(answer(r.ask.expect, r.steps))
 	}
-	facts := make([]hostFacts, r.pool.N())
-	for i := range verdicts {
-		if verdicts[i].Verdict != remedy.VerdictOut {
-			facts[i] = j.judge(i, &verdicts[i])
-		}
-	}
-	if r.target.set {
-		of := func(q remedy.Query) func(int) tally {
-			return counted{r.results[q].Frame, rowsOf(r.results[q].Frame)}.of
-		}
-		newStopped(r, of(r.ask.recent), of(r.ask.seen), facts, verdicts).apply()
-	}
-	return unmatched
+	return j, unmatched
 }
 
 // stampSteps is the number of stamps asked for.

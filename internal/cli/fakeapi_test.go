@@ -126,6 +126,8 @@ func (f *fakeAPI) handler() http.Handler {
 	handle("POST /api/v1/reload", f.reload)
 	handle("GET /api/v1/stats", f.stats)
 	handle("GET /api/v1/explain", f.explain)
+	handle("GET /api/v1/detectors/{name}/test", f.tryDetector)
+	handle("GET /api/v1/query", f.query)
 	handle("GET /api/v1/cases", f.list)
 	handle("GET /api/v1/hosts", f.hosts)
 	handle("GET /api/v1/cases/{id}", f.onCase(func(c *ledger.Case, _ *http.Request) error {

@@ -93,6 +93,8 @@ func (p *program) commands() []*cobra.Command {
 
 		p.newPolicyCommand(),
 		p.newReloadCommand(),
+		p.newDetectorCommand(),
+		p.newQueryCommand(),
 		p.newConfigCommand(),
 		p.newVersionCommand(),
 		p.newCompletionCommand(),

@@ -204,6 +204,30 @@ func (c *Client) Explain(ctx context.Context, host remedy.HostName, pool remedy.
 	return get[Explanation](ctx, c, "/api/v1/explain", v)
 }
 
+// TestDetector has a detector judge once, on fresh answers. Pool may be empty
+// where it judges one, host where no arithmetic is wanted, and at for now.
+func (c *Client) TestDetector(ctx context.Context, name remedy.DetectorName, pool remedy.PoolName, host remedy.HostName, at time.Time) (*Trial, error) {
+	v := url.Values{}
+	set(v, "pool", string(pool))
+	set(v, "host", string(host))
+	if !at.IsZero() {
+		v.Set("at", at.UTC().Format(time.RFC3339Nano))
+	}
+	return get[Trial](ctx, c, "/api/v1/detectors/"+url.PathEscape(string(name))+"/test", v)
+}
+
+// Query asks a source one question; at may be zero for now, since empty for one
+// instant, and step for 30s.
+func (c *Client) Query(ctx context.Context, source remedy.SourceName, expr string, at time.Time, since, step string) (*RawAnswer, error) {
+	v := url.Values{"source": {string(source)}, "query": {expr}}
+	set(v, "since", since)
+	set(v, "step", step)
+	if !at.IsZero() {
+		v.Set("at", at.UTC().Format(time.RFC3339Nano))
+	}
+	return get[RawAnswer](ctx, c, "/api/v1/query", v)
+}
+
 // Policy returns who is trusted with what.
 func (c *Client) Policy(ctx context.Context) (*Policy, error) {
 	return get[Policy](ctx, c, "/api/v1/policy", nil)

@@ -30,6 +30,7 @@ type Shower interface {
 	PreviewUndo(id remedy.CaseID) (engine.Preview, error)
 	// Explain says what was made of a host at an instant, or would have been.
 	Explain(ctx context.Context, q engine.ExplainQuery) (*engine.Explanation, error)
+	Try(ctx context.Context, q engine.TrialQuery) (*engine.Trial, error)
 }
 
 // CaseDesk is the engine as far as people act on hosts through it. Its errors

@@ -173,12 +173,12 @@ func TestReassert(t *testing.T) {
 				if want := tt.back * strings.Count(tt.states, "drain"); tt.name == "one of two reloaded" && sent != 1 || len(lbs) == 1 && tt.told == "" && sent != want {
 					t.Errorf("%d commands were sent", sent)
 				}
-				said := ""
+				var said strings.Builder
 				for _, n := range r.ear.pages() {
-					said += n.Detail + "\n"
+					said.WriteString(n.Detail + "\n")
 				}
-				if (said != "") != (tt.told != "") || !strings.Contains(said, tt.told) {
-					t.Errorf("pages: %q, want one that says %q", said, tt.told)
+				if (said.String() != "") != (tt.told != "") || !strings.Contains(said.String(), tt.told) {
+					t.Errorf("pages: %q, want one that says %q", said.String(), tt.told)
 				}
 			})
 		})

@@ -125,12 +125,14 @@ func (c *Config) Report(node remedy.NodeID) *ledger.NodeReport {
 	return r
 }
 
-// detectorsOf lists the detectors that judge a pool, in the config's order.
+// detectorsOf lists the detectors that judge a pool in every round, in the
+// config's order: those that propose something.
 func (c *Config) detectorsOf(pool remedy.PoolName) []detectors.Detector {
 	var out []detectors.Detector
 	for _, d := range c.Detectors {
-		for _, p := range d.Spec().Pools {
-			if p == pool {
+		spec := d.Spec()
+		for _, p := range spec.Pools {
+			if p == pool && spec.Proposes != "" {
 				out = append(out, d)
 			}
 		}

@@ -1,0 +1,133 @@
+package detectors
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"warden/internal/remedy"
+)
+
+func lines(all []Proposal) []string {
+	var out []string
+	for _, p := range all {
+		out = append(out, p.Line)
+	}
+	return out
+}
+
+// TestAdviseCanary: each number that can't be right is proposed anew, alone.
+func TestAdviseCanary(t *testing.T) {
+	tests := []struct {
+		name string
+		edit func(*CanarySpec)
+		do   func(w *world)
+		want []string
+	}{
+		{"all is well", nil, func(*world) {}, nil},
+		{"one host is bad", nil, func(w *world) { w.ratio("h03", 0.1) }, nil},
+		{"half of what is expected", nil, func(w *world) {
+			for _, h := range w.pool.Hosts {
+				w.ratio(string(h.Name), 0.25)
+			}
+		}, []string{"expect_per_minute = 15"}},
+		{"few samples", func(s *CanarySpec) { s.MinPoints = 12 }, func(*world) {}, []string{"min_points = 5"}},
+		{"rare samples", nil, func(w *world) {
+			for _, h := range w.pool.Hosts {
+				w.edit(w.ask.stamps, string(h.Name), func(_ int, v float64) (float64, bool) { return v - 60, true })
+			}
+		}, []string{`max_staleness = "2m20s"`}},
+		{"looks too often", func(s *CanarySpec) { s.MinPoints = 2 }, func(w *world) {
+			for _, h := range w.pool.Hosts {
+				w.edit(w.ask.points, string(h.Name), always(2))
+			}
+		}, []string{`interval = "1m0s"`}},
+		{"names with a port", nil, func(w *world) {
+			for q, hosts := range w.series {
+				for name, s := range hosts {
+					if q != w.ask.target {
+						s.Labels["instance"] = name + ":9100"
+					}
+				}
+			}
+		}, []string{`host_regex = '^([^.:]+)'`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			edit := func(*CanarySpec) {}
+			if tt.edit != nil {
+				edit = tt.edit
+			}
+			w := newWorld(t, testSpec(edit), 10)
+			tt.do(w)
+			results := w.results()
+			j := w.c.Judge(w.pool, testAt, results, nil)
+			got := lines(w.c.Advise(w.pool, &j, w.c.Strangers(w.pool, testAt, results, 20)))
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestAdviseThreshold: a bound that most of the pool is past is no bound.
+func TestAdviseThreshold(t *testing.T) {
+	below := func(s *ThresholdSpec) { s.Conditions = []Condition{{Query: "load", BadBelow: new(100.0)}} }
+	tests := []struct {
+		name string
+		edit func(*ThresholdSpec)
+		set  float64
+		want []string
+	}{
+		{"all is well", func(*ThresholdSpec) {}, 10, nil},
+		{"above", func(*ThresholdSpec) {}, 200, []string{"bad_above = 300"}},
+		{"below", below, 40, []string{"bad_below = 20"}},
+	}
+	for _, tt := range tests {
+		w := newGaugeWorld(t, thresholdSpec(tt.edit), 10)
+		for _, h := range w.pool.Hosts {
+			w.set(string(h.Name), tt.set)
+		}
+		j := w.judge()
+		if got := lines(w.t.Advise(w.pool, &j, nil)); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestStepsAgreeWithJudge: the arithmetic that is shown is that of the verdict.
+func TestStepsAgreeWithJudge(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawGauges(t, rt, 3)
+		hurt(rt, w)
+		results := w.results()
+		for i, f := range w.t.Judge(w.pool, testAt, results, nil).Findings() {
+			steps := w.t.Steps(w.pool, testAt, results, i)
+			if f.Verdict == remedy.VerdictOut || len(steps) == 0 {
+				continue
+			}
+			checkSteps(rt, f, steps, w.t.steps)
+		}
+		c := drawWorld(t, rt)
+		damage(rt, c)
+		results = c.results()
+		for i, f := range c.c.Judge(c.pool, testAt, results, nil).Findings() {
+			if steps := c.c.Steps(c.pool, testAt, results, i); len(steps) > 0 && f.Verdict != remedy.VerdictOut && !f.Stopped && f.Reason != remedy.ReasonStale {
+				if say(f) != steps[len(steps)-1].State && f.Verdict != remedy.VerdictUnknown {
+					rt.Fatalf("%s is %s by %+v", f.Host, say(f), steps)
+				}
+			}
+		}
+	})
+}
+
+func checkSteps(rt *rapid.T, f remedy.Finding, steps []Step, n int) {
+	last := steps[len(steps)-1]
+	good := last.State == say(f) || f.BadNow && last.State == "bad" || say(f) == remedy.ReasonSourceStale
+	all := !slices.ContainsFunc(steps, func(s Step) bool { return s.State != "bad" })
+	if len(steps) != n || !good || all != (f.Verdict == remedy.VerdictBad) || strings.TrimSpace(last.Text) == "" {
+		rt.Fatalf("%s is %s by %+v", f.Host, say(f), steps)
+	}
+}

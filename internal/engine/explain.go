@@ -150,7 +150,7 @@ func (e *Engine) Explain(ctx context.Context, q ExplainQuery) (*Explanation, err
 	}
 	view := e.pastView(q.Target.Pool, past, q.At)
 	for _, d := range cfg.detectorsOf(q.Target.Pool) {
-		r := recomputeHost(d, view, q.Target.Host, out.From, out.To, func(qs []remedy.Query) remedy.Results { return e.fetch(ctx, cfg, qs) })
+		r := recomputeHost(d, view, q.Target.Host, out.From, out.To, func(qs []remedy.Query) remedy.Results { return e.fetchFresh(ctx, cfg, qs) })
 		if c := r.Closest; c != nil {
 			r.Guardrails = past.guardrails(e.Ledger.Status().Freeze, cfg, d.Spec(), q.Target, c, view.N())
 		}

@@ -96,6 +96,35 @@ func TestRealPrometheus(t *testing.T) {
 		})
 	})
 
+	t.Run("what is remembered is what the server has", func(t *testing.T) {
+		cached := NewCached(p, CacheOptions{Name: "prom", LateWithin: 10 * time.Second})
+		for _, expr := range []string{"canary", "count_over_time(up[20s])", "timestamp(canary)"} {
+			same, last := 0, time.Time{}
+			until(t, 30*time.Second, func() string {
+				end := time.Now().Add(-2 * time.Second).Truncate(time.Second)
+				if end.Equal(last) {
+					return "the next second"
+				}
+				last = end
+				q := remedy.NewQuery("prom", expr, end.Add(-20*time.Second), end, time.Second).KeyedBy("instance")
+				before, got, after := p.Fetch(t.Context(), q), cached.Fetch(t.Context(), q), p.Fetch(t.Context(), q)
+				if before.Failed+got.Failed+after.Failed != "" {
+					return before.Failed + got.Failed + after.Failed
+				}
+				if sameRows(before.Frame, after.Frame) != "" {
+					return "a sample came meanwhile"
+				}
+				if diff := sameRows(after.Frame, got.Frame); diff != "" {
+					t.Fatalf("%s: %s", expr, diff)
+				}
+				if same++; same < 4 {
+					return fmt.Sprintf("%d answers compared", same)
+				}
+				return ""
+			})
+		}
+	})
+
 	t.Run("a target that disappears ends at once", func(t *testing.T) {
 		doomed.Stop()
 		until(t, 15*time.Second, func() string {

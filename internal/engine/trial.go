@@ -89,7 +89,7 @@ func Try(ctx context.Context, cfg *Config, q TrialQuery, now time.Time, state fu
 	view.Roster = view.Listed()
 	sources := map[remedy.SourceName]source.Source{}
 	for name, s := range cfg.Sources {
-		sources[name] = s.Source
+		sources[name] = source.Fresh(s.Source)
 	}
 	asked := d.Queries(view, at)
 	results := source.FetchAll(ctx, sources, asked, parallelFetches)

@@ -153,7 +153,9 @@ func echoes() []func(w http.ResponseWriter, auth string) {
 			}
 			defer c.Close()
 			_, _ = io.WriteString(c, "HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno"+auth+"\r\n"+auth)
-			time.Sleep(50 * time.Millisecond) //nolint:forbidigo // the client looks at an idle connection when it likes
+			// Until the client has looked at the connection and hung up.
+			_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+			_, _ = c.Read(make([]byte, 1))
 		},
 		func(w http.ResponseWriter, auth string) { // not HTTP
 			c, _, err := http.NewResponseController(w).Hijack()

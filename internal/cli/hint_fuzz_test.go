@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"text/template"
 
 	"warden/actions"
 	"warden/internal/config"
@@ -43,13 +42,16 @@ func FuzzManualHint(f *testing.F) {
 			}
 			return
 		}
-		tmpl, err := template.New("manual_hint").Parse(c.Actions["drain"].ManualHint)
+		act, err := withHints(planner{}, c.Actions["drain"].ManualHint, c.Actions["drain"].ManualHint)
 		if err != nil {
 			t.Fatalf("%q was accepted: %v", text, err)
 		}
-		plan, err := hinted{Action: planner{}, act: tmpl}.Plan(t.Context(), "pool", remedy.HostName(host))
+		plan, err := act.Plan(t.Context(), "pool", remedy.HostName(host))
 		if err != nil {
 			t.Fatalf("%q was accepted and does not render: %v", text, err)
+		}
+		if plan.UndoHint != plan.ManualHint {
+			t.Fatalf("%q became %q, and %q", text, plan.ManualHint, plan.UndoHint)
 		}
 		if !strings.Contains(text, "{{") && plan.ManualHint != text {
 			t.Fatalf("%q became %q", text, plan.ManualHint)

@@ -43,7 +43,7 @@ func (e *Engine) lend(ctx context.Context, cfg *Config, d detectors.Detector, po
 		return known
 	}
 	view := e.lentView(p, &round{cfg: cfg, now: e.Clock.Now()})
-	j := d.Judge(view, at, e.fetch(ctx, cfg, d.Queries(view, at)), nil)
+	j := d.Judge(view, at, e.fetchFresh(ctx, cfg, d.Queries(view, at)), nil)
 	e.lent[key] = &j
 	return &j
 }

@@ -15,12 +15,16 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo un
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 COUNT     ?= 1
+# Of bench-rules: hosts, rounds to measure, and warden's late_within.
+HOSTS     ?= 10000
+ROUNDS    ?= 6
+LATE      ?= 1m
 TEST      := go test -timeout 10m
 GOFILES    = $$(find . \( -path ./.git -o -path ./bin -o -path ./.cache \) -prune -o -name '*.go' -print)
 # Every package with a test that only the failpoints build runs.
 CRASH      = $$(grep -rlE --include='*_test.go' '^//go:build .*failpoints' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: build unit servers test lint race ci fuzz bench demo clean
+.PHONY: build unit servers test lint race ci fuzz bench bench-rules demo clean
 
 ## build: the static binary, in bin/warden
 build:
@@ -78,6 +82,11 @@ bench: bin/benchstat
 	mkdir -p .cache
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -count $(COUNT) ./... | tee .cache/bench.txt
 	bin/benchstat .cache/bench.txt
+
+## bench-rules: warden beside Prometheus' own rules on the same data, HOSTS hosts; a quarter of an hour for each size
+bench-rules: servers
+	WARDEN_BENCH_HOSTS=$(HOSTS) WARDEN_BENCH_ROUNDS=$(ROUNDS) WARDEN_BENCH_LATE=$(LATE) \
+	  go test -tags integration -run '^$$' -bench '^BenchmarkRulesBeside$$' -benchtime 1x -timeout 3h ./cmd/warden
 
 ## demo: the whole story, offline, in one terminal
 demo:

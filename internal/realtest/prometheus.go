@@ -157,6 +157,14 @@ func (p *Prometheus) signal(s syscall.Signal) {
 
 func (p *Prometheus) configFile() string { return filepath.Join(p.dir, "prometheus.yml") }
 
+// File writes a file beside the configuration, such as one with rules.
+func (p *Prometheus) File(name, text string) {
+	p.tb.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+		p.tb.Fatalf("write %s of Prometheus: %v", name, err)
+	}
+}
+
 func (p *Prometheus) start() error {
 	p.log.Reset()
 	args := append([]string{

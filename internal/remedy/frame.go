@@ -90,7 +90,7 @@ func (f *Frame) Window(q Query) *Frame {
 // when each has one.
 func (f *Frame) Empty() []int32 {
 	var empty []int32
-	for k := len(f.Cols) - 1; k >= 0; k-- {
+	for k := range slices.Backward(f.Cols) {
 		if k < len(f.Cols)-1 {
 			empty = slices.DeleteFunc(empty, func(row int32) bool { return !IsMissing(f.At(row, k)) })
 		} else {

@@ -89,14 +89,14 @@ func TestColumnsAreWhatClientGolangSees(t *testing.T) {
 		q := gridQuery(rapid.IntRange(1, 6).Draw(t, "steps"))
 		body, _ := drawBody(t, q, true)
 		rt.body = []byte(body)
-		value, err := askReference(context.Background(), v1, q)
+		value, err := askReference(t.Context(), v1, q)
 		if err != nil {
 			if !strings.Contains(err.Error(), "value out of range") { // beyond a float64, which is an infinity to warden
 				t.Fatalf("client_golang: %v in\n%s", err, body)
 			}
 			return
 		}
-		got := p.Fetch(context.Background(), q)
+		got := p.Fetch(t.Context(), q)
 		if got.Failed != "" {
 			t.Fatalf("%s in\n%s", got.Failed, body)
 		}

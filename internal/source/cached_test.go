@@ -1,7 +1,6 @@
 package source
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -145,7 +144,7 @@ func TestCachedIsFetched(t *testing.T) {
 				queries = append(queries, span(expr, end-rapid.SampledFrom([]int{0, 3, 8, 8, 12}).Draw(t, "window"), end))
 			}
 			l.down = rapid.IntRange(0, 9).Draw(t, "down") == 0
-			results := FetchAll(context.Background(), map[remedy.SourceName]Source{"prom": cached}, queries, 1)
+			results := FetchAll(t.Context(), map[remedy.SourceName]Source{"prom": cached}, queries, 1)
 			for _, q := range queries {
 				got := results[q]
 				if l.down {
@@ -154,7 +153,7 @@ func TestCachedIsFetched(t *testing.T) {
 					}
 					continue
 				}
-				want := p.Fetch(context.Background(), q)
+				want := p.Fetch(t.Context(), q)
 				if got.Failed != "" || want.Failed != "" {
 					t.Fatalf("%q, %q", got.Failed, want.Failed)
 				}

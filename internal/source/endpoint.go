@@ -124,7 +124,7 @@ func (p *endpoint) send(ctx context.Context, method, path string, form url.Value
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("User-Agent", "warden")
 	auth.apply(req)
-	resp, err := p.client.Do(req)
+	resp, err := p.client.Do(req) //nolint:bodyclose // streamed.close does
 	if err != nil {
 		return streamed{}, err
 	}

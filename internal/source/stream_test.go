@@ -84,7 +84,7 @@ func drawBody(t *rapid.T, q remedy.Query, plain bool) (body, kind string) {
 		if rapid.IntRange(0, 3).Draw(t, "odd value") == 0 {
 			return pick("value", "NaN", "+Inf", "-Inf", "1e400", "-0", "0x1p-2", "5e-324", "1.7976931348623157e+308", "9007199254740993", "0.1", "123456789012345678901234567890")
 		}
-		return strconv.FormatFloat(rapid.Float64().Draw(t, "float"), byte(pick("format", "g", "f", "e")[0]), rapid.IntRange(-1, 4).Draw(t, "precision"), 64)
+		return strconv.FormatFloat(rapid.Float64().Draw(t, "float"), pick("format", "g", "f", "e")[0], rapid.IntRange(-1, 4).Draw(t, "precision"), 64)
 	}
 	sample := func(ms int64) string {
 		ts := strconv.FormatFloat(float64(ms)/1000, 'f', -1, 64)

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -71,15 +72,31 @@ func (p *endpoint) ask(ctx context.Context, path string, form url.Values, auth c
 	return r, err
 }
 
-// askWhole asks and reads what comes back to its end.
-func (p *endpoint) askWhole(ctx context.Context, path string, form url.Values, auth credentials) (reply, error) {
+// stream asks, and has decode read what comes back while it arrives, if it is a
+// 200 that begins with opens. Of any other answer, check says what it means: it
+// gets the beginning.
+func (p *endpoint) stream(
+	ctx context.Context, path string, form url.Values, opens byte, auth credentials, check func(reply, credentials) error, decode func(*scanner) error,
+) error {
+	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
+	defer cancel()
 	r, err := p.ask(ctx, path, form, auth)
 	if err != nil {
-		return reply{}, err
+		return p.explain(ctx, err)
 	}
 	defer r.close()
-	body, err := io.ReadAll(r.body)
-	return reply{code: r.code, header: r.header, body: body}, err
+	if !r.opensWith(opens) {
+		text, err := io.ReadAll(io.LimitReader(r.body, maxErrorBytes))
+		if err != nil {
+			return p.explain(ctx, err)
+		}
+		return check(reply{code: r.code, header: r.header, body: text}, auth)
+	}
+	err = decode(r.body)
+	if broken := r.body.err; err != nil && broken != nil && !errors.Is(broken, io.EOF) && !errors.Is(broken, errToken) {
+		return p.explain(ctx, broken) // what was read is in order as far as it goes
+	}
+	return err
 }
 
 // reply is what came back over HTTP, or the beginning of it.
@@ -95,6 +112,15 @@ type streamed struct {
 	header http.Header
 	body   *scanner
 	stream io.Closer
+}
+
+// opensWith reports whether the reply is a 200 whose body may be decoded.
+func (r streamed) opensWith(c byte) bool {
+	if r.code != http.StatusOK || isHTML(mediaType(r.header)) {
+		return false
+	}
+	got, err := r.body.peek()
+	return err == nil && got == c
 }
 
 func (r streamed) close() {

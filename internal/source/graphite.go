@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"warden/internal/remedy"
@@ -22,6 +23,7 @@ const renderPath = "/render"
 type Graphite struct {
 	*endpoint
 	noCache bool
+	stores  stores
 }
 
 var (
@@ -70,17 +72,13 @@ func (g *Graphite) Raw(ctx context.Context, q remedy.Query) Answer {
 	return Answer{Series: series, Failed: failed}
 }
 
-// answered asks and hands the answer to use; what failed is returned in words,
-// and counted.
+// answered asks and hands the answer to use, which must not keep it; what
+// failed is returned in words, and counted.
 func (g *Graphite) answered(ctx context.Context, q remedy.Query, use func(*rendered) error) (failed string) {
 	began := g.clock.Now()
 	auth, err := g.authorize()
-	var d *rendered
 	if err == nil {
-		d, err = g.render(ctx, q, auth)
-	}
-	if err == nil {
-		err = use(d)
+		err = g.render(ctx, q, auth, use)
 	}
 	code := "200"
 	if err != nil {
@@ -91,25 +89,52 @@ func (g *Graphite) answered(ctx context.Context, q remedy.Query, use func(*rende
 	return failed
 }
 
-func (g *Graphite) render(ctx context.Context, q remedy.Query, auth credentials) (*rendered, error) {
+func (g *Graphite) render(ctx context.Context, q remedy.Query, auth credentials, use func(*rendered) error) error {
 	form, err := g.question(q)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, g.opts.Timeout)
-	defer cancel()
-	r, err := g.askWhole(ctx, renderPath, form, auth)
-	if err != nil {
-		return nil, g.explain(ctx, err)
+	store := g.stores.get()
+	defer g.stores.put(store)
+	var d *rendered
+	if err := g.stream(ctx, renderPath, form, '[', auth, checkRender, func(body *scanner) error {
+		d, err = decodeRender(body, g.opts.MaxSeries, store)
+		return err
+	}); err != nil {
+		return inRender(err, auth)
 	}
-	if err := checkRender(r, auth); err != nil {
-		return nil, err
+	return use(d)
+}
+
+// stores are what answers were held in that are done with.
+type stores struct {
+	mu   sync.Mutex
+	free []*values
+}
+
+// maxStores is how many are kept: as many as are used at a time.
+const maxStores = defaultParallel
+
+func (s *stores) get() *values {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.free)
+	if n == 0 {
+		return &values{}
 	}
-	d, err := decodeRender(r.body, g.opts.MaxSeries)
-	if err != nil {
-		return nil, inRender(err, auth)
+	v := s.free[n-1]
+	s.free = s.free[:n-1]
+	return v
+}
+
+func (s *stores) put(v *values) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// An answer that was far larger than this one is not held on to.
+	v.chunks = v.chunks[:min(len(v.chunks), 2*(v.n/chunkLen+1))]
+	if len(s.free) < maxStores {
+		s.free = append(s.free, v)
 	}
-	return d, nil
 }
 
 // question words a query for /render. Graphite answers with the buckets that
@@ -141,11 +166,9 @@ func checkRender(r reply, auth credentials) error {
 	if err := checkRedirect(r); err != nil {
 		return err
 	}
-	media, text := mediaType(r.header), strings.TrimLeft(string(r.body[:min(len(r.body), maxErrorBytes)]), " \t\r\n")
+	media, text := mediaType(r.header), strings.TrimLeft(string(r.body), " \t\r\n")
 	if r.code == http.StatusOK {
 		switch {
-		case strings.HasPrefix(text, "[") && !isHTML(media):
-			return nil
 		case text == "":
 			return fail(codeBadAnswer, "the answer is empty: check url, and any proxy in between")
 		case strings.HasPrefix(text, "<"):

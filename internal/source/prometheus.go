@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -118,35 +117,9 @@ func (p *Prometheus) fetch(ctx context.Context, q remedy.Query, auth credentials
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.opts.Timeout)
-	defer cancel()
-	r, err := p.ask(ctx, path, form, auth)
-	if err != nil {
-		return p.explain(ctx, err)
-	}
-	defer r.close()
-	if err := p.check(ctx, r, auth); err != nil {
-		return err
-	}
-	err = decode(r.body, decodeLimits{instant: path == instantPath, label: q.Label, maxSeries: p.opts.MaxSeries, auth: auth})
-	if broken := r.body.err; err != nil && broken != nil && !errors.Is(broken, io.EOF) && !errors.Is(broken, errToken) {
-		return p.explain(ctx, broken) // what was read is in order as far as it goes
-	}
-	return err
-}
-
-// check accepts a reply whose body may be decoded.
-func (p *Prometheus) check(ctx context.Context, r streamed, auth credentials) error {
-	if r.code == http.StatusOK && !isHTML(mediaType(r.header)) {
-		if c, err := r.body.peek(); err == nil && c == '{' {
-			return nil
-		}
-	}
-	text, err := io.ReadAll(io.LimitReader(r.body, maxErrorBytes))
-	if err != nil {
-		return p.explain(ctx, err)
-	}
-	return checkReply(reply{code: r.code, header: r.header, body: text}, auth)
+	return p.stream(ctx, path, form, '{', auth, checkReply, func(body *scanner) error {
+		return decode(body, decodeLimits{instant: path == instantPath, label: q.Label, maxSeries: p.opts.MaxSeries, auth: auth})
+	})
 }
 
 func (p *Prometheus) question(q remedy.Query) (path string, form url.Values, err error) {

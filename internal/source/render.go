@@ -15,112 +15,61 @@ import (
 // whole answer. Only null is missing. graphite-web writes an infinity as 1e9999;
 // others write NaN and Infinity, which are not JSON and are read all the same,
 // for the judge takes them for unknown.
+//
+// Nothing of an answer is held but the values and the names. The grid of the
+// columns is not known before the last series was read, so that the values wait
+// in chunks, which the next answer uses again.
 
 // buckets is one series as it came.
 type buckets struct {
 	target string
 	start  int64 // seconds
 	step   int64 // seconds; 0 when there were fewer than two points
-	at, n  int   // its values in rendered.values
+	at, n  int   // its values in values
 }
 
 // rendered is a decoded answer of /render.
 type rendered struct {
 	series []buckets
-	values []float64 // of all series, one after the other; missing ones are remedy.Missing
+	values *values // of all series, one after the other; missing ones are remedy.Missing
+}
+
+// chunkLen is how many values a chunk holds.
+const chunkLen = 8 << 10
+
+// values is a list that grows without being copied.
+type values struct {
+	chunks []*[chunkLen]float64
+	n      int
+}
+
+// add appends a value.
+func (l *values) add(v float64) {
+	at := l.n % chunkLen
+	if at == 0 && l.n/chunkLen == len(l.chunks) {
+		l.chunks = append(l.chunks, new([chunkLen]float64))
+	}
+	l.chunks[l.n/chunkLen][at] = v
+	l.n++
+}
+
+// runs calls f with the n values from at on, in pieces.
+func (l *values) runs(at, n int, f func(run []float64)) {
+	for n > 0 {
+		chunk := l.chunks[at/chunkLen][at%chunkLen:]
+		chunk = chunk[:min(n, len(chunk))]
+		f(chunk)
+		at, n = at+len(chunk), n-len(chunk)
+	}
 }
 
 var (
-	errCutOff     = errors.New("it is cut off")
-	errNotRender  = errors.New("it is not a list of targets with datapoints")
-	errDatapoint  = errors.New("a datapoint that is not [value, time]")
-	errUneven     = errors.New("datapoints that are not evenly spaced")
-	errNoTarget   = errors.New("a series without target or datapoints")
-	errMoreBehind = errors.New("there is more behind its end")
+	errNotRender = errors.New("it is not a list of targets with datapoints")
+	errDatapoint = errors.New("a datapoint that is not [value, time]")
+	errUneven    = errors.New("datapoints that are not evenly spaced")
+	errNoTarget  = errors.New("a series without target or datapoints")
+	errTwice     = errors.New("a series that says its target or datapoints twice, or in odd capitals")
 )
-
-// decodeRender reads an answer of at most maxSeries series.
-func decodeRender(body []byte, maxSeries int) (*rendered, error) {
-	r := &renderReader{b: body}
-	out := &rendered{}
-	err := r.list(func() error {
-		if len(out.series) == maxSeries {
-			return fail(codeTooLarge, "the answer has more than %d series: narrow the target, or aggregate it", maxSeries)
-		}
-		s, err := r.oneSeries(out)
-		out.series = append(out.series, s)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if r.space(); r.i != len(r.b) {
-		return nil, errMoreBehind
-	}
-	return out, nil
-}
-
-// oneSeries reads {"target": ..., "datapoints": [...]} and ignores other keys.
-func (r *renderReader) oneSeries(out *rendered) (buckets, error) {
-	s := buckets{at: len(out.values)}
-	var named, filled bool
-	err := r.members(func(key []byte) (err error) {
-		switch {
-		case string(key) == "target" && !named:
-			named = true
-			s.target, err = r.text()
-			return err
-		case string(key) == "datapoints" && !filled:
-			filled = true
-			return r.datapoints(&s, out)
-		case string(key) == "target", string(key) == "datapoints":
-			return errNotRender // twice
-		default:
-			return r.skip(0)
-		}
-	})
-	if err == nil && (!named || !filled) {
-		err = errNoTarget
-	}
-	return s, err
-}
-
-// datapoints reads [[value, time], ...] with times at one distance.
-func (r *renderReader) datapoints(s *buckets, out *rendered) error {
-	last := int64(0)
-	return r.list(func() error {
-		if !r.take('[') {
-			return r.wrong(errDatapoint)
-		}
-		v, err := r.value()
-		if err != nil {
-			return err
-		}
-		if !r.take(',') {
-			return r.wrong(errDatapoint)
-		}
-		at, err := r.seconds()
-		if err != nil {
-			return err
-		}
-		if !r.take(']') {
-			return r.wrong(errDatapoint)
-		}
-		switch s.n {
-		case 0:
-			s.start = at
-		case 1:
-			s.step = at - last
-		}
-		if s.n > 0 && (at <= last || at-last != s.step) {
-			return errUneven
-		}
-		last = at
-		s.n++
-		out.values = append(out.values, v)
-		return nil
-	})
-}
 
 // maxGrowth is how much larger than the values that came a frame may be: series
 // of different steps share columns at their finest common step.
@@ -167,10 +116,12 @@ func (d *rendered) frame(q remedy.Query) (*remedy.Frame, error) {
 	for i := range d.series {
 		s := &d.series[i]
 		k, by := (s.start-first)/step, s.step/step
-		for _, v := range d.values[s.at : s.at+s.n] {
-			f.Cols[k][i] = v
-			k += by
-		}
+		d.values.runs(s.at, s.n, func(run []float64) {
+			for _, v := range run {
+				f.Cols[k][i] = v
+				k += by
+			}
+		})
 	}
 	return f, nil
 }
@@ -193,11 +144,15 @@ func (d *rendered) raw() []remedy.Series {
 	out := make([]remedy.Series, len(d.series))
 	for i, s := range d.series {
 		out[i] = remedy.Series{Labels: map[string]string{"target": s.target}, Points: []remedy.Point{}}
-		for k, v := range d.values[s.at : s.at+s.n] {
-			if !remedy.IsMissing(v) {
-				out[i].Points = append(out[i].Points, remedy.Point{At: (s.start + int64(k)*s.step) * 1000, Value: v})
+		at := s.start
+		d.values.runs(s.at, s.n, func(run []float64) {
+			for _, v := range run {
+				if !remedy.IsMissing(v) {
+					out[i].Points = append(out[i].Points, remedy.Point{At: at * 1000, Value: v})
+				}
+				at += s.step
 			}
-		}
+		})
 	}
 	return out
 }
@@ -207,7 +162,7 @@ func inRender(err error, auth credentials) error {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
-	if errors.Is(err, errCutOff) {
+	if cutOff(err) {
 		return &failure{code: codeBadAnswer, cause: err, text: "the answer is cut off: check the server's log, and any proxy before it"}
 	}
 	return &failure{code: codeBadAnswer, cause: err, text: fmt.Sprintf(

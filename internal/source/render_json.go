@@ -2,297 +2,316 @@ package source
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
+	"io"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
 
 	"warden/internal/remedy"
 )
 
-// renderReader goes through a body.
+// pointAhead is more than a datapoint takes as servers write it, in bytes.
+const pointAhead = 64
+
+// renderReader decodes an answer of /render while it arrives. It accepts what
+// encoding/json does, and the infinities and NaN that others write, with four
+// exceptions: a member that says something twice, one that is spelled with
+// other capitals, nesting deeper than maxDepth, and a name longer than maxToken.
 type renderReader struct {
-	b []byte
-	i int
+	*scanner
+	maxSeries int
+	out       *rendered
+}
+
+// decodeRender reads an answer of at most maxSeries series. The values are kept
+// in store, and with them what it returns is good until the store's next use.
+func decodeRender(body *scanner, maxSeries int, store *values) (*rendered, error) {
+	store.n = 0
+	r := &renderReader{scanner: body, maxSeries: maxSeries, out: &rendered{values: store}}
+	if err := r.expect('[', errNotRender); err != nil {
+		return nil, err
+	}
+	if err := r.list(']', r.series); err != nil {
+		return nil, err
+	}
+	return r.out, r.last()
+}
+
+// expect consumes c.
+func (r *renderReader) expect(c byte, otherwise error) error {
+	if ok, err := r.take(c); err != nil || ok {
+		return err
+	}
+	return otherwise
+}
+
+// series reads {"target": ..., "datapoints": [...]} and ignores other keys.
+func (r *renderReader) series() error {
+	if len(r.out.series) == r.maxSeries {
+		return fail(codeTooLarge, "the answer has more than %d series: narrow the target, or aggregate it", r.maxSeries)
+	}
+	if err := r.expect('{', errNotRender); err != nil {
+		return err
+	}
+	s := buckets{at: r.out.values.n}
+	var named, filled bool
+	if err := r.list('}', func() error {
+		key, err := r.member()
+		switch {
+		case err != nil:
+			return err
+		case key == memberTarget && !named:
+			named = true
+			s.target, err = r.target()
+			return err
+		case key == memberPoints && !filled:
+			filled = true
+			return r.datapoints(&s)
+		case key == memberOther:
+			return r.skip(0)
+		default:
+			return errTwice
+		}
+	}); err != nil {
+		return err
+	}
+	if !named || !filled {
+		return errNoTarget
+	}
+	r.out.series = append(r.out.series, s)
+	return nil
+}
+
+// The members of a series.
+type member uint8
+
+const (
+	memberOther member = iota
+	memberTarget
+	memberPoints
+	memberOdd // one of these in other capitals
+)
+
+// member consumes a member's name and the colon behind it.
+func (r *renderReader) member() (member, error) {
+	raw, err := r.raw()
+	if err != nil {
+		return 0, err
+	}
+	which := memberOther
+	switch name := raw; {
+	case string(name) == `"target"`:
+		which = memberTarget
+	case string(name) == `"datapoints"`:
+		which = memberPoints
+	case name[0] != '"', bytes.IndexByte(name, '\\') >= 0, len(name) >= len(`"target"`):
+		key, err := unquote(name)
+		switch {
+		case err != nil:
+			return 0, errNotRender
+		case key == "target":
+			which = memberTarget
+		case key == "datapoints":
+			which = memberPoints
+		case strings.EqualFold(key, "target"), strings.EqualFold(key, "datapoints"):
+			which = memberOdd
+		}
+	}
+	return which, r.expect(':', errNotRender)
+}
+
+// target reads the name of a series.
+func (r *renderReader) target() (string, error) {
+	raw, err := r.raw()
+	if err != nil {
+		return "", err
+	}
+	if raw[0] != '"' {
+		return "", errNotRender
+	}
+	return unquote(raw)
+}
+
+// datapoints reads [[value, time], ...] with times at one distance.
+func (r *renderReader) datapoints(s *buckets) error {
+	if err := r.expect('[', errNotRender); err != nil {
+		return err
+	}
+	if empty, err := r.take(']'); empty || err != nil {
+		return err
+	}
+	last := int64(0)
+	for {
+		b := r.buf[r.pos:r.end]
+		if len(b) < pointAhead {
+			b = r.ahead(pointAhead)
+		}
+		v, at, n := quickPoint(b)
+		if r.pos += n; n == 0 {
+			var err error
+			if v, at, err = r.point(); err != nil {
+				return err
+			}
+		}
+		switch s.n {
+		case 0:
+			s.start = at
+		case 1:
+			s.step = at - last
+		}
+		if s.n > 0 && (at <= last || at-last != s.step) {
+			return errUneven
+		}
+		last = at
+		s.n++
+		r.out.values.add(v)
+		if r.pos+1 < r.end && r.buf[r.pos] == ',' {
+			if r.pos++; r.buf[r.pos] == ' ' {
+				r.pos++
+			}
+			continue
+		}
+		switch c, err := r.peek(); {
+		case err != nil:
+			return err
+		case c == ']':
+			r.pos++
+			return nil
+		case c != ',':
+			return errDatapoint
+		}
+		r.pos++
+	}
+}
+
+// quickPoint reads a point off the front of b as servers write it, and returns
+// how many bytes it took; 0 when it has to be looked at closely.
+func quickPoint(b []byte) (v float64, at int64, n int) {
+	if len(b) < pointAhead || b[0] != '[' {
+		return 0, 0, 0
+	}
+	i := 1
+	if b[1] == 'n' && string(b[1:5]) == "null" {
+		v, i = remedy.Missing(), 5
+	} else {
+		var used int
+		if v, used = decimal(b[1:]); used == 0 || !writtenAsJSON(b[1:1+used]) {
+			return 0, 0, 0
+		}
+		i += used
+	}
+	// decimal may have read to the end of b, but then no comma is there.
+	if i+2 >= len(b) || b[i] != ',' {
+		return 0, 0, 0
+	}
+	if i++; b[i] == ' ' {
+		i++
+	}
+	first := i
+	for ; i < len(b) && b[i]-'0' < 10 && i-first < maxTimeDigits; i++ {
+		at = at*10 + int64(b[i]-'0')
+	}
+	if i == len(b) || i == first || b[i] != ']' || b[first] == '0' || at > maxUnixSeconds {
+		return 0, 0, 0
+	}
+	return v, at, i + 1
+}
+
+// maxTimeDigits is how many digits maxUnixSeconds has.
+const maxTimeDigits = 12
+
+// writtenAsJSON reports whether a number that decimal understood is written as
+// in JSON, which wants digits on both sides of a point and no zeros before them.
+func writtenAsJSON(b []byte) bool {
+	if b[0] == '-' {
+		b = b[1:]
+	}
+	i := 0
+	for i < len(b) && b[i]-'0' < 10 {
+		i++
+	}
+	if i == 0 || i > 1 && b[0] == '0' {
+		return false
+	}
+	return i == len(b) || b[i] != '.' || i+1 < len(b) && b[i+1]-'0' < 10
+}
+
+// point reads a point, however it is written.
+func (r *renderReader) point() (v float64, at int64, err error) {
+	if err = r.expect('[', errDatapoint); err != nil {
+		return 0, 0, err
+	}
+	if v, err = r.value(); err != nil {
+		return 0, 0, err
+	}
+	if err = r.expect(',', errDatapoint); err != nil {
+		return 0, 0, err
+	}
+	if at, err = r.seconds(); err != nil {
+		return 0, 0, err
+	}
+	return v, at, r.expect(']', errDatapoint)
 }
 
 // value reads a number, or null.
 func (r *renderReader) value() (float64, error) {
-	if v, ok := r.plain(); ok {
-		return v, nil
+	c, err := r.peek()
+	if err != nil {
+		return 0, err
 	}
-	switch {
-	case r.word("null"):
-		return remedy.Missing(), nil
-	case r.word("NaN"):
-		return math.NaN(), nil
-	case r.word("Infinity"):
-		return math.Inf(1), nil
-	case r.word("-Infinity"):
-		return math.Inf(-1), nil
+	switch c {
+	case 'n':
+		return remedy.Missing(), r.literal("null")
+	case 'N':
+		return math.NaN(), r.literal("NaN")
+	case 'I':
+		return math.Inf(1), r.literal("Infinity")
+	case '-':
+		if b := r.ahead(2); len(b) > 1 && b[1] == 'I' {
+			return math.Inf(-1), r.literal("-Infinity")
+		}
 	}
-	text := r.number()
-	if len(text) == 0 {
-		return 0, r.wrong(errDatapoint)
+	r.pin = r.pos
+	err = r.skipNumber()
+	text := r.buf[r.pin:r.pos]
+	r.pin = -1
+	if err != nil {
+		return 0, asDatapoint(err)
 	}
-	v, err := strconv.ParseFloat(string(text), 64)
 	// A number beyond a float64 is an infinity: so graphite-web writes those.
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, errDatapoint
-	}
-	return v, nil
+	return parseNumber(text)
 }
 
-// plain reads a number of at most 15 digits without an exponent, which is most
-// of them, followed by what ends a value. The quotient of two integers that a
-// float64 holds exactly is rounded once, so it is the number nearest to the
-// text. It reads nothing when it returns false.
-func (r *renderReader) plain() (float64, bool) {
-	i := r.i
-	negative := i < len(r.b) && r.b[i] == '-'
-	if negative {
-		i++
+// literal consumes a word.
+func (r *renderReader) literal(word string) error { return asDatapoint(r.word(word)) }
+
+// asDatapoint is err in a datapoint's words, unless the answer broke off.
+func asDatapoint(err error) error {
+	if errors.Is(err, errNumber) || errors.Is(err, errWord) {
+		return errDatapoint
 	}
-	first, whole, digits, point := i, uint64(0), 0, -1
-	for ; i < len(r.b); i++ {
-		c := r.b[i]
-		if c >= '0' && c <= '9' {
-			whole = whole*10 + uint64(c-'0')
-			digits++
-			continue
-		}
-		if c != '.' || point >= 0 {
-			break
-		}
-		point = digits
-	}
-	switch {
-	case i == len(r.b) || digits == 0 || digits > 15,
-		r.b[i] != ',' && r.b[i] != ']' && r.b[i] != ' ',
-		r.b[first] == '.' || r.b[i-1] == '.',
-		r.b[first] == '0' && digits > 1 && point != 1:
-		return 0, false
-	}
-	v := float64(whole)
-	if point >= 0 {
-		v /= exactPowers[digits-point]
-	}
-	if negative {
-		v = -v
-	}
-	r.i = i
-	r.space()
-	return v, true
+	return err
 }
 
 // seconds reads a time in whole seconds of the years 1970 to 9999.
 func (r *renderReader) seconds() (int64, error) {
-	i, at := r.i, int64(0)
-	for ; i < len(r.b) && r.b[i] >= '0' && r.b[i] <= '9'; i++ {
-		if at = at*10 + int64(r.b[i]-'0'); at > maxUnixSeconds {
+	c, err := r.peek()
+	if err != nil {
+		return 0, err
+	}
+	at, n := int64(0), 0
+	for (r.pos < r.end || r.fill()) && r.buf[r.pos]-'0' < 10 {
+		if at = at*10 + int64(r.buf[r.pos]-'0'); at > maxUnixSeconds {
 			return 0, errDatapoint
 		}
+		r.pos++
+		n++
 	}
-	if i == r.i || i-r.i > 1 && r.b[r.i] == '0' {
-		return 0, r.wrong(errDatapoint)
+	if n == 0 || n > 1 && c == '0' {
+		return 0, errDatapoint
 	}
-	r.i = i
-	r.space()
 	return at, nil
 }
 
-// number takes the longest text that is a number to JSON; empty if none.
-func (r *renderReader) number() []byte {
-	i := r.i
-	digits := func() bool {
-		from := i
-		for i < len(r.b) && r.b[i] >= '0' && r.b[i] <= '9' {
-			i++
-		}
-		return i > from
-	}
-	is := func(set string) bool { return i < len(r.b) && strings.IndexByte(set, r.b[i]) >= 0 }
-	if is("-") {
-		i++
-	}
-	first := i
-	if !digits() || r.b[first] == '0' && i > first+1 {
-		return nil
-	}
-	if is(".") {
-		if i++; !digits() {
-			return nil
-		}
-	}
-	if is("eE") {
-		if i++; is("+-") {
-			i++
-		}
-		if !digits() {
-			return nil
-		}
-	}
-	text := r.b[r.i:i]
-	r.i = i
-	r.space()
-	return text
-}
-
-// text reads a string.
-func (r *renderReader) text() (string, error) {
-	raw, err := r.quoted()
-	if err != nil {
-		return "", err
-	}
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return strings.ToValidUTF8(string(raw[1:len(raw)-1]), "\ufffd"), nil
-	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return "", errNotRender
-	}
-	return s, nil
-}
-
-// quoted takes a string with its quotes.
-func (r *renderReader) quoted() ([]byte, error) {
-	if r.space(); r.i >= len(r.b) || r.b[r.i] != '"' {
-		return nil, r.wrong(errNotRender)
-	}
-	for i := r.i + 1; i < len(r.b); i++ {
-		switch c := r.b[i]; {
-		case c == '"':
-			raw := r.b[r.i : i+1]
-			r.i = i + 1
-			r.space()
-			return raw, nil
-		case c == '\\':
-			i++
-		case c < ' ':
-			return nil, errNotRender
-		}
-	}
-	return nil, errCutOff
-}
-
-// skip goes over any value.
-func (r *renderReader) skip(depth int) error {
-	if r.space(); r.i >= len(r.b) || depth > maxDepth {
-		return r.wrong(errNotRender)
-	}
-	switch r.b[r.i] {
-	case '"':
-		raw, err := r.quoted()
-		if err == nil && !json.Valid(raw) {
-			err = errNotRender
-		}
-		return err
-	case '[':
-		return r.list(func() error { return r.skip(depth + 1) })
-	case '{':
-		return r.members(func([]byte) error { return r.skip(depth + 1) })
-	}
-	if slices.ContainsFunc([]string{"null", "true", "false"}, r.word) {
-		return nil
-	}
-	if len(r.number()) == 0 {
-		return r.wrong(errNotRender)
-	}
-	return nil
-}
-
-// list reads a list, calling f at the beginning of each element.
-func (r *renderReader) list(f func() error) error {
-	if !r.take('[') {
-		return r.wrong(errNotRender)
-	}
-	if r.take(']') {
-		return nil
-	}
-	for {
-		if err := f(); err != nil {
-			return err
-		}
-		switch {
-		case r.take(','):
-		case r.take(']'):
-			return nil
-		default:
-			return r.wrong(errNotRender)
-		}
-	}
-}
-
-// members reads an object, calling f with each key to read its value. Keys are
-// not unescaped: none that matters needs it.
-func (r *renderReader) members(f func(key []byte) error) error {
-	if !r.take('{') {
-		return r.wrong(errNotRender)
-	}
-	if r.take('}') {
-		return nil
-	}
-	for {
-		raw, err := r.quoted()
-		if err != nil {
-			return err
-		}
-		if bytes.IndexByte(raw, '\\') >= 0 && !json.Valid(raw) {
-			return errNotRender
-		}
-		if !r.take(':') {
-			return r.wrong(errNotRender)
-		}
-		if err := f(raw[1 : len(raw)-1]); err != nil {
-			return err
-		}
-		switch {
-		case r.take(','):
-		case r.take('}'):
-			return nil
-		default:
-			return r.wrong(errNotRender)
-		}
-	}
-}
-
-// word takes one of JSON's words, and the space behind it.
-func (r *renderReader) word(w string) bool {
-	if len(r.b)-r.i < len(w) || string(r.b[r.i:r.i+len(w)]) != w {
-		return false
-	}
-	r.i += len(w)
-	r.space()
-	return true
-}
-
-// take takes a byte and the space around it.
-func (r *renderReader) take(c byte) bool {
-	if r.i < len(r.b) && r.b[r.i] <= ' ' {
-		r.space()
-	}
-	if r.i >= len(r.b) || r.b[r.i] != c {
-		return false
-	}
-	if r.i++; r.i < len(r.b) && r.b[r.i] <= ' ' {
-		r.space()
-	}
-	return true
-}
-
-func (r *renderReader) space() {
-	for r.i < len(r.b) && (r.b[r.i] == ' ' || r.b[r.i] == '\n' || r.b[r.i] == '\t' || r.b[r.i] == '\r') {
-		r.i++
-	}
-}
-
-// wrong is the error where something else was expected: that the body ended, if
-// it did.
-func (r *renderReader) wrong(err error) error {
-	if r.i >= len(r.b) {
-		return errCutOff
-	}
-	return err
-}
+// cutOff reports whether an answer ended before its end.
+func cutOff(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }

@@ -1,14 +1,18 @@
 package source
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,6 +61,11 @@ func referenceDecode(body []byte) ([]remedy.Series, error) {
 		}
 	}
 	return out, nil
+}
+
+// renderText decodes a body that comes in one piece.
+func renderText(body string, maxSeries int) (*rendered, error) {
+	return decodeRender(newScanner(strings.NewReader(body)), maxSeries, &values{})
 }
 
 // render writes an answer as graphite-web does.
@@ -122,7 +131,7 @@ func TestDecodeRenderAgreesWithEncodingJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := decodeRender(body, 4)
+		d, err := renderText(string(body), 4)
 		if err != nil {
 			t.Fatalf("%v in %s", err, body)
 		}
@@ -154,7 +163,7 @@ func TestDecodeRealAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := decodeRender(body, 10)
+	d, err := renderText(string(body), 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,25 +204,36 @@ func TestDecodeRenderRefuses(t *testing.T) {
 		{"no datapoints", `[{"target":"a"}]`, "without target"},
 		{"null target", `[{"target":null,"datapoints":[]}]`, "not a list of targets"},
 		{"null datapoints", `[{"target":"a","datapoints":null}]`, "not a list of targets"},
-		{"two targets", `[{"target":"a","target":"b","datapoints":[]}]`, "not a list of targets"},
-		{"two datapoints", `[{"target":"a","datapoints":[],"datapoints":[]}]`, "not a list of targets"},
+		{"two targets", `[{"target":"a","target":"b","datapoints":[]}]`, "twice"},
+		{"two datapoints", `[{"target":"a","datapoints":[],"datapoints":[]}]`, "twice"},
+		{"odd capitals", `[{"target":"a","datapoints":[],"Target":"b"}]`, "odd capitals"},
+		{"an escaped second target", `[{"target":"a","datapoints":[],"t\u0061rget":"b"}]`, "twice"},
+		{"no comma", dp(`[1,60][2,120]`), "not [value, time]"},
+		{"minus alone", dp(`[-,60]`), "not [value, time]"},
+		{"bare exponent", dp(`[1e,60]`), "not [value, time]"},
+		{"a point without digits before an exponent", dp(`[1.e5,60]`), "not [value, time]"},
+		{"time with a leading zero", dp(`[1,060]`), "not [value, time]"},
+		{"time as 6e1", dp(`[1,6e1]`), "not [value, time]"},
 		{"null series", `[null]`, "not a list of targets"},
 		{"an object", `{"target":"a","datapoints":[]}`, "not a list of targets"},
 		{"trailing comma", `[{"target":"a","datapoints":[]},]`, "not a list of targets"},
 		{"two lists", `[][]`, "more behind its end"},
-		{"bad escape", `[{"target":"\q","datapoints":[]}]`, "not a list of targets"},
-		{"control character", "[{\"target\":\"a\nb\",\"datapoints\":[]}]", "not a list of targets"},
-		{"nested without end", `[{"tags":` + strings.Repeat("[", 100_000), "not a list of targets"},
+		{"bad escape", `[{"target":"\q","datapoints":[]}]`, "an escape that JSON doesn't have"},
+		{"control character", "[{\"target\":\"a\nb\",\"datapoints\":[]}]", "a control character"},
+		{"nested without end", `[{"tags":` + strings.Repeat("[", 100_000), "nested deeper"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := decodeRender([]byte(tt.body), 5); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("%v, want %q", err, tt.want)
+			// With much behind it, points are read the quick way.
+			for _, behind := range []string{"", strings.Repeat(" ", 2*pointAhead)} {
+				if _, err := renderText(tt.body+behind, 5); err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("%v, want %q", err, tt.want)
+				}
 			}
 		})
 	}
-	if _, err := decodeRender([]byte(`[{"target":"a","datapoints":[]},{"target":"b","datapoints":[]}]`), 1); err == nil || !strings.Contains(err.Error(), "more than 1 series") {
+	if _, err := renderText(`[{"target":"a","datapoints":[]},{"target":"b","datapoints":[]}]`, 1); err == nil || !strings.Contains(err.Error(), "more than 1 series") {
 		t.Error(err)
 	}
 }
@@ -222,7 +242,7 @@ func TestDecodeRenderTakes(t *testing.T) {
 	t.Parallel()
 	body := " [ {\n\"datapoints\" : [ [ 1 , 60 ] , [ -2.5e3,120],[NaN,180],[Infinity,240],[-Infinity,300], [null , 360] ] , " +
 		`"xFilesFactor":null,"tags":{"name":"a","t":["x",1.5,true,false,null,{}]}, "target" : "a.b" } ] `
-	d, err := decodeRender([]byte(body), 1)
+	d, err := renderText(body, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,10 +258,84 @@ func TestDecodeRenderRefusesEveryCut(t *testing.T) {
 	t.Parallel()
 	body := `[{"target": "a\"", "tags": {"name": "a"}, "datapoints": [[1.5, 60], [null, 120]]}]`
 	for n := range len(body) {
-		if _, err := decodeRender([]byte(body[:n]), 5); !errors.Is(err, errCutOff) && !errors.Is(err, errDatapoint) {
+		if _, err := renderText(body[:n], 5); !cutOff(err) {
 			t.Errorf("cut to %q: %v", body[:n], err)
 		}
 	}
+}
+
+// TestDecodeRenderWhereverTheReadsEnd decodes bodies in pieces of every length.
+func TestDecodeRenderWhereverTheReadsEnd(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		body := render(anyRendered(t))
+		d, err := renderText(body, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := d.raw()
+		same := cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
+		for n := 0; n < len(body); n += 1 + len(body)/100 {
+			r := io.MultiReader(strings.NewReader(body[:n]), iotest.OneByteReader(strings.NewReader(body[n:])))
+			// A buffer that is small has to be shifted, and to grow.
+			small := &scanner{r: iotest.DataErrReader(r), buf: make([]byte, 1+n%100), pin: -1}
+			got, err := decodeRender(small, 4, &values{})
+			if err != nil {
+				t.Fatalf("in two at %d: %v", n, err)
+			}
+			if diff := cmp.Diff(want, got.raw(), same); diff != "" {
+				t.Fatalf("in two at %d: %s", n, diff)
+			}
+		}
+	})
+	// Every boundary of one that has it all.
+	body := `[{"target": "a\"b\u00e9", "tags": {"x": [1, true, null]}, "datapoints": [[-1.5, 60], [null, 120], [1e9999, 180], [33.333333333333336, 240], [-Infinity, 300], [NaN, 360]]}, {"datapoints": [], "target": "c"}] `
+	for n := range len(body) {
+		small := &scanner{r: io.MultiReader(strings.NewReader(body[:n]), strings.NewReader(body[n:])), buf: make([]byte, 1+n), pin: -1}
+		got, err := decodeRender(small, 2, &values{})
+		if err != nil || len(got.series) != 2 || got.series[0] != (buckets{target: `a"bé`, start: 60, step: 60, n: 6}) {
+			t.Fatalf("in two at %d: %v, %+v", n, err, got)
+		}
+	}
+}
+
+// TestDecodeRenderHoldsNoBody decodes an answer that is far longer than what may
+// be held of it, twice, and then into a store that has room for it.
+func TestDecodeRenderHoldsNoBody(t *testing.T) {
+	const long = 64 << 20
+	store := &values{}
+	var points strings.Builder
+	for k := range 64 << 10 {
+		fmt.Fprintf(&points, "[7, %d],", 1_000_000_000+10*k)
+	}
+	allocated := func() uint64 {
+		body := io.MultiReader(strings.NewReader(`[{"target":"a","tags":{"x":"`), io.LimitReader(endless{}, long), strings.NewReader(`"},"datapoints":[`),
+			strings.NewReader(strings.TrimRight(points.String(), ",")), strings.NewReader("]}]"))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := decodeRender(newScanner(body), 1, store); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		if store.n != 64<<10 {
+			t.Fatalf("%d points", store.n)
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	first, again := allocated(), allocated()
+	if first > 4<<20 || again > 256<<10 {
+		t.Errorf("%d bytes were allocated, and then %d", first, again)
+	}
+}
+
+// endless is a string without end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
 }
 
 func FuzzDecodeRender(f *testing.F) {
@@ -254,16 +348,21 @@ func FuzzDecodeRender(f *testing.F) {
 	}
 	q := remedy.NewQuery("g", "a", time.Unix(0, 0), time.Unix(3600, 0), time.Minute)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		d, err := decodeRender(body, 5)
+		d, err := renderText(string(body), 5)
 		if err != nil {
 			return
 		}
 		raw := d.raw() // frame cuts
-		if want, err := referenceDecode(body); err == nil && !strings.Contains(string(body), `\`) && json.Valid(body) {
+		if want, err := referenceDecode(body); err == nil && json.Valid(body) {
 			same := cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
-			if diff := cmp.Diff(want, raw, same, cmpopts.EquateEmpty()); diff != "" && !strings.Contains(diff, "\ufffd") {
+			if diff := cmp.Diff(want, raw, same, cmpopts.EquateEmpty()); diff != "" {
 				t.Fatal(diff)
 			}
+		}
+		if again, err := decodeRender(newScanner(iotest.OneByteReader(bytes.NewReader(body))), 5, &values{}); err != nil {
+			t.Fatalf("byte by byte: %v", err)
+		} else if diff := cmp.Diff(raw, again.raw(), cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })); diff != "" {
+			t.Fatalf("byte by byte: %s", diff)
 		}
 		frame, err := d.frame(q)
 		if err == nil && (!frame.FitsBuckets(q) || frame.Keys.Len() != len(raw)) {
@@ -276,7 +375,7 @@ func TestFrameOfBuckets(t *testing.T) {
 	t.Parallel()
 	q := remedy.NewQuery("g", "a", time.Unix(120, 1e6), time.Unix(240, 999e6), time.Minute)
 	decode := func(body string) (*remedy.Frame, error) {
-		d, err := decodeRender([]byte(body), 10)
+		d, err := renderText(body, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -313,10 +412,11 @@ func TestFrameOfBuckets(t *testing.T) {
 // Series whose steps have no common one but a second must not blow up.
 func TestFrameIsBounded(t *testing.T) {
 	t.Parallel()
-	d := &rendered{}
+	d := &rendered{values: &values{}}
 	for i := range 2000 {
-		d.series = append(d.series, buckets{target: strconv.Itoa(i), start: int64(i), step: 40_000, at: len(d.values), n: 2})
-		d.values = append(d.values, 1, 2)
+		d.series = append(d.series, buckets{target: strconv.Itoa(i), start: int64(i), step: 40_000, at: d.values.n, n: 2})
+		d.values.add(1)
+		d.values.add(2)
 	}
 	q := remedy.NewQuery("g", "a", time.Unix(0, 0), time.Unix(90_000, 0), time.Minute)
 	if _, err := d.frame(q); err == nil || !strings.Contains(err.Error(), "steps that don't fit together") {
@@ -343,8 +443,9 @@ func BenchmarkDecodeRender(b *testing.B) {
 	b.Run("warden", func(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
+		store := &values{}
 		for b.Loop() {
-			d, err := decodeRender(body, 2000)
+			d, err := decodeRender(newScanner(bytes.NewReader(body)), 2000, store)
 			if err != nil {
 				b.Fatal(err)
 			}

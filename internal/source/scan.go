@@ -271,7 +271,7 @@ func (s *scanner) word(want string) error {
 		s.pos = s.end
 		return s.ended()
 	} else if string(b[:len(want)]) != want {
-		return errors.New("a word that JSON doesn't have")
+		return errWord
 	}
 	s.pos += len(want)
 	return nil
@@ -328,6 +328,7 @@ func (s *scanner) skipEscape() error {
 var (
 	errEscape = errors.New("an escape that JSON doesn't have")
 	errNumber = errors.New("something that is no JSON value")
+	errWord   = errors.New("a word that JSON doesn't have")
 )
 
 // skipNumber consumes a number.

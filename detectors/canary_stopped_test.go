@@ -162,7 +162,7 @@ func TestStopped(t *testing.T) {
 			w.series[w.ask.seen]["h00 again"] = w.series[w.ask.seen]["h00"]
 		}, "bad stopped", 1},
 		{"two series in the window", 10, nil, func(w *world) {
-			silent(1)(w)
+			vanish(0, 1, 2*time.Minute)(w)
 			w.series[w.ask.value]["h00 again"] = w.series[w.ask.value]["h00"]
 		}, remedy.ReasonDuplicate, 0},
 		{"expected by query", 10, expectQuery, silent(1), "bad stopped", 1},

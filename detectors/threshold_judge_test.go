@@ -127,6 +127,22 @@ func TestThresholdOneHost(t *testing.T) {
 				w.series[q]["h00 again"].Labels["instance"] = "h00"
 			}
 		}, remedy.ReasonDuplicate},
+		{"two series at an older step alone", nil, func(w *gaugeWorld) {
+			w.add(w.value(0), "h00 again")
+			w.series[w.value(0)]["h00 again"].Labels["instance"] = "h00"
+			w.edit(w.value(0), "h00 again", without(0, 1, 2, 3))
+		}, remedy.ReasonDuplicate},
+		{"two series, one without a value", nil, func(w *gaugeWorld) {
+			w.add(w.value(0), "h00 again")
+			w.series[w.value(0)]["h00 again"].Labels["instance"] = "h00"
+			w.edit(w.value(0), "h00 again", nothing)
+		}, "bad"},
+		{"two series, neither with a value", nil, func(w *gaugeWorld) {
+			w.add(w.value(0), "h00 again")
+			w.series[w.value(0)]["h00 again"].Labels["instance"] = "h00"
+			w.edit(w.value(0), "h00 again", nothing)
+			w.edit(w.value(0), "h00", nothing)
+		}, remedy.ReasonNoSeries},
 		{"two values, one good", nil, func(w *gaugeWorld) {
 			w.add(w.value(0), "h00 again")
 			w.series[w.value(0)]["h00 again"].Labels["instance"] = "h00"

@@ -172,6 +172,13 @@ func (w *gaugeWorld) stepAt(back int) int64 {
 	return testAt.UnixMilli() - int64(back)*w.t.spec.Interval.Milliseconds()
 }
 
+// twice reports whether two series of an answer are about one host. Damage made
+// them alike, and a series without a point is in no answer.
+func (w *gaugeWorld) twice(q remedy.Query, host string) bool {
+	s, ok := w.series[q][host+" again"]
+	return ok && len(s.Points) > 0
+}
+
 // point is a host's point at one instant in an answer; false when it has none.
 func (w *gaugeWorld) point(q remedy.Query, host string, at int64) (float64, bool) {
 	if s, ok := w.series[q][host]; ok {
@@ -187,8 +194,7 @@ func (w *gaugeWorld) point(q remedy.Query, host string, at int64) (float64, bool
 // expectedBy is what one condition says of a host, some steps back.
 func (w *gaugeWorld) expectedBy(c int, host string, back int) string {
 	spec, values, stamps := w.t.spec, w.value(c), w.stamps(c)
-	_, twice := w.series[values][host+" again"]
-	_, stampTwice := w.series[stamps][host+" again"]
+	twice, stampTwice := w.twice(values, host), w.twice(stamps, host)
 	if twice {
 		return remedy.ReasonDuplicate
 	}

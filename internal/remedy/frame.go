@@ -136,8 +136,10 @@ func (f *Frame) Without(rows []int32) *Frame {
 
 // NewFrame lays out series as the answer to q: each row's key is the value of
 // the label that q is keyed by, empty where a series has none. Points that lie
-// on none of the instants are left out. Sources that answer often have faster
-// ways; this one is for the rest, and for tests.
+// on none of the instants are left out, and so are series that have no other:
+// no source answers with them, and a part of a longer answer doesn't have them.
+// Sources that answer often have faster ways; this one is for the rest, and
+// for tests.
 func NewFrame(q Query, series []Series) *Frame {
 	f := &Frame{Start: q.Start.UnixMilli(), Step: max(1, q.Step.Milliseconds()), Cols: make([][]float64, q.Steps())}
 	keys := make([]string, len(series))
@@ -153,7 +155,7 @@ func NewFrame(q Query, series []Series) *Frame {
 		}
 	}
 	f.Keys = NewKeys(keys)
-	return f
+	return f.Without(f.Empty())
 }
 
 // Points lists a row's points in rising order of time, for showing.

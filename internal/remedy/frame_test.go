@@ -14,12 +14,17 @@ func TestFrame(t *testing.T) {
 	q := NewQuery("s", "x", at(100), at(160), 30*time.Second).KeyedBy("host")
 	f := NewFrame(q, []Series{
 		{Labels: map[string]string{"host": "a"}, Points: []Point{{At: 100_000, Value: 1}, {At: 160_000, Value: math.NaN()}, {At: 190_000, Value: 9}}},
-		{Labels: map[string]string{"job": "none"}, Points: []Point{{At: 131_000, Value: 9}}},
+		{Labels: map[string]string{"host": "b"}, Points: []Point{{At: 131_000, Value: 9}}},
+		{Labels: map[string]string{"job": "none"}, Points: []Point{{At: 130_000, Value: 9}}},
+		{Labels: map[string]string{"host": "b"}},
 	})
+	if f.Keys.Len() != 2 {
+		t.Errorf("%d series have a point on an instant, want 2", f.Keys.Len())
+	}
 	if !f.Fits(q) || f.Steps() != 3 || f.Keys.Name(0) != "a" || f.Keys.Name(1) != "" {
 		t.Fatalf("%+v", f)
 	}
-	if f.At(0, 0) != 1 || !IsMissing(f.At(0, 1)) || IsMissing(f.At(0, 2)) || !math.IsNaN(f.At(0, 2)) || !IsMissing(f.At(1, 1)) || !IsMissing(f.At(7, 0)) {
+	if f.At(0, 0) != 1 || !IsMissing(f.At(0, 1)) || IsMissing(f.At(0, 2)) || !math.IsNaN(f.At(0, 2)) || f.At(1, 1) != 9 || !IsMissing(f.At(1, 0)) || !IsMissing(f.At(7, 0)) {
 		t.Errorf("%v %v", f.Points(0), f.Points(1))
 	}
 	last := NewQuery("s", "x", at(160), at(160), 30*time.Second)

@@ -45,7 +45,7 @@ func TestFetchAll(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked[q]++
-		return remedy.Result{Frame: remedy.NewFrame(q.KeyedBy("expr"), []remedy.Series{{Labels: map[string]string{"expr": q.Expr}}})}
+		return remedy.Result{Frame: remedy.NewFrame(q.KeyedBy("expr"), []remedy.Series{{Labels: map[string]string{"expr": q.Expr}, Points: []remedy.Point{{At: q.Start.UnixMilli(), Value: 1}}}})}
 	})
 	bad := fake(func(_ context.Context, q remedy.Query) remedy.Result {
 		if q.Expr == "index" {

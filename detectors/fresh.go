@@ -20,6 +20,9 @@ type roundClock struct {
 // milli is the time of step k, which may be negative: a step before the first.
 func (c roundClock) milli(k int) int64 { return c.at - int64(c.steps-1-k)*c.step }
 
+// seconds is milli as sources write a time.
+func (c roundClock) seconds(k int) float64 { return float64(c.milli(k)) / 1000 }
+
 func (c roundClock) instant(k int) time.Time { return time.UnixMilli(c.milli(k)).UTC() }
 
 // oldest and newest are the stamps, in seconds, between which a sample is fresh

@@ -13,7 +13,7 @@ import (
 // to none is bad and when all are; then by a window of 20 values.
 func BenchmarkThreshold(b *testing.B) {
 	const n = 100_000
-	for _, window := range []int{0, 20} {
+	for _, window := range []int{0, 20, 60} {
 		for _, share := range []int{1000, 1} {
 			b.Run(fmt.Sprintf("hosts=%d/window=%d/bad=1in%d", n, window, share), func(b *testing.B) {
 				d := mustThreshold(b, thresholdSpec(func(s *ThresholdSpec) {

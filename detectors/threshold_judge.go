@@ -137,7 +137,13 @@ type thresholdBlock struct {
 	hosts []int32 // those under judgement
 	now   []hostState
 	one   []hostState // by one condition
-	sums  *windowSums // nil unless values are made of windows
+	// left are those that were bad at every step looked at so far; words and
+	// others say of each of the block's hosts whether it was at one more.
+	left          []int32
+	words, others [blockHosts]uint8
+	sums          *windowSums // nil unless values are made of windows
+	slides        []*slide    // of each condition, where values are
+	slack         float64     // by how much sums may differ, for 1 of slide.most
 	// unknown are verdicts made beforehand, by number of reason.
 	unknown          [len(stepReasons)]remedy.HostVerdict
 	between, pending remedy.HostVerdict
@@ -147,9 +153,15 @@ func newThresholdBlock(r *thresholdRound) *thresholdBlock {
 	b := &thresholdBlock{
 		thresholdRound: r,
 		hosts:          make([]int32, 0, blockHosts), now: make([]hostState, blockHosts), one: make([]hostState, blockHosts),
+		left: make([]int32, 0, blockHosts),
 	}
 	if r.spec.Aggregate != AggregateNone {
 		b.sums = &windowSums{how: r.spec.Aggregate}
+		for range r.answers {
+			b.slides = append(b.slides, &slide{how: r.spec.Aggregate})
+		}
+		// Each value comes and goes once and is rounded a few times.
+		b.slack = float64(8*(r.steps+r.windowSteps)+32) * 0x1p-53
 	}
 	for i, word := range stepReasons {
 		b.unknown[i].SetReason(word)
@@ -161,7 +173,7 @@ func newThresholdBlock(r *thresholdRound) *thresholdBlock {
 
 // judge gives the hosts from..to their verdicts.
 func (b *thresholdBlock) judge(verdicts []remedy.HostVerdict, from, to int) {
-	b.hosts = b.hosts[:0]
+	b.hosts, b.left = b.hosts[:0], b.left[:0]
 	if plain := len(b.answers) == 1 && b.sums == nil; plain && b.target.freshAt(b.steps-1) {
 		b.settle(&b.answers[0], verdicts, from, to)
 	} else {
@@ -173,7 +185,6 @@ func (b *thresholdBlock) judge(verdicts []remedy.HostVerdict, from, to int) {
 	}
 	last := b.steps - 1
 	b.look(last)
-	left := b.hosts[:0]
 	for p, i := range b.hosts {
 		s, v := &b.now[p], &verdicts[i]
 		switch s.state {
@@ -181,8 +192,8 @@ func (b *thresholdBlock) judge(verdicts []remedy.HostVerdict, from, to int) {
 			*v = remedy.HostVerdict{Verdict: remedy.VerdictGood}
 		case stateBad:
 			*v = b.pending
-			v.BadNow, v.BadSince = true, b.clock.at
-			left = append(left, i)
+			v.BadNow = true
+			b.left = append(b.left, i)
 		case stateBetween:
 			*v = b.between
 		default:
@@ -190,22 +201,18 @@ func (b *thresholdBlock) judge(verdicts []remedy.HostVerdict, from, to int) {
 		}
 		v.Value, v.Points, v.Term, v.Newest = s.value, s.points, s.term, milliOf(s.stamp)
 	}
-	for k := last - 1; k >= 0 && len(left) > 0; k-- {
-		b.hosts = left
-		left = b.stillBad(k)
-		for _, i := range left {
-			verdicts[i].BadSince = b.clock.milli(k)
-		}
+	for k := last - 1; k >= 0 && len(b.left) > 0; k-- {
+		b.before(verdicts, from, k)
 	}
-	for _, i := range left {
+	for _, i := range b.left {
 		v := &verdicts[i]
-		v.Verdict = remedy.VerdictBad
+		v.Verdict, v.BadSince = remedy.VerdictBad, b.clock.milli(0)
 		v.SetReason("")
 	}
 }
 
-// settle gives those that are good by one condition their verdicts, and leaves
-// the others to be looked at closely. In most rounds that is nobody.
+// settle gives those that are good or bad by one condition their verdicts, and
+// leaves the others to be looked at closely. In most rounds that is nobody.
 func (b *thresholdBlock) settle(a *thresholdAnswer, verdicts []remedy.HostVerdict, from, to int) {
 	col := b.steps - 1
 	first, last, values, stamps := b.clock.oldest(col), b.clock.newest(col), a.value.Cols[col], a.stamps.Cols[col]
@@ -216,9 +223,18 @@ func (b *thresholdBlock) settle(a *thresholdAnswer, verdicts []remedy.HostVerdic
 			continue
 		}
 		v, stamp := cell(values, valueRows[i]), cell(stamps, stampsRows[i])
-		// NaN, and what is missing is one, is inside no bounds.
-		if stamp >= first && stamp <= last && v >= a.low.clear && v <= a.high.clear {
+		// NaN, and what is missing is one, is inside and outside of no bounds.
+		if fresh := stamp >= first && stamp <= last; fresh && v >= a.low.clear && v <= a.high.clear {
 			x.Verdict, x.Value, x.Points, x.Term, x.Newest = remedy.VerdictGood, v, 1, a.goodTerm(v), milliOf(stamp)
+			continue
+		} else if fresh && (v < a.low.bad || v > a.high.bad) && v-v == 0 {
+			term := a.low.term
+			if v > a.high.bad {
+				term = a.high.term
+			}
+			*x = b.pending
+			x.BadNow, x.Value, x.Points, x.Term, x.Newest = true, v, 1, term, milliOf(stamp)
+			b.left = append(b.left, int32(i))
 			continue
 		}
 		b.hosts = append(b.hosts, int32(i))
@@ -231,32 +247,6 @@ func milliOf(stamp float64) int64 {
 		return 0
 	}
 	return int64(math.Floor(stamp*1000 + 0.5))
-}
-
-// stillBad returns those of the block's hosts that are bad at step k, too. It
-// writes over the list.
-func (b *thresholdBlock) stillBad(k int) []int32 {
-	left := b.hosts[:0]
-	if a := &b.answers[0]; len(b.answers) == 1 && b.sums == nil && !a.mixed() {
-		if !b.target.freshAt(k) {
-			return left
-		}
-		first, last, values, stamps := b.clock.oldest(k), b.clock.newest(k), a.value.Cols[k], a.stamps.Cols[k]
-		for _, i := range b.hosts {
-			v, stamp := cell(values, a.valueRows.Rows[i]), cell(stamps, a.stampsRows.Rows[i])
-			if stamp >= first && stamp <= last && (v < a.low.bad || v > a.high.bad) && v-v == 0 { // and no infinity
-				left = append(left, i)
-			}
-		}
-		return left
-	}
-	b.look(k)
-	for p, i := range b.hosts {
-		if b.now[p].state == stateBad {
-			left = append(left, i)
-		}
-	}
-	return left
 }
 
 // look finds the state of the block's hosts at step k, by all conditions.

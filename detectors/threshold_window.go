@@ -10,7 +10,7 @@ import (
 type windowSums struct {
 	how   Aggregate
 	n     [blockHosts]int32   // samples in the window
-	value [blockHosts]float64 // NaN once one of them is no number
+	value [blockHosts]float64 // NaN, or infinite, once one of them is no number
 	stamp [blockHosts]float64 // of the newest of them
 }
 
@@ -28,15 +28,52 @@ func (w *windowSums) result(p int) (float64, int32) {
 	}
 }
 
+// start empties the windows of so many hosts, which begin at a time in seconds.
+func (w *windowSums) start(hosts int, begins float64) {
+	// Negative zero is what a sum can begin with and leave every number as it is.
+	none := math.Copysign(0, -1)
+	switch w.how {
+	case AggregateMin:
+		none = math.Inf(1)
+	case AggregateMax:
+		none = math.Inf(-1)
+	}
+	for p := range hosts {
+		w.n[p], w.value[p], w.stamp[p] = 0, none, begins
+	}
+}
+
+// take takes one column into the windows: rows are those of the values and of
+// the stamps. A sample counts once, however many steps answer with it, and by
+// its own time: it has to lie in the window and not in the future.
+func (w *windowSums) take(hosts []int32, values, stamps []float64, rows, stampsRows []int32, future float64) {
+	switch w.how {
+	case AggregateAvg, AggregateSum:
+		for p, i := range hosts {
+			stamp, v := cell(stamps, stampsRows[i]), cell(values, rows[i])
+			if stamp > w.stamp[p] && stamp <= future && !remedy.IsMissing(v) {
+				w.stamp[p] = stamp
+				w.n[p]++
+				w.value[p] += v
+			}
+		}
+	default:
+		for p, i := range hosts {
+			stamp, v := cell(stamps, stampsRows[i]), cell(values, rows[i])
+			if stamp > w.stamp[p] && stamp <= future && !remedy.IsMissing(v) {
+				w.stamp[p] = stamp
+				w.add(p, v)
+			}
+		}
+	}
+}
+
 // add takes one more sample into a window.
 func (w *windowSums) add(p int, v float64) {
-	if v-v != 0 { // no number, and infinities must not get lost in a minimum
+	if v-v != 0 { // infinities must not get lost in a minimum
 		v = math.NaN()
 	}
-	if w.n[p]++; w.n[p] == 1 {
-		w.value[p] = v
-		return
-	}
+	w.n[p]++
 	switch w.how {
 	case AggregateMin:
 		w.value[p] = min(w.value[p], v)
@@ -49,25 +86,24 @@ func (w *windowSums) add(p int, v float64) {
 	}
 }
 
-// sum goes over the columns of the window that ends at step k. A sample counts
-// once, however many steps answer with it, and by its own time: it has to lie in
-// the window and not in the future.
+// sum goes over the columns of the window that ends at step k, from the oldest
+// to the newest: the value of a window is what that order makes of it.
 func (b *thresholdBlock) sum(a *thresholdAnswer, k int) {
-	w, begins := b.sums, float64(b.clock.milli(k)-b.spec.Window.Milliseconds())/1000
-	for p := range b.hosts {
-		w.n[p], w.stamp[p] = 0, begins
-	}
-	valueRows, stampsRows := a.valueRows.Rows, a.stampsRows.Rows
+	w, begins := b.sums, b.clock.seconds(k-b.windowSteps)
+	w.start(len(b.hosts), begins)
 	for col := k; col < k+b.windowSteps; col++ {
-		values, stamps := a.value.Cols[col], a.stamps.Cols[col]
-		future := b.clock.newest(col - b.windowSteps + 1)
-		for p, i := range b.hosts {
-			row := stampsRows[i]
-			stamp, v := cell(stamps, row), cell(values, valueRows[i])
-			if row == remedy.RowAmbiguous {
-				stamp = a.oldestStamp(int(i), col)
-			}
-			if stamp > w.stamp[p] && stamp <= future && !remedy.IsMissing(v) {
+		w.take(b.hosts, a.value.Cols[col], a.stamps.Cols[col], a.valueRows.Rows, a.stampsRows.Rows, b.clock.newest(col-b.windowSteps+1))
+	}
+	if !a.mixed() {
+		return
+	}
+	for p, i := range b.hosts {
+		if a.stampsRows.Rows[i] != remedy.RowAmbiguous {
+			continue
+		}
+		for col := k; col < k+b.windowSteps; col++ {
+			stamp, v := a.oldestStamp(int(i), col), cell(a.value.Cols[col], a.valueRows.Rows[i])
+			if stamp > w.stamp[p] && stamp <= b.clock.newest(col-b.windowSteps+1) && !remedy.IsMissing(v) {
 				w.stamp[p] = stamp
 				w.add(p, v)
 			}

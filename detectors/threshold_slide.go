@@ -1,0 +1,275 @@
+package detectors
+
+import (
+	"math"
+
+	"warden/internal/remedy"
+)
+
+// What is known of a host at a step before the judged instant: only whether it
+// is bad is asked for. The order makes min the word of all conditions and max
+// that of any.
+const (
+	notBad  uint8 = iota
+	inDoubt       // look closely
+	isBad
+)
+
+// slide moves the windows of a block's hosts back by one step at a time: a
+// column comes in at the front and one leaves at the back, however many lie
+// between. What it says is what going over the whole window would say: where
+// it can't be sure it says that the host is in doubt.
+//
+// A sample that is first seen at the step at or after its own time and before
+// the next counts for that column, in every window that holds it. An older
+// one counts for none, if the column before it answers with the same; loose is
+// the newest that none has answered for so far. It only counts in windows that
+// begin before it.
+//
+// Sums that come and go are not the sum in order, to the last bit. most bounds
+// by how much they may differ.
+type slide struct {
+	how       Aggregate
+	low, high side
+	n         [blockHosts]int32
+	below     [blockHosts]int32 // samples past low, of AggregateMin and AggregateMax
+	above     [blockHosts]int32 // samples past high
+	sum       [blockHosts]float64
+	most      [blockHosts]float64 // sum of the sizes of all values that ever came in
+	loose     [blockHosts]float64
+}
+
+// slideColumn is one column of a condition's answer, with the time of its step
+// and of the step before, in seconds.
+type slideColumn struct {
+	values, stamps   []float64
+	rows, stampsRows []int32
+	before, at       float64
+}
+
+func (b *thresholdBlock) slideColumn(a *thresholdAnswer, col int) slideColumn {
+	k := col - b.windowSteps + 1
+	return slideColumn{
+		values: a.value.Cols[col], stamps: a.stamps.Cols[col], rows: a.valueRows.Rows, stampsRows: a.stampsRows.Rows,
+		before: b.clock.seconds(k - 1), at: b.clock.seconds(k),
+	}
+}
+
+// sample is a host's cell, and whether it is one that counts for this column.
+func (c *slideColumn) sample(i int32) (v, stamp float64, counts bool) {
+	v, stamp = cell(c.values, c.rows[i]), cell(c.stamps, c.stampsRows[i])
+	return v, stamp, stamp > c.before && stamp <= c.at && !remedy.IsMissing(v)
+}
+
+// start empties the windows of hosts; from is the block's first host.
+func (s *slide) start(hosts []int32, from int, a *thresholdAnswer) {
+	s.low, s.high = a.low, a.high
+	for _, i := range hosts {
+		p := int(i) - from
+		s.n[p], s.below[p], s.above[p], s.sum[p], s.most[p], s.loose[p] = 0, 0, 0, 0, 0, math.Inf(-1)
+		if a.mixed() && a.stampsRows.Rows[i] == remedy.RowAmbiguous {
+			s.loose[p] = math.Inf(1) // its age is that of several series
+		}
+	}
+}
+
+// come takes a column in at the front.
+func (s *slide) come(hosts []int32, from int, c slideColumn) {
+	for _, i := range hosts {
+		p := int(i) - from
+		v, stamp, counts := c.sample(i)
+		switch {
+		case counts:
+			s.n[p]++
+			if stamp >= s.loose[p] {
+				s.loose[p] = math.Inf(-1)
+			}
+			s.sum[p] += v
+			s.most[p] += math.Abs(v)
+			if s.how == AggregateMin || s.how == AggregateMax {
+				s.count(p, v, 1)
+			}
+		case !(stamp <= stamp) || remedy.IsMissing(v):
+		case stamp > c.at:
+			s.loose[p] = math.Inf(1) // from the future: it may come again at the next step
+		default:
+			s.loose[p] = max(s.loose[p], stamp)
+		}
+	}
+}
+
+// leave takes a column out at the back.
+func (s *slide) leave(hosts []int32, from int, c slideColumn) {
+	for _, i := range hosts {
+		p := int(i) - from
+		if v, _, counts := c.sample(i); counts {
+			s.n[p]--
+			s.sum[p] -= v
+			if s.how == AggregateMin || s.how == AggregateMax {
+				s.count(p, v, -1)
+			}
+		}
+	}
+}
+
+// count counts a value by the bounds, or no longer.
+func (s *slide) count(p int, v float64, by int32) {
+	if v < s.low.bad {
+		s.below[p] += by
+	}
+	if v > s.high.bad {
+		s.above[p] += by
+	}
+}
+
+// past says whether the value of a window with a sample is past a bound.
+func (s *slide) past(p int, slack float64) uint8 {
+	n, sum := s.n[p], s.sum[p]
+	wrong := slack * s.most[p]
+	switch {
+	case !(s.most[p] <= math.MaxFloat64): // something in it is no number, or was
+		return inDoubt
+	case s.how == AggregateMin:
+		return badIf(s.below[p] > 0 || s.above[p] == n)
+	case s.how == AggregateMax:
+		return badIf(s.below[p] == n || s.above[p] > 0)
+	case s.how == AggregateAvg:
+		sum, wrong = sum/float64(n), wrong/float64(n)
+	}
+	switch {
+	case sum+wrong < s.low.bad, sum-wrong > s.high.bad:
+		return isBad
+	case sum-wrong >= s.low.bad && sum+wrong <= s.high.bad:
+		return notBad
+	}
+	return inDoubt
+}
+
+func badIf(yes bool) uint8 {
+	if yes {
+		return isBad
+	}
+	return notBad
+}
+
+// before finds which of the hosts in b.left, bad at every step after k, are bad
+// at step k as well, and forgets the others. It says since when those were.
+func (b *thresholdBlock) before(verdicts []remedy.HostVerdict, from, k int) {
+	if b.target.freshAt(k) {
+		b.wordAt(from, k)
+	} else {
+		clear(b.words[:])
+	}
+	b.hosts = b.hosts[:0]
+	for _, i := range b.left {
+		if b.words[int(i)-from] == inDoubt {
+			b.hosts = append(b.hosts, i)
+		}
+	}
+	if len(b.hosts) > 0 {
+		b.look(k)
+		for p, i := range b.hosts {
+			b.words[int(i)-from] = badIf(b.now[p].state == stateBad)
+		}
+	}
+	left, since := b.left[:0], b.clock.milli(k+1)
+	for _, i := range b.left {
+		if b.words[int(i)-from] == isBad {
+			left = append(left, i)
+		} else {
+			verdicts[i].BadSince = since
+		}
+	}
+	b.left = left
+}
+
+// wordAt has every condition say whether the hosts left are bad at step k.
+func (b *thresholdBlock) wordAt(from, k int) {
+	for n := range b.answers {
+		a, words := &b.answers[n], &b.words
+		if n > 0 {
+			words = &b.others
+		}
+		if b.sums == nil {
+			b.plainWords(words, a, from, k)
+		} else {
+			b.slideTo(n, from, k)
+			b.windowWords(words, n, from, k)
+		}
+		if n == 0 {
+			continue
+		}
+		for _, i := range b.left {
+			p := int(i) - from
+			if b.spec.Match == MatchAny {
+				b.words[p] = max(b.words[p], words[p])
+			} else {
+				b.words[p] = min(b.words[p], words[p])
+			}
+		}
+	}
+}
+
+// plainWords judges single values at step k.
+func (b *thresholdBlock) plainWords(words *[blockHosts]uint8, a *thresholdAnswer, from, k int) {
+	first, last, values, stamps := b.clock.oldest(k), b.clock.newest(k), a.value.Cols[k], a.stamps.Cols[k]
+	rows, stampsRows, mixed := a.valueRows.Rows, a.stampsRows.Rows, a.mixed()
+	low, high := a.low.bad, a.high.bad
+	for _, i := range b.left {
+		row := stampsRows[i]
+		v, stamp := cell(values, rows[i]), cell(stamps, row)
+		word := badIf(stamp >= first && stamp <= last && (v < low || v > high) && v-v == 0) // and no infinity
+		if row == remedy.RowAmbiguous && mixed {
+			word = inDoubt
+		}
+		words[int(i)-from] = word
+	}
+}
+
+// slideTo moves the windows of a condition to the one that ends at step k, the
+// step before the one they were at.
+func (b *thresholdBlock) slideTo(n, from, k int) {
+	a, s := &b.answers[n], b.slides[n]
+	if k == b.steps-2 { // the first
+		s.start(b.left, from, a)
+		for col := k + b.windowSteps - 1; col > k; col-- {
+			s.come(b.left, from, b.slideColumn(a, col))
+		}
+	} else {
+		s.leave(b.left, from, b.slideColumn(a, k+b.windowSteps))
+	}
+	s.come(b.left, from, b.slideColumn(a, k))
+}
+
+// windowWords judges the windows that end at step k.
+func (b *thresholdBlock) windowWords(words *[blockHosts]uint8, n, from, k int) {
+	a, s := &b.answers[n], b.slides[n]
+	end := b.slideColumn(a, k+b.windowSteps-1)
+	first, last, begins := b.clock.oldest(k), b.clock.newest(k), b.clock.seconds(k-b.windowSteps)
+	least := int32(b.spec.MinPoints)
+	for _, i := range b.left {
+		p := int(i) - from
+		stamp := cell(end.stamps, end.stampsRows[i])
+		switch {
+		case s.loose[p] > begins:
+			words[p] = inDoubt
+		case !(stamp >= first && stamp <= last) || s.n[p] < least:
+			words[p] = notBad
+		case s.how == AggregateLast:
+			words[p] = b.lastWord(a, i, k)
+		default:
+			words[p] = s.past(p, b.slack)
+		}
+	}
+}
+
+// lastWord judges the newest sample of a host's window, which has one.
+func (b *thresholdBlock) lastWord(a *thresholdAnswer, i int32, k int) uint8 {
+	for col := k + b.windowSteps - 1; col >= k; col-- {
+		c := b.slideColumn(a, col)
+		if v, _, counts := c.sample(i); counts {
+			return badIf((v < a.low.bad || v > a.high.bad) && v-v == 0)
+		}
+	}
+	return notBad
+}

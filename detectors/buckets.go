@@ -6,6 +6,33 @@ import (
 	"warden/internal/remedy"
 )
 
+// bucketQuery asks for the buckets of a target over some time before an instant.
+func bucketQuery(source remedy.SourceName, target string, back time.Duration, at time.Time, interval time.Duration) remedy.Query {
+	// Whole intervals, so that detectors with one target share an answer.
+	back = (back + interval - 1) / interval * interval
+	return remedy.NewQuery(source, target, at.Add(-back), at, interval)
+}
+
+// bucketColumns says which columns of a frame hold the buckets of some width
+// that lie wholly within [until − window, until], from first up to, but without,
+// end. All are in milliseconds.
+func bucketColumns(f *remedy.Frame, until, window, width int64) (first, end int) {
+	if width <= 0 || len(f.Cols) == 0 {
+		return 0, 0
+	}
+	from := until - window - f.Start
+	lo := from / f.Step
+	if from > 0 && from%f.Step != 0 {
+		lo++
+	}
+	hi := until - width - f.Start
+	if hi < 0 {
+		return 0, 0
+	}
+	first, end = max(0, int(lo)), min(len(f.Cols), int(hi/f.Step)+1)
+	return first, max(first, end)
+}
+
 // newestEnds finds for each judged step the end of the newest bucket that was
 // complete by then and has a point; 0 for none.
 type newestEnds struct {

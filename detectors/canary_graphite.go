@@ -17,9 +17,7 @@ const graphiteRules = "canary-graphite/1"
 func (c *Canary) askGraphite(at time.Time) canaryAsk {
 	s := c.spec
 	query := func(target string, back time.Duration) remedy.Query {
-		// Whole intervals, so that detectors with one target share an answer.
-		back = (back + s.Interval - 1) / s.Interval * s.Interval
-		return remedy.NewQuery(s.Source, target, at.Add(-back), at, s.Interval)
+		return bucketQuery(s.Source, target, back, at, s.Interval)
 	}
 	span := max(s.For+s.Window, s.For+s.MaxStaleness+s.Interval)
 	if s.CanaryTarget != "" {
@@ -57,26 +55,6 @@ func (o *bucketRole) load(host int) bool {
 		o.buf[k] = o.frame.At(row, k)
 	}
 	return true
-}
-
-// columns says which columns hold the buckets that lie wholly within
-// [until − window, until], from first up to, but without, end.
-func (o *bucketRole) columns(until, window, width int64) (first, end int) {
-	f := o.frame
-	if width <= 0 || len(f.Cols) == 0 {
-		return 0, 0
-	}
-	from := until - window - f.Start
-	lo := from / f.Step
-	if from > 0 && from%f.Step != 0 {
-		lo++
-	}
-	hi := until - width - f.Start
-	if hi < 0 {
-		return 0, 0
-	}
-	first, end = max(0, int(lo)), min(len(f.Cols), int(hi/f.Step)+1)
-	return first, max(first, end)
 }
 
 // bucketJudge judges hosts one after the other, from buckets.
@@ -228,7 +206,7 @@ func (j *bucketJudge) sum(until int64) bucketSums {
 	}
 	out := bucketSums{expectKnown: j.expect == nil}
 	known, expected := int32(0), 0.0
-	first, end := j.value.columns(until, j.spec.Window.Milliseconds(), width)
+	first, end := bucketColumns(j.value.frame, until, j.spec.Window.Milliseconds(), width)
 	for k := first; k < end; k++ {
 		v := j.value.buf[k]
 		e := j.expectedAt(k, width)

@@ -111,9 +111,14 @@ func (s CanarySpec) validateTargets(bad func(key, format string, args ...any)) {
 		bad("host_label", "Graphite's series have no labels; use host_node")
 	}
 	for _, q := range [][2]string{{"query", s.Query}, {"expect_query", s.ExpectQuery}, {"canary_target", s.CanaryTarget}} {
-		if f := Invents(q[1]); f != "" {
-			bad(q[0], "%s makes up values where nothing was measured, so that a hole can't be told from a number; remove it", f)
-		}
+		refuseInvented(bad, q[0], q[1])
+	}
+}
+
+// refuseInvented refuses a target that makes up values.
+func refuseInvented(bad func(key, format string, args ...any), key, target string) {
+	if f := Invents(target); f != "" {
+		bad(key, "%s makes up values where nothing was measured, so that a hole can't be told from a number; remove it", f)
 	}
 }
 

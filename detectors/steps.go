@@ -126,7 +126,10 @@ func (b *thresholdBlock) arithmetic(n, k int, s hostState) string {
 		value = name + " " + value
 	}
 	parts = append(parts, value)
-	if b.sums != nil {
+	switch {
+	case b.spec.Dialect == Graphite:
+		parts = append(parts, b.bucketText(&b.answers[n]))
+	case b.sums != nil:
 		parts = append(parts, fmt.Sprintf("%d of %d samples", b.sums.n[0], b.windowSteps))
 	}
 	parts = append(parts, aged(milliOf(s.stamp), b.clock.milli(k)))

@@ -19,6 +19,9 @@ import (
 // the digest: evidence about older rules says nothing about newer ones.
 const thresholdRules = "threshold/1"
 
+// thresholdBucketRules counts those of the rules on Graphite.
+const thresholdBucketRules = "threshold-graphite/1"
+
 // Match says how a threshold detector's conditions make one verdict.
 type Match string
 
@@ -49,7 +52,7 @@ type Condition struct {
 	// condition that a detector's own table holds.
 	Name string
 	// Query is a plain selector (see IsSelector), or an expression: the value
-	// of each host, one series a host.
+	// of each host, one series a host. On Graphite it is a target.
 	Query string
 	// FreshQuery is a plain selector with the same host label that tells the
 	// age of an expression; of several series of a host the oldest counts.
@@ -72,12 +75,18 @@ type ThresholdSpec struct {
 	Name   remedy.DetectorName
 	Source remedy.SourceName
 	Pools  []remedy.PoolName
+	// Dialect is what the source speaks. In Graphite's the values are the
+	// storage's buckets: Aggregate is AggregateLast when empty, Window one
+	// Interval when 0 and else any time that is no shorter, FreshQuery and
+	// HostLabel are empty, and MinPoints counts buckets that have a value.
+	Dialect Dialect
 	// Conditions are held against one value each; Match joins them, MatchAll
 	// when empty.
 	Conditions []Condition
 	Match      Match
-	// HostLabel, HostRegex and CanaryTarget are CanarySpec's.
+	// HostLabel, HostNode, HostRegex and CanaryTarget are CanarySpec's.
 	HostLabel    string
+	HostNode     int
 	HostRegex    *regexp.Regexp
 	CanaryTarget string
 	// Interval is the time between judged instants and the step of the
@@ -92,7 +101,7 @@ type ThresholdSpec struct {
 	// it up to a multiple of Interval. 0 judges the instant alone.
 	For time.Duration
 	// MinPoints is how many samples a window must hold to be judged; 1 without
-	// an Aggregate.
+	// an Aggregate, except on Graphite.
 	MinPoints int
 	// MaxStaleness is the oldest that the newest sample may be at a judged
 	// step, of a host and of CanaryTarget; 3 × Interval when 0.
@@ -126,7 +135,7 @@ type Threshold struct {
 	conditions []condition
 	terms      []remedy.Term
 	// steps is the number of judged instants, For/Interval + 1; windowSteps the
-	// number of steps that one value is made of.
+	// number of steps that one value is made of, 1 on Graphite.
 	steps       int
 	windowSteps int
 }
@@ -155,7 +164,7 @@ func NewThreshold(spec ThresholdSpec) (*Threshold, error) {
 		return nil, err
 	}
 	t := &Threshold{spec: spec, digest: spec.digest(), steps: int(spec.For/spec.Interval) + 1, windowSteps: 1}
-	if spec.Aggregate != AggregateNone {
+	if spec.Aggregate != AggregateNone && spec.Dialect != Graphite {
 		t.windowSteps = int(spec.Window / spec.Interval)
 	}
 	for _, c := range spec.Conditions {
@@ -167,7 +176,7 @@ func NewThreshold(spec ThresholdSpec) (*Threshold, error) {
 // add makes a condition ready.
 func (t *Threshold) add(c Condition) {
 	made := condition{expr: c.Query, dated: c.FreshQuery}
-	if IsSelector(c.Query) {
+	if t.spec.Dialect == Graphite || IsSelector(c.Query) {
 		made.dated = c.Query
 	}
 	// Not the infinities: an infinite value is no number and never good.
@@ -247,6 +256,9 @@ func (t *Threshold) span() time.Duration {
 }
 
 func (t *Threshold) ask(c condition, at time.Time) thresholdAsk {
+	if t.spec.Dialect == Graphite {
+		return thresholdAsk{value: t.askBuckets(c.expr, t.spec.For+max(t.spec.Window, t.spec.MaxStaleness+t.spec.Interval), at)}
+	}
 	query := func(expr string) remedy.Query {
 		return remedy.NewQuery(t.spec.Source, expr, at.Add(-t.span()), at, t.spec.Interval).KeyedBy(t.spec.HostLabel)
 	}
@@ -258,6 +270,9 @@ func (t *Threshold) ask(c condition, at time.Time) thresholdAsk {
 }
 
 func (t *Threshold) askTarget(at time.Time) remedy.Query {
+	if t.spec.Dialect == Graphite {
+		return t.askBuckets(t.spec.CanaryTarget, t.spec.For+2*t.spec.MaxStaleness, at)
+	}
 	return remedy.NewQuery(t.spec.Source, "timestamp("+t.spec.CanaryTarget+")", at.Add(-t.spec.For), at, t.spec.Interval)
 }
 
@@ -278,7 +293,12 @@ func (s ThresholdSpec) digest() string {
 	if s.HostRegex != nil {
 		regex = s.HostRegex.String()
 	}
-	put("rules", thresholdRules)
+	if s.Dialect == Graphite {
+		put("rules", thresholdBucketRules)
+		put("host_node", strconv.Itoa(s.HostNode))
+	} else {
+		put("rules", thresholdRules)
+	}
 	put("source", string(s.Source))
 	put("match", string(s.Match))
 	for _, c := range s.Conditions {

@@ -64,7 +64,8 @@ type thresholdRound struct {
 	unmatched int
 }
 
-// thresholdAnswer is the answer to one condition's questions, by host.
+// thresholdAnswer is the answer to one condition's questions, by host. Buckets
+// have no stamps: they tell their own age.
 type thresholdAnswer struct {
 	condition
 	value, stamps         *remedy.Frame
@@ -75,21 +76,23 @@ func (t *Threshold) newRound(pool remedy.PoolView, roster *remedy.Roster, at tim
 	r := &thresholdRound{Threshold: t, clock: roundClock{
 		at: at.UnixMilli(), step: t.spec.Interval.Milliseconds(), steps: t.steps, stale: t.spec.MaxStaleness.Milliseconds(),
 	}}
-	r.failed = unanswered(t.Queries(pool, at), results, PromQL)
+	r.failed = unanswered(t.Queries(pool, at), results, t.spec.Dialect)
 	var target remedy.Query
 	if t.spec.CanaryTarget != "" {
 		target = t.askTarget(at)
 	}
-	r.target = r.clock.target(target, results, PromQL)
+	r.target = r.clock.target(target, results, t.spec.Dialect)
 	if r.failed != "" || !t.datable() {
 		return r
 	}
-	rule := remedy.HostRule{Regex: t.spec.HostRegex}
+	rule := remedy.HostRule{Node: t.spec.HostNode, Regex: t.spec.HostRegex}
 	for _, c := range t.conditions {
 		ask := t.ask(c, at)
 		a := thresholdAnswer{condition: c, value: results[ask.value].Frame, stamps: results[ask.stamps].Frame}
 		a.valueRows = a.value.Keys.Rows(pool.Name, roster, rule)
-		a.stampsRows = a.stamps.Keys.Rows(pool.Name, roster, rule)
+		if a.stamps != nil {
+			a.stampsRows = a.stamps.Keys.Rows(pool.Name, roster, rule)
+		}
 		r.unmatched = max(r.unmatched, a.valueRows.Unmatched)
 		r.answers = append(r.answers, a)
 	}
@@ -299,6 +302,10 @@ func (t *Threshold) join(x, y hostState) hostState {
 
 // lookAt finds the state of the block's hosts at step k by one condition.
 func (b *thresholdBlock) lookAt(a *thresholdAnswer, k int, out []hostState) {
+	if b.spec.Dialect == Graphite {
+		b.lookAtBuckets(a, k, out)
+		return
+	}
 	if b.sums != nil {
 		b.sum(a, k)
 	}
@@ -316,14 +323,20 @@ func (b *thresholdBlock) lookAt(a *thresholdAnswer, k int, out []hostState) {
 			v, points = b.sums.result(p)
 		}
 		*s = hostState{value: v, stamp: stamp, points: points}
-		// NaN, a missing value among them, is inside no bounds.
-		if stamp >= first && stamp <= last && v >= a.low.clear && v <= a.high.clear &&
-			int(points) >= b.spec.MinPoints && a.valueRows.Rows[i] != remedy.RowAmbiguous {
-			s.state, s.term = stateGood, a.goodTerm(v)
-			continue
-		}
-		b.notGood(a, int(i), col, first, last, s)
+		b.place(a, int(i), col, first, last, s)
 	}
+}
+
+// place says what a host is by what was read of it: s.value, s.points, and
+// s.stamp, which is fresh from first to last.
+func (b *thresholdBlock) place(a *thresholdAnswer, host, col int, first, last float64, s *hostState) {
+	// NaN, a missing value among them, is inside no bounds.
+	if s.stamp >= first && s.stamp <= last && s.value >= a.low.clear && s.value <= a.high.clear &&
+		int(s.points) >= b.spec.MinPoints && a.valueRows.Rows[host] != remedy.RowAmbiguous {
+		s.state, s.term = stateGood, a.goodTerm(s.value)
+		return
+	}
+	b.notGood(a, host, col, first, last, s)
 }
 
 // cell reads a row of a column; Missing for none.
@@ -411,6 +424,9 @@ func (a *thresholdAnswer) oldestStamp(host, col int) float64 {
 
 // newestBefore is the newest stamp of a host that has none now.
 func (a *thresholdAnswer) newestBefore(host, col int) float64 {
+	if a.stamps == nil {
+		return remedy.Missing() // buckets: the newest of all was looked for
+	}
 	for k := col - 1; k >= 0; k-- {
 		if s := cell(a.stamps.Cols[k], a.stampsRows.Rows[host]); !missing(s) {
 			return s

@@ -1,6 +1,7 @@
 package detectors
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,9 @@ import (
 // mostTerms is how many bounds a detector may have: a verdict names its bound
 // by number.
 const mostTerms = 64
+
+// noAggregate refuses a word.
+const noAggregate = "%q is none; use avg, min, max, last or sum"
 
 // normalized fills in what a zero field stands for and brings times and
 // expressions to the form they are used in, so that two spellings of one
@@ -32,7 +36,7 @@ func (s ThresholdSpec) normalized() ThresholdSpec {
 	if s.Match == "" || len(s.Conditions) == 1 {
 		s.Match = MatchAll
 	}
-	if s.HostLabel == "" {
+	if s.HostLabel == "" && s.Dialect != Graphite {
 		s.HostLabel = DefaultCanary().HostLabel
 	}
 	if s.Interval <= 0 {
@@ -43,6 +47,10 @@ func (s ThresholdSpec) normalized() ThresholdSpec {
 	}
 	if rest := s.For % s.Interval; rest > 0 {
 		s.For += s.Interval - rest
+	}
+	if s.Dialect == Graphite {
+		// The buckets since the step before: then no two steps rest on one.
+		s.Window, s.Aggregate = cmp.Or(s.Window, s.Interval), cmp.Or(s.Aggregate, AggregateLast)
 	}
 	return s
 }
@@ -73,13 +81,24 @@ func (s ThresholdSpec) validate() error {
 		bad("match", "%q is neither; use all or any", s.Match)
 	}
 	for i, c := range s.Conditions {
-		c.validate(func(key, format string, args ...any) { badly(s.conditionKey(i, key), format, args...) })
+		at := func(key, format string, args ...any) { badly(s.conditionKey(i, key), format, args...) }
+		if s.Dialect == Graphite {
+			c.validateTarget(at)
+		} else {
+			c.validateQuery(at)
+		}
+		c.validateBounds(at)
+	}
+	if s.Dialect == Graphite {
+		s.validateBuckets(bad)
+	} else {
+		s.validateSamples(bad)
 	}
 	s.validateRest(bad)
 	return errors.Join(errs...)
 }
 
-func (c Condition) validate(bad func(key, format string, args ...any)) {
+func (c Condition) validateQuery(bad func(key, format string, args ...any)) {
 	selector := IsSelector(c.Query)
 	switch {
 	case c.Query == "":
@@ -89,6 +108,19 @@ func (c Condition) validate(bad func(key, format string, args ...any)) {
 	case c.FreshQuery != "" && !IsSelector(c.FreshQuery):
 		bad("fresh_query", "%q is not a plain selector; write name{label=\"value\"} without functions, ranges, offset or @", c.FreshQuery)
 	}
+}
+
+func (c Condition) validateTarget(bad func(key, format string, args ...any)) {
+	if c.Query == "" {
+		bad("query", "missing; write a target with one series a host, such as 'servers.*.load'")
+	}
+	if c.FreshQuery != "" {
+		bad("fresh_query", "Graphite's buckets tell their own age; remove fresh_query")
+	}
+	refuseInvented(bad, "query", c.Query)
+}
+
+func (c Condition) validateBounds(bad func(key, format string, args ...any)) {
 	for _, b := range []struct {
 		key string
 		v   *float64
@@ -115,9 +147,6 @@ func (c Condition) validate(bad func(key, format string, args ...any)) {
 }
 
 func (s ThresholdSpec) validateRest(bad func(key, format string, args ...any)) {
-	if s.CanaryTarget != "" && !IsSelector(s.CanaryTarget) {
-		bad("canary_target", "%q is not a plain selector; write name{label=\"value\"} without functions, ranges, offset or @", s.CanaryTarget)
-	}
 	if s.HostRegex != nil && s.HostRegex.NumSubexp() < 1 {
 		bad("host_regex", "%q has no group; put the part that names the host in parentheses, as in '^([^.:]+)'", s.HostRegex)
 	}
@@ -144,6 +173,26 @@ func (s ThresholdSpec) validateRest(bad func(key, format string, args ...any)) {
 	if s.Interval > 0 && (s.Window+s.For)/s.Interval > mostSteps {
 		bad("interval", "window and `for` hold more than %d intervals, more than a source answers at once; make interval longer", mostSteps)
 	}
+	for _, r := range []struct {
+		key   string
+		value float64
+		zero  bool // 0 is allowed
+	}{{"min_coverage", s.MinCoverage, false}, {"max_bad_fraction", s.MaxBadFraction, true}} {
+		// Written so that NaN fails as well.
+		if inside := r.value > 0 && r.value <= 1 || r.zero && r.value == 0; !inside {
+			bad(r.key, "%v is not a ratio; use a number above 0 and at most 1", r.value)
+		}
+	}
+}
+
+// validateSamples checks what is special to sources of samples.
+func (s ThresholdSpec) validateSamples(bad func(key, format string, args ...any)) {
+	if s.CanaryTarget != "" && !IsSelector(s.CanaryTarget) {
+		bad("canary_target", "%q is not a plain selector; write name{label=\"value\"} without functions, ranges, offset or @", s.CanaryTarget)
+	}
+	if s.HostNode != 0 {
+		bad("host_node", "the source's series have labels; use host_label")
+	}
 	switch s.Aggregate {
 	case AggregateNone:
 		if s.MinPoints != 1 {
@@ -161,16 +210,25 @@ func (s ThresholdSpec) validateRest(bad func(key, format string, args ...any)) {
 			bad("min_points", "%d is more than the %d values that a window holds; use at most that, or a shorter interval", s.MinPoints, s.Window/s.Interval)
 		}
 	default:
-		bad("aggregate", "%q is none; use avg, min, max, last or sum", s.Aggregate)
+		bad("aggregate", noAggregate, s.Aggregate)
 	}
-	for _, r := range []struct {
-		key   string
-		value float64
-		zero  bool // 0 is allowed
-	}{{"min_coverage", s.MinCoverage, false}, {"max_bad_fraction", s.MaxBadFraction, true}} {
-		// Written so that NaN fails as well.
-		if inside := r.value > 0 && r.value <= 1 || r.zero && r.value == 0; !inside {
-			bad(r.key, "%v is not a ratio; use a number above 0 and at most 1", r.value)
-		}
+}
+
+// validateBuckets checks what is special to Graphite.
+func (s ThresholdSpec) validateBuckets(bad func(key, format string, args ...any)) {
+	refuseInvented(bad, "canary_target", s.CanaryTarget)
+	if s.HostLabel != "" {
+		bad("host_label", "Graphite's series have no labels; use host_node")
+	}
+	if s.Window < s.Interval {
+		bad("window", "%v is shorter than interval (%v), so that what comes between two windows would be lost; make it longer, or leave it out", s.Window, s.Interval)
+	}
+	if s.MinPoints < 1 {
+		bad("min_points", "%d is too few; use at least 1", s.MinPoints)
+	}
+	switch s.Aggregate {
+	case AggregateAvg, AggregateMin, AggregateMax, AggregateLast, AggregateSum:
+	default:
+		bad("aggregate", noAggregate, s.Aggregate)
 	}
 }

@@ -12,6 +12,7 @@ type windowSums struct {
 	n     [blockHosts]int32   // samples in the window
 	value [blockHosts]float64 // NaN, or infinite, once one of them is no number
 	stamp [blockHosts]float64 // of the newest of them
+	whole [blockHosts]int32   // of buckets, for a sum: how many the window has, with those that have no value
 }
 
 // result is a window's value, Missing when no sample is in it, and the number

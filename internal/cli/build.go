@@ -192,14 +192,11 @@ func (builder) detector(c *config.Config, name remedy.DetectorName) (detectors.D
 // newCanary makes a canary detector of its table.
 func newCanary(c *config.Config, name remedy.DetectorName) (*detectors.Canary, error) {
 	d := c.Detectors[name]
-	dialect := detectors.PromQL
-	if c.OnGraphite(name) {
-		dialect, d.HostLabel = detectors.Graphite, "" // its default is of no use there
-	}
+	dialect, label := dialectOf(c, name)
 	return detectors.NewCanary(detectors.CanarySpec{
 		Name: name, Source: d.Source, Pools: d.Pools, Dialect: dialect, Query: d.Query, HostNode: c.HostNode(name),
 		ExpectPerMinute: d.ExpectPerMinute, ExpectQuery: d.ExpectQuery, FreshQuery: d.FreshQuery,
-		HostLabel: d.HostLabel, HostRegex: d.HostRegex.Regexp(), CanaryTarget: c.Sources[d.Source].CanaryTarget,
+		HostLabel: label, HostRegex: d.HostRegex.Regexp(), CanaryTarget: c.Sources[d.Source].CanaryTarget,
 		Interval: d.Interval.Std(), Window: d.Window.Std(), For: d.For.Std(), SeenWithin: d.SeenWithin.Std(),
 		BadBelow: d.BadBelow, ClearAbove: d.ClearAbove, MinPoints: d.MinPoints, MaxEnded: d.MaxEnded,
 		MaxStaleness: c.MaxStaleness(name).Std(), MinCoverage: d.MinCoverage, MaxBadFraction: d.MaxBadFraction,
@@ -207,12 +204,22 @@ func newCanary(c *config.Config, name remedy.DetectorName) (*detectors.Canary, e
 	})
 }
 
+// dialectOf is what the detector's source speaks, and the label that holds the
+// host there.
+func dialectOf(c *config.Config, name remedy.DetectorName) (detectors.Dialect, string) {
+	if c.OnGraphite(name) {
+		return detectors.Graphite, "" // the default label is of no use there
+	}
+	return detectors.PromQL, c.Detectors[name].HostLabel
+}
+
 // newThreshold makes a threshold detector of its table.
 func newThreshold(c *config.Config, name remedy.DetectorName) (*detectors.Threshold, error) {
 	d := c.Detectors[name]
+	dialect, label := dialectOf(c, name)
 	spec := detectors.ThresholdSpec{
-		Name: name, Source: d.Source, Pools: d.Pools, Match: detectors.Match(d.Match),
-		HostLabel: d.HostLabel, HostRegex: d.HostRegex.Regexp(), CanaryTarget: c.Sources[d.Source].CanaryTarget,
+		Name: name, Source: d.Source, Pools: d.Pools, Dialect: dialect, Match: detectors.Match(d.Match),
+		HostLabel: label, HostNode: c.HostNode(name), HostRegex: d.HostRegex.Regexp(), CanaryTarget: c.Sources[d.Source].CanaryTarget,
 		Interval: d.Interval.Std(), Window: d.Window.Std(), Aggregate: detectors.Aggregate(d.Aggregate), For: d.For.Std(),
 		MinPoints: d.MinPoints, MaxStaleness: c.MaxStaleness(name).Std(), MinCoverage: d.MinCoverage,
 		MaxBadFraction: d.MaxBadFraction, CommonModeWindow: d.CommonModeWindow.Std(), StormCooldown: d.StormCooldown.Std(), Propose: d.Propose,

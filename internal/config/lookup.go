@@ -47,6 +47,16 @@ func (c *Config) MaxStaleness(detector remedy.DetectorName) Duration {
 	return cmp.Or(d.MaxStaleness, c.Sources[d.Source].MaxStaleness, StalenessIntervals*d.Interval)
 }
 
+// Window is how much time before an instant the detector's values cover: its
+// window, else one interval for a threshold on Graphite, else 0.
+func (c *Config) Window(detector remedy.DetectorName) Duration {
+	d := c.Detectors[detector]
+	if d.Type == TypeThreshold && c.OnGraphite(detector) {
+		return cmp.Or(d.Window, d.Interval)
+	}
+	return d.Window
+}
+
 // MaxEvidenceAge is how old the instant that the detector judged may be when
 // something is done about it: its own max_evidence_age, else EvidenceIntervals
 // intervals and the source's timeout. A round judges the instant between one

@@ -31,14 +31,13 @@ func (v *validator) detector(name remedy.DetectorName, d Detector) {
 	}
 	v.timing(name, at, d)
 	v.hostNode(at, d)
+	if c.OnGraphite(name) {
+		v.targets(at, d)
+	}
 	switch d.Type {
 	case TypeCanary:
 		v.expectation(at, d)
-		if c.OnGraphite(name) {
-			v.targets(name, at, d)
-		} else {
-			v.selector(name, at, d.Query, d.FreshQuery)
-		}
+		v.query(name, at, d.Query, d.FreshQuery)
 		v.canary(name, at, d)
 	case TypeThreshold:
 		v.threshold(name, at, d)
@@ -48,6 +47,15 @@ func (v *validator) detector(name remedy.DetectorName, d Detector) {
 		v.fail(at("min_coverage"), "min_coverage = %v: use a fraction above 0 and at most 1", d.MinCoverage)
 	}
 	v.fraction(at("max_bad_fraction"), d.MaxBadFraction)
+}
+
+// query checks a query by the language of its source.
+func (v *validator) query(name remedy.DetectorName, at func(...string) []string, query, fresh string) {
+	if v.config.OnGraphite(name) {
+		v.target(name, at, query, fresh)
+	} else {
+		v.selector(name, at, query, fresh)
+	}
 }
 
 // selector checks a query, and what tells its age.

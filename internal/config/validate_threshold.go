@@ -32,7 +32,11 @@ func (v *validator) threshold(name remedy.DetectorName, at func(...string) []str
 	if v.given[pathKey(at("match"))] && len(d.Conditions) < 2 {
 		v.fail(at("match"), "match joins conditions, and there are not two of them: remove it")
 	}
-	v.window(at, d)
+	if v.config.OnGraphite(name) {
+		v.bucketWindow(at, d)
+	} else {
+		v.window(at, d)
+	}
 }
 
 // maxConditions bounds what one detector asks in a round.
@@ -41,7 +45,7 @@ const maxConditions = 32
 // condition checks a query and its bounds, in a detector's table or in one of
 // its conditions'.
 func (v *validator) condition(name remedy.DetectorName, at func(...string) []string, c Condition) {
-	v.selector(name, at, c.Query, c.FreshQuery)
+	v.query(name, at, c.Query, c.FreshQuery)
 	given := func(key string) bool { return v.given[pathKey(at(key))] }
 	low, high, good, well := at("bad_below"), at("bad_above"), at("clear_above"), at("clear_below")
 	if !v.ok(low, high, good, well) {
@@ -83,6 +87,14 @@ func (v *validator) window(at func(...string) []string, d Detector) {
 		v.fail(window, "window = %q is no multiple of interval = %q: use one, for aggregate takes the values at the intervals", d.Window, d.Interval)
 	case int64(d.MinPoints) > int64(d.Window/d.Interval):
 		v.fail(at("min_points"), "min_points = %d: a window holds %d values at most; use a longer window or a shorter interval", d.MinPoints, int64(d.Window/d.Interval))
+	}
+}
+
+// bucketWindow is window for a source of buckets: how many of them are in a
+// window is the storage's affair.
+func (v *validator) bucketWindow(at func(...string) []string, d Detector) {
+	if window, interval := at("window"), at("interval"); v.given[pathKey(window)] && v.ok(window, interval) && d.Window < d.Interval {
+		v.fail(window, "window = %q is shorter than interval = %q: data between two windows would be lost; use a longer window, or leave it out", d.Window, d.Interval)
 	}
 }
 
@@ -146,9 +158,9 @@ func (v *validator) verify(name remedy.ActionName, a Action) {
 	}
 	v.lends(at("detector"), a.Verify.Detector, pools)
 	d, ok := v.config.Detectors[a.Verify.Detector]
-	within := v.config.TookWithin(name)
-	if ok && v.ok(at("detector"), at("within"), []string{"detectors", string(a.Verify.Detector), "window"}, []string{"detectors", string(a.Verify.Detector), "interval"}) && within < d.Window+2*d.Interval {
+	within, window := v.config.TookWithin(name), v.config.Window(a.Verify.Detector)
+	if ok && v.ok(at("detector"), at("within"), []string{"detectors", string(a.Verify.Detector), "window"}, []string{"detectors", string(a.Verify.Detector), "interval"}) && within < window+2*d.Interval {
 		v.fail(at(), "verify waits %q for detector %s, whose window and two intervals are %q: what it says before then is of the time before the action; use a longer within",
-			within, quote(string(a.Verify.Detector)), d.Window+2*d.Interval)
+			within, quote(string(a.Verify.Detector)), window+2*d.Interval)
 	}
 }

@@ -54,6 +54,15 @@ func (f *Frame) At(row int32, k int) float64 {
 	return col[row]
 }
 
+// WidthOf is the time that a row's points cover, in milliseconds; 0 for none,
+// and for no row.
+func (f *Frame) WidthOf(row int32) int64 {
+	if uint(row) < uint(len(f.Widths)) {
+		return f.Widths[row]
+	}
+	return 0
+}
+
 // Fits reports whether the frame's instants are those that q asks for.
 func (f *Frame) Fits(q Query) bool {
 	return f != nil && f.Widths == nil && f.Start == q.Start.UnixMilli() && (len(f.Cols) == 1 || f.Step == q.Step.Milliseconds()) && len(f.Cols) == q.Steps()

@@ -190,9 +190,12 @@ func (b *thresholdBlock) wordAt(from, k int) {
 		if n > 0 {
 			words = &b.others
 		}
-		if b.sums == nil {
+		switch {
+		case b.spec.Dialect == Graphite:
+			b.doubt(words, from) // a window of buckets is looked at as a whole
+		case b.sums == nil:
 			b.plainWords(words, a, from, k)
-		} else {
+		default:
 			b.slideTo(n, from, k)
 			b.windowWords(words, n, from, k)
 		}
@@ -207,6 +210,13 @@ func (b *thresholdBlock) wordAt(from, k int) {
 				b.words[p] = min(b.words[p], words[p])
 			}
 		}
+	}
+}
+
+// doubt leaves every host to be looked at closely.
+func (b *thresholdBlock) doubt(words *[blockHosts]uint8, from int) {
+	for _, i := range b.left {
+		words[int(i)-from] = inDoubt
 	}
 }
 

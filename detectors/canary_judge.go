@@ -2,6 +2,7 @@ package detectors
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -82,23 +83,21 @@ func allUnknown(verdicts []remedy.HostVerdict, reason string) {
 	}
 }
 
-// stampAt reads step k of a column of n stamps that ends at the judged instant:
-// the stamp in Unix milliseconds, 0 if none, and a reason when it isn't fresh.
-func (r *canaryRound) stampAt(col *column, k, n int) (milli int64, why string) {
-	v, ok := col.at(k)
-	if !ok {
-		return 0, remedy.ReasonNoSeries
-	}
-	return r.clock.stamp(v, k-(n-r.steps))
-}
-
-// hostJudge judges hosts one after the other, with columns that are reused.
+// hostJudge judges hosts of an answer in instants, a block of them at a time:
+// the stamps of a whole block are read column by column, from one end to the
+// other. What else there is matters at the judged instant alone, but for hosts
+// that are bad then.
 type hostJudge struct {
 	*canaryRound
 	value, points, stamps role
 	expect                *role // nil when the expectation is one number
 	expected              float64
-	fresh                 []bool // at each stamp
+	bounds                []stampBounds // of each stamp
+
+	hosts  []int32   // the block
+	newest []float64 // the newest stamp of each that isn't in the future, in milliseconds; 0 for none
+	fresh  []uint64  // a bit for each stamp of each: whether it is fresh
+	words  int       // of fresh, a host
 }
 
 // hostFacts is what the stopped-host rule needs of a host besides its verdict.
@@ -108,33 +107,23 @@ const (
 	freshThroughout hostFacts = 1 << iota // at every judged step
 	freshNow                              // at the judged instant
 	duplicate                             // several series claim to be the host's
-	expectKnown                           // something is expected at every judged step
 )
 
 func (f hostFacts) has(what hostFacts) bool { return f&what != 0 }
-
-// only keeps a fact where it holds once more.
-func (f *hostFacts) only(what hostFacts, holds bool) {
-	if !holds {
-		*f &^= what
-	}
-}
 
 // judgeHosts judges every host by its own series, then those that have none by
 // the stopped-host rule.
 func (r *canaryRound) judgeHosts(roster *remedy.Roster, verdicts []remedy.HostVerdict) int {
 	j, unmatched := r.hostJudge(roster)
 	facts := make([]hostFacts, r.pool.N())
-	for i := range verdicts {
-		if verdicts[i].Verdict != remedy.VerdictOut {
-			facts[i] = j.judge(i, &verdicts[i])
-		}
+	for from := 0; from < len(verdicts); from += blockHosts {
+		j.judgeBlock(verdicts, facts, from, min(from+blockHosts, len(verdicts)))
 	}
 	if r.target.set {
 		of := func(q remedy.Query) func(int) tally {
 			return counted{r.results[q].Frame, r.rowsOf(r.results[q].Frame, roster)}.of
 		}
-		newStopped(r, of(r.ask.recent), of(r.ask.seen), facts, verdicts).apply()
+		newStopped(r, stoppedHosts{recent: of(r.ask.recent), seen: of(r.ask.seen), expectKnown: j.expectKnown, facts: facts}, verdicts).apply()
 	}
 	return unmatched
 }
@@ -146,22 +135,30 @@ func (r *canaryRound) rowsOf(f *remedy.Frame, roster *remedy.Roster) *remedy.Hos
 
 // hostJudge lays out the answers by host, and counts the series of nobody.
 func (r *canaryRound) hostJudge(roster *remedy.Roster) (j *hostJudge, unmatched int) {
-	answer := func(q remedy.Query, steps int) role {
+	answer := func(q remedy.Query) role {
 		f := r.results[q].Frame
-		o := role{frame: f, rows: r.rowsOf(f, roster), col: newColumn(steps)}
+		o := role{frame: f, rows: r.rowsOf(f, roster)}
 		unmatched = max(unmatched, o.rows.Unmatched)
 		return o
 	}
+	n, block := r.stampSteps(), min(blockHosts, max(1, r.pool.N()))
 	j = &hostJudge{
 		canaryRound: r,
-		value:       answer(r.ask.value, r.steps),
-		points:      answer(r.ask.points, r.steps),
-		stamps:      answer(r.ask.stamps, r.stampSteps()),
-		fresh:       make([]bool, r.stampSteps()),
+		value:       answer(r.ask.value),
+		points:      answer(r.ask.points),
+		stamps:      answer(r.ask.stamps),
 		expected:    r.spec.ExpectPerMinute * r.spec.Window.Minutes(),
+		bounds:      make([]stampBounds, n),
+		hosts:       make([]int32, 0, block),
+		newest:      make([]float64, block),
+		fresh:       make([]uint64, block*((n+63)/64)),
+		words:       (n + 63) / 64,
+	}
+	for i := range j.bounds {
+		j.bounds[i] = r.clock.boundsAt(i - (n - r.steps))
 	}
 	if r.spec.ExpectQuery != "" {
-		j.expect = new(answer(r.ask.expect, r.steps))
+		j.expect = new(answer(r.ask.expect))
 	}
 	return j, unmatched
 }
@@ -169,59 +166,103 @@ func (r *canaryRound) hostJudge(roster *remedy.Roster) (j *hostJudge, unmatched 
 // stampSteps is the number of stamps asked for.
 func (r *canaryRound) stampSteps() int { return r.steps + r.windowSteps - 1 }
 
-// judge fills in the finding of a host from its own series.
-func (j *hostJudge) judge(host int, f *remedy.HostVerdict) hostFacts {
-	alone := j.stamps.load(host)
-	alone = j.value.load(host) && alone
-	alone = j.points.load(host) && alone
-	if j.expect != nil {
-		alone = j.expect.load(host) && alone
+// judgeBlock gives the hosts from..to their verdicts, by their own series.
+func (j *hostJudge) judgeBlock(verdicts []remedy.HostVerdict, facts []hostFacts, from, to int) {
+	j.hosts = j.hosts[:0]
+	for i := from; i < to; i++ {
+		switch f := &verdicts[i]; {
+		case f.Verdict == remedy.VerdictOut:
+		case j.ambiguous(i):
+			f.SetReason(remedy.ReasonDuplicate)
+			facts[i] = duplicate
+		default:
+			j.hosts = append(j.hosts, int32(i))
+		}
 	}
-	if !alone {
-		f.SetReason(remedy.ReasonDuplicate)
-		return duplicate
+	j.readStamps()
+	for p, i := range j.hosts {
+		facts[i] = j.judge(p, &verdicts[i])
 	}
-	facts, newestMilli := freshThroughout|expectKnown, int64(0)
-	n := len(j.fresh)
-	covered := 0 // fresh stamps in the window that ends at the step at hand
-	last := j.steps - 1
+}
+
+// ambiguous reports whether several series claim to be the host's.
+func (j *hostJudge) ambiguous(host int) bool {
+	return j.stamps.rows.Rows[host] == remedy.RowAmbiguous || j.value.rows.Rows[host] == remedy.RowAmbiguous ||
+		j.points.rows.Rows[host] == remedy.RowAmbiguous || j.expect != nil && j.expect.rows.Rows[host] == remedy.RowAmbiguous
+}
+
+// readStamps finds out what is fresh, and the newest stamps, of the block.
+func (j *hostJudge) readStamps() {
+	rows, newest, fresh, words := j.stamps.rows.Rows, j.newest[:len(j.hosts)], j.fresh, j.words
+	clear(newest)
+	clear(fresh[:len(j.hosts)*words])
+	for i, col := range j.stamps.frame.Cols {
+		b, word, bit := j.bounds[i], i/64, uint64(1)<<(i%64)
+		for p, host := range j.hosts {
+			milli := cell(col, rows[host]) * 1000
+			if !(milli <= b.newest) { // none, or in the future
+				continue
+			}
+			if milli > newest[p] {
+				newest[p] = milli
+			}
+			if milli >= b.oldest {
+				fresh[p*words+word] |= bit
+			}
+		}
+	}
+}
+
+// freshAt reports whether a host of the block was fresh at a stamp.
+func (j *hostJudge) freshAt(p, stamp int) bool { return j.fresh[p*j.words+stamp/64]>>(stamp%64)&1 != 0 }
+
+// freshIn counts the fresh stamps of a host of the block from..to.
+func (j *hostJudge) freshIn(p, from, to int) int {
+	if j.words == 1 {
+		return bits.OnesCount64(j.fresh[p] >> from << (64 - (to - from)))
+	}
+	n := 0
+	for i := from; i < to; i++ {
+		if j.freshAt(p, i) {
+			n++
+		}
+	}
+	return n
+}
+
+// judge fills in the verdict of a host of the block from its own series.
+func (j *hostJudge) judge(p int, f *remedy.HostVerdict) hostFacts {
+	last, n, facts := j.steps-1, j.stampSteps(), hostFacts(0)
+	if j.freshIn(p, n-j.steps, n) == j.steps {
+		facts = freshThroughout
+	}
+	why := j.staleAt(p, last)
+	if why == "" {
+		facts |= freshNow
+	}
+	state := j.judgeStep(p, last, why)
 	badFrom := j.steps // first step of the unbroken run of bad ones
-	for i := range n {
-		milli, why := j.stampAt(j.stamps.col, i, n)
-		j.fresh[i] = why == ""
-		if milli != 0 && why != remedy.ReasonFuture {
-			newestMilli = max(newestMilli, milli)
-		}
-		if j.fresh[i] {
-			covered++
-		}
-		if i >= j.windowSteps && j.fresh[i-j.windowSteps] {
-			covered--
-		}
-		k := i - (j.windowSteps - 1)
-		if k < 0 {
-			continue
-		}
-		facts.only(freshThroughout, why == "")
-		state := j.judgeStep(k, why, float64(covered)/float64(j.windowSteps))
-		facts.only(expectKnown, state.expectKnown)
-		switch {
-		case !state.bad:
-			badFrom = j.steps
-		case badFrom == j.steps:
-			badFrom = k
-		}
-		if k == last {
-			if why == "" {
-				facts |= freshNow
-			}
-			if n, ok := j.points.col.at(k); ok && n >= 0 && n < math.MaxInt32 {
-				f.Points = int32(n)
-			}
-			j.conclude(f, state, badFrom, newestMilli)
+	if state.bad {
+		badFrom = last
+		for badFrom > 0 && j.freshAt(p, n-j.steps+badFrom-1) && j.judgeStep(p, badFrom-1, "").bad {
+			badFrom--
 		}
 	}
+	if n, ok := j.points.at(j.hosts[p], last); ok && n >= 0 && n < math.MaxInt32 {
+		f.Points = int32(n)
+	}
+	j.conclude(f, state, badFrom, int64(math.Round(j.newest[p])))
 	return facts
+}
+
+// staleAt says why a host of the block isn't fresh at step k; empty when it is.
+func (j *hostJudge) staleAt(p, k int) string {
+	stamp := k + j.windowSteps - 1
+	if j.freshAt(p, stamp) {
+		return ""
+	}
+	_, why := j.clock.stamp(cell(j.stamps.frame.Cols[stamp], j.stamps.rows.Rows[j.hosts[p]]), k)
+	return why
 }
 
 // conclude turns the last step, and how long it has been bad, into a verdict.
@@ -250,26 +291,42 @@ func (r *canaryRound) conclude(f *remedy.HostVerdict, last stepState, badFrom in
 
 // stepState is the judgement of one host at one step.
 type stepState struct {
-	bad, good   bool
-	reason      string // why neither
-	measured    bool   // ratio can be trusted
-	ratio       float64
-	expectKnown bool
+	bad, good bool
+	reason    string // why neither
+	measured  bool   // ratio can be trusted
+	ratio     float64
 }
 
-// judgeStep judges step k. covered is the share of the window's steps at which
-// the host was fresh. What the host received in the rest of the window is
-// missing, and missing is never 0: to be bad it must have received too little
-// for the covered share alone, and to be good enough for the whole window.
-func (j *hostJudge) judgeStep(k int, staleWhy string, covered float64) stepState {
-	expected, state := j.expected, stepState{expectKnown: true}
-	if j.expect != nil {
-		perMinute, ok := j.expect.col.at(k)
-		expected = perMinute * j.spec.Window.Minutes()
-		state.expectKnown = ok && isFinite(expected) && expected > 0
+// expectKnown reports whether something is expected of a host at every step.
+func (j *hostJudge) expectKnown(host int) bool {
+	for k := range j.steps {
+		if _, ok := j.expectedAt(int32(host), k); !ok {
+			return false
+		}
 	}
-	received, hasValue := j.value.col.at(k)
-	points, hasPoints := j.points.col.at(k)
+	return true
+}
+
+// expectedAt is what a host should have received in the window that ends at
+// step k; false when that is not known.
+func (j *hostJudge) expectedAt(host int32, k int) (float64, bool) {
+	if j.expect == nil {
+		return j.expected, true
+	}
+	perMinute, ok := j.expect.at(host, k)
+	expected := perMinute * j.spec.Window.Minutes()
+	return expected, ok && isFinite(expected) && expected > 0
+}
+
+// judgeStep judges step k of a host of the block. What it received at the steps
+// of the window at which it was not fresh is missing, and missing is never 0: to
+// be bad it must have received too little for the covered share alone, and to be
+// good enough for the whole window.
+func (j *hostJudge) judgeStep(p, k int, staleWhy string) (state stepState) {
+	host := j.hosts[p]
+	expected, expectKnown := j.expectedAt(host, k)
+	received, hasValue := j.value.at(host, k)
+	points, hasPoints := j.points.at(host, k)
 	ratio := received / expected
 	switch {
 	case !j.target.freshAt(k):
@@ -282,7 +339,7 @@ func (j *hostJudge) judgeStep(k int, staleWhy string, covered float64) stepState
 		state.reason = remedy.ReasonNoSeries
 	case !isFinite(received) || received < 0:
 		state.reason = remedy.ReasonNotANumber
-	case !state.expectKnown:
+	case !expectKnown:
 		state.reason = remedy.ReasonNoExpectation
 	case !isFinite(ratio):
 		state.reason = remedy.ReasonNotANumber
@@ -290,7 +347,7 @@ func (j *hostJudge) judgeStep(k int, staleWhy string, covered float64) stepState
 		state.good, state.measured, state.ratio = true, true, ratio
 	case ratio >= j.spec.BadBelow:
 		state.reason, state.measured, state.ratio = remedy.ReasonBetween, true, ratio
-	case ratio >= j.spec.BadBelow*covered:
+	case ratio >= j.spec.BadBelow*(float64(j.freshIn(p, k, k+j.windowSteps))/float64(j.windowSteps)):
 		state.reason = remedy.ReasonFewPoints // too little, but for a part of the window only
 	default:
 		state.bad, state.measured, state.ratio = true, true, ratio

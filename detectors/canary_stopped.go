@@ -13,24 +13,31 @@ const peerSlack = 10
 // and the other hosts in service stayed fresh.
 type stopped struct {
 	*canaryRound
-	facts    []hostFacts
+	stoppedHosts
 	verdicts []remedy.HostVerdict
-	recent   func(host int) tally // raw samples within the quiet time
-	seen     func(host int) tally // raw samples within SeenWithin
 	// ended, peers and notFresh count over the whole pool: hosts that may have
 	// stopped, hosts in service, and those of them that were not fresh throughout.
 	ended, peers, notFresh int
 }
 
-func newStopped(r *canaryRound, recent, seen func(host int) tally, facts []hostFacts, verdicts []remedy.HostVerdict) *stopped {
-	s := &stopped{canaryRound: r, facts: facts, verdicts: verdicts, recent: recent, seen: seen}
+// stoppedHosts is what the rule needs to know of the hosts besides their
+// verdicts. Most is asked of those that are not fresh only.
+type stoppedHosts struct {
+	facts       []hostFacts
+	recent      func(host int) tally // raw samples within the quiet time
+	seen        func(host int) tally // raw samples within SeenWithin
+	expectKnown func(host int) bool  // something is expected at every judged step
+}
+
+func newStopped(r *canaryRound, hosts stoppedHosts, verdicts []remedy.HostVerdict) *stopped {
+	s := &stopped{canaryRound: r, stoppedHosts: hosts, verdicts: verdicts}
 	for i := range r.pool.Hosts {
 		if s.hasEnded(i) {
 			s.ended++
 		}
 		if s.isPeer(i) {
 			s.peers++
-			if !facts[i].has(freshThroughout) {
+			if !s.facts[i].has(freshThroughout) {
 				s.notFresh++
 			}
 		}
@@ -104,7 +111,7 @@ func (s *stopped) whyNot(host int) string {
 		return remedy.ReasonManyStopped
 	case notFresh > max(1, peers/peerSlack) || notFresh == peers:
 		return remedy.ReasonPeersNotFresh // with no other that is fresh there is nothing to tell by
-	case !f.has(expectKnown):
+	case !s.expectKnown(host):
 		return remedy.ReasonNoExpectation
 	}
 	return ""

@@ -2,44 +2,16 @@ package detectors
 
 import "warden/internal/remedy"
 
-// column holds one series' value at each of a number of aligned steps, the
-// last of which is the judged instant. Columns are reused from host to host.
-type column struct {
-	v   []float64
-	has []bool
-}
-
-func newColumn(n int) *column { return &column{v: make([]float64, n), has: make([]bool, n)} }
-
-// fill reads a row of a frame that has exactly the column's steps.
-func (c *column) fill(f *remedy.Frame, row int32) {
-	for k := range c.v {
-		c.v[k] = f.At(row, k)
-		c.has[k] = !remedy.IsMissing(c.v[k])
-	}
-}
-
-func (c *column) at(k int) (float64, bool) { return c.v[k], c.has[k] }
-
 // role is one query's answer, by host.
 type role struct {
 	frame *remedy.Frame
 	rows  *remedy.HostRows
-	col   *column
 }
 
-// load fills the role's column with the host's series. It reports false when
-// several series claim to be the host's.
-func (o *role) load(host int) bool {
-	switch row := o.rows.Rows[host]; row {
-	case remedy.RowAmbiguous:
-		return false
-	case remedy.RowNone:
-		clear(o.col.has)
-	default:
-		o.col.fill(o.frame, row)
-	}
-	return true
+// at is a host's value at step k; false when it has none.
+func (o *role) at(host int32, k int) (float64, bool) {
+	v := cell(o.frame.Cols[k], o.rows.Rows[host])
+	return v, !remedy.IsMissing(v)
 }
 
 // tally is how many raw samples an instant query saw of one host, over all of

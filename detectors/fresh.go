@@ -46,6 +46,23 @@ func (c roundClock) stamp(v float64, k int) (milli int64, why string) {
 	return milli, ""
 }
 
+// stampBounds are the stamps, in milliseconds and not rounded, that stamp finds
+// fresh: both are.
+type stampBounds struct{ oldest, newest float64 }
+
+// boundsAt gives the bounds at step k. Halves are rounded away from zero.
+func (c roundClock) boundsAt(k int) stampBounds {
+	oldest, newest := c.milli(k)-c.stale, c.milli(k)+c.step
+	b := stampBounds{float64(oldest) - 0.5, float64(newest) + 0.5}
+	if oldest <= 0 {
+		b.oldest = math.Nextafter(b.oldest, math.Inf(1))
+	}
+	if newest >= 0 {
+		b.newest = math.Nextafter(b.newest, math.Inf(-1))
+	}
+	return b
+}
+
 // missing reports whether a stamp, in seconds, is none: NaN and absurd times
 // are none as well.
 func missing(stamp float64) bool { return !(math.Abs(stamp) < 1e12) }

@@ -155,27 +155,21 @@ func (c *Canary) Steps(pool remedy.PoolView, at time.Time, results remedy.Result
 }
 
 func (j *hostJudge) arithmetic(host int) []Step {
-	var v remedy.HostVerdict
-	if j.judge(host, &v).has(duplicate) {
+	if j.ambiguous(host) {
 		return nil
 	}
+	j.hosts = append(j.hosts[:0], int32(host))
+	j.readStamps()
 	out := make([]Step, j.steps)
 	for k := range out {
-		last := k + j.windowSteps - 1
-		covered := 0
-		for _, fresh := range j.fresh[last-j.windowSteps+1 : last+1] {
-			if fresh {
-				covered++
-			}
-		}
-		milli, why := j.stampAt(j.stamps.col, last, j.stampSteps())
-		state := j.judgeStep(k, why, float64(covered)/float64(j.windowSteps))
-		expected := j.expected
-		if j.expect != nil {
-			expected = missingOr(j.expect.col, k) * j.spec.Window.Minutes()
-		}
-		out[k] = Step{At: j.clock.instant(k), State: state.word(), Text: shareText(
-			missingOr(j.value.col, k), expected, missingOr(j.points.col, k), j.spec.MinPoints) + ", " + aged(milli, j.clock.milli(k))}
+		covered := j.freshIn(0, k, k+j.windowSteps)
+		milli, why := j.clock.stamp(cell(j.stamps.frame.Cols[k+j.windowSteps-1], j.stamps.rows.Rows[host]), k)
+		state := j.judgeStep(0, k, why)
+		received, _ := j.value.at(int32(host), k)
+		points, _ := j.points.at(int32(host), k)
+		expected, _ := j.expectedAt(int32(host), k)
+		out[k] = Step{At: j.clock.instant(k), State: state.word(), Text: shareText(received, expected, points, j.spec.MinPoints) +
+			", " + aged(milli, j.clock.milli(k))}
 		if covered < j.windowSteps {
 			out[k].Text += fmt.Sprintf(", there for %d%% of the window", 100*covered/j.windowSteps)
 		}
@@ -184,10 +178,10 @@ func (j *hostJudge) arithmetic(host int) []Step {
 }
 
 func (j *bucketJudge) arithmetic(host int) []Step {
-	var v remedy.HostVerdict
-	if j.judge(host, &v).has(duplicate) {
+	if !j.only(host) {
 		return nil
 	}
+	j.date(true)
 	out := make([]Step, j.steps)
 	for k := range out {
 		state, _ := j.judgeStep(k, j.newest.staleAt(k))
@@ -207,13 +201,6 @@ func (s stepState) word() string {
 		return remedy.VerdictBad.String()
 	}
 	return s.reason
-}
-
-func missingOr(c *column, k int) float64 {
-	if v, ok := c.at(k); ok {
-		return v
-	}
-	return remedy.Missing()
 }
 
 // shareText words received / expected = ratio.

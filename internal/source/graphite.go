@@ -52,7 +52,7 @@ func NewGraphite(o Options, noCache bool) (*Graphite, error) {
 // [q.Start, q.End].
 func (g *Graphite) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
 	var frame *remedy.Frame
-	failed := g.answered(ctx, q, func(d *rendered) (err error) {
+	failed := g.answered(ctx, q, periodOf(q), func(d *rendered) (err error) {
 		frame, err = d.frame(q)
 		return err
 	})
@@ -65,20 +65,20 @@ func (g *Graphite) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
 // Raw implements Raw. Each series has one label, target.
 func (g *Graphite) Raw(ctx context.Context, q remedy.Query) Answer {
 	var series []remedy.Series
-	failed := g.answered(ctx, q, func(d *rendered) error {
+	failed := g.answered(ctx, q, always(), func(d *rendered) error {
 		series = d.raw()
 		return nil
 	})
 	return Answer{Series: series, Failed: failed}
 }
 
-// answered asks and hands the answer to use, which must not keep it; what
-// failed is returned in words, and counted.
-func (g *Graphite) answered(ctx context.Context, q remedy.Query, use func(*rendered) error) (failed string) {
+// answered asks and hands what the answer holds of the time to keep to use,
+// which must not keep it; what failed is returned in words, and counted.
+func (g *Graphite) answered(ctx context.Context, q remedy.Query, keep period, use func(*rendered) error) (failed string) {
 	began := g.clock.Now()
 	auth, err := g.authorize()
 	if err == nil {
-		err = g.render(ctx, q, auth, use)
+		err = g.render(ctx, q, keep, auth, use)
 	}
 	code := "200"
 	if err != nil {
@@ -89,7 +89,7 @@ func (g *Graphite) answered(ctx context.Context, q remedy.Query, use func(*rende
 	return failed
 }
 
-func (g *Graphite) render(ctx context.Context, q remedy.Query, auth credentials, use func(*rendered) error) error {
+func (g *Graphite) render(ctx context.Context, q remedy.Query, keep period, auth credentials, use func(*rendered) error) error {
 	form, err := g.question(q)
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (g *Graphite) render(ctx context.Context, q remedy.Query, auth credentials,
 	defer g.stores.put(store)
 	var d *rendered
 	if err := g.stream(ctx, renderPath, form, '[', auth, checkRender, func(body *scanner) error {
-		d, err = decodeRender(body, g.opts.MaxSeries, store)
+		d, err = decodeRender(body, g.opts.MaxSeries, keep, store)
 		return err
 	}); err != nil {
 		return inRender(err, auth)

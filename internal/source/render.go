@@ -79,12 +79,12 @@ const maxGrowth = 16
 // window are left out, which some of Graphite's functions add.
 func (d *rendered) frame(q remedy.Query) (*remedy.Frame, error) {
 	names, widths := make([]string, len(d.series)), make([]int64, len(d.series))
-	from, until := ceilSeconds(q.Start.UnixMilli()), q.End.UnixMilli()/1000
+	window := periodOf(q)
 	first, last, step, ref, kept := int64(math.MaxInt64), int64(math.MinInt64), int64(0), int64(0), 0
 	for i := range d.series {
 		s := &d.series[i]
 		names[i], widths[i] = s.target, s.step*1000
-		d.within(s, from, until)
+		d.within(s, window)
 		if s.n == 0 {
 			continue
 		}
@@ -96,7 +96,7 @@ func (d *rendered) frame(q remedy.Query) (*remedy.Frame, error) {
 		step = gcd(gcd(step, s.step), abs(s.start-ref))
 		first, last = min(first, s.start), max(last, s.start+int64(s.n-1)*s.step)
 	}
-	f := &remedy.Frame{Keys: remedy.NewKeys(names), Start: from * 1000, Step: max(1, step) * 1000, Widths: widths}
+	f := &remedy.Frame{Keys: remedy.NewKeys(names), Start: window.from * 1000, Step: max(1, step) * 1000, Widths: widths}
 	if kept == 0 {
 		return f, nil
 	}
@@ -127,14 +127,14 @@ func (d *rendered) frame(q remedy.Query) (*remedy.Frame, error) {
 }
 
 // within cuts a series to the buckets that begin within a window.
-func (d *rendered) within(s *buckets, from, until int64) {
-	for s.n > 0 && s.start < from {
+func (d *rendered) within(s *buckets, window period) {
+	for s.n > 0 && s.start < window.from {
 		s.start, s.at, s.n = s.start+s.step, s.at+1, s.n-1
 		if s.step == 0 {
 			s.n = 0
 		}
 	}
-	for s.n > 0 && s.start+int64(s.n-1)*s.step > until {
+	for s.n > 0 && s.start+int64(s.n-1)*s.step > window.until {
 		s.n--
 	}
 }

@@ -20,14 +20,28 @@ const pointAhead = 64
 type renderReader struct {
 	*scanner
 	maxSeries int
+	keep      period
 	out       *rendered
 }
 
-// decodeRender reads an answer of at most maxSeries series. The values are kept
-// in store, and with them what it returns is good until the store's next use.
-func decodeRender(body *scanner, maxSeries int, store *values) (*rendered, error) {
+// period is a time from one second to another, both included.
+type period struct{ from, until int64 }
+
+// periodOf is the window of a query.
+func periodOf(q remedy.Query) period {
+	return period{ceilSeconds(q.Start.UnixMilli()), q.End.UnixMilli() / 1000}
+}
+
+// always is a period that all answers are in.
+func always() period { return period{0, maxUnixSeconds} }
+
+// decodeRender reads an answer of at most maxSeries series. The values of the
+// time to keep are kept in store, and with them what it returns is good until
+// the store's next use. All others are checked and forgotten at once, so that
+// an answer about years costs no more than the one that was asked for.
+func decodeRender(body *scanner, maxSeries int, keep period, store *values) (*rendered, error) {
 	store.n = 0
-	r := &renderReader{scanner: body, maxSeries: maxSeries, out: &rendered{values: store}}
+	r := &renderReader{scanner: body, maxSeries: maxSeries, keep: keep, out: &rendered{values: store}}
 	if err := r.expect('[', errNotRender); err != nil {
 		return nil, err
 	}
@@ -141,30 +155,32 @@ func (r *renderReader) datapoints(s *buckets) error {
 		return err
 	}
 	last := int64(0)
-	for {
+	for n := 0; ; n++ {
 		b := r.buf[r.pos:r.end]
 		if len(b) < pointAhead {
 			b = r.ahead(pointAhead)
 		}
-		v, at, n := quickPoint(b)
-		if r.pos += n; n == 0 {
+		v, at, used := quickPoint(b)
+		if r.pos += used; used == 0 {
 			var err error
 			if v, at, err = r.point(); err != nil {
 				return err
 			}
 		}
-		switch s.n {
-		case 0:
-			s.start = at
-		case 1:
+		if n == 1 {
 			s.step = at - last
 		}
-		if s.n > 0 && (at <= last || at-last != s.step) {
+		if n > 0 && (at <= last || at-last != s.step) {
 			return errUneven
 		}
 		last = at
-		s.n++
-		r.out.values.add(v)
+		if at >= r.keep.from && at <= r.keep.until {
+			if s.n == 0 {
+				s.start = at
+			}
+			s.n++
+			r.out.values.add(v)
+		}
 		if r.pos+1 < r.end && r.buf[r.pos] == ',' {
 			if r.pos++; r.buf[r.pos] == ' ' {
 				r.pos++

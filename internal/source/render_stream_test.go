@@ -33,7 +33,7 @@ func TestDecodeRenderWhereverTheReadsEnd(t *testing.T) {
 			r := io.MultiReader(strings.NewReader(body[:n]), iotest.OneByteReader(strings.NewReader(body[n:])))
 			// A buffer that is small has to be shifted, and to grow.
 			small := &scanner{r: iotest.DataErrReader(r), buf: make([]byte, 1+n%100), pin: -1}
-			got, err := decodeRender(small, 4, &values{})
+			got, err := decodeRender(small, 4, always(), &values{})
 			if err != nil {
 				t.Fatalf("in two at %d: %v", n, err)
 			}
@@ -46,7 +46,7 @@ func TestDecodeRenderWhereverTheReadsEnd(t *testing.T) {
 	body := `[{"target": "a\"b\u00e9", "tags": {"x": [1, true, null]}, "datapoints": [[-1.5, 60], [null, 120], [1e9999, 180], [33.333333333333336, 240], [-Infinity, 300], [NaN, 360]]}, {"datapoints": [], "target": "c"}] `
 	for n := range len(body) {
 		small := &scanner{r: io.MultiReader(strings.NewReader(body[:n]), strings.NewReader(body[n:])), buf: make([]byte, 1+n), pin: -1}
-		got, err := decodeRender(small, 2, &values{})
+		got, err := decodeRender(small, 2, always(), &values{})
 		if err != nil || len(got.series) != 2 || got.series[0] != (buckets{target: `a"bé`, start: 60, step: 60, n: 6}) {
 			t.Fatalf("in two at %d: %v, %+v", n, err, got)
 		}
@@ -67,7 +67,7 @@ func TestDecodeRenderHoldsNoBody(t *testing.T) {
 			strings.NewReader(strings.TrimRight(points.String(), ",")), strings.NewReader("]}]"))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if _, err := decodeRender(newScanner(body), 1, store); err != nil {
+		if _, err := decodeRender(newScanner(body), 1, always(), store); err != nil {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&after)
@@ -113,7 +113,7 @@ func BenchmarkDecodeRender(b *testing.B) {
 		b.ReportAllocs()
 		store := &values{}
 		for b.Loop() {
-			d, err := decodeRender(newScanner(bytes.NewReader(body)), 2000, store)
+			d, err := decodeRender(newScanner(bytes.NewReader(body)), 2000, always(), store)
 			if err != nil {
 				b.Fatal(err)
 			}

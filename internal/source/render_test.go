@@ -63,7 +63,7 @@ func referenceDecode(body []byte) ([]remedy.Series, error) {
 
 // renderText decodes a body that comes in one piece.
 func renderText(body string, maxSeries int) (*rendered, error) {
-	return decodeRender(newScanner(strings.NewReader(body)), maxSeries, &values{})
+	return decodeRender(newScanner(strings.NewReader(body)), maxSeries, always(), &values{})
 }
 
 // render writes an answer as graphite-web does.
@@ -283,7 +283,7 @@ func FuzzDecodeRender(f *testing.F) {
 				t.Fatal(diff)
 			}
 		}
-		if again, err := decodeRender(newScanner(iotest.OneByteReader(bytes.NewReader(body))), 5, &values{}); err != nil {
+		if again, err := decodeRender(newScanner(iotest.OneByteReader(bytes.NewReader(body))), 5, always(), &values{}); err != nil {
 			t.Fatalf("byte by byte: %v", err)
 		} else if diff := cmp.Diff(raw, again.raw(), cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })); diff != "" {
 			t.Fatalf("byte by byte: %s", diff)

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -134,6 +135,17 @@ func (g Graphite) Answers() []Answer {
 		}},
 		{Name: "10 GB of datapoints", Heavy: true, Serve: func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 			forever(w, `[{"target": "a", "datapoints": [`, `[0, 60], `)
+		}},
+		{Name: "1 000 000 series", Heavy: true, Innocent: true, Serve: func(w http.ResponseWriter, r *http.Request, _ []byte) {
+			at := millis(r.Form.Get("until")) / 1000 / g.Step * g.Step
+			many(w, 1_000_000, `[`, `]`, func(b []byte, i int) []byte {
+				return fmt.Appendf(b, `{"target": "x.x%07d.x", "datapoints": [[null, %d], [0, %d]]}`, i, at-g.Step, at)
+			})
+		}},
+		{Name: "10 000 000 datapoints", Heavy: true, Innocent: true, Empty: true, Serve: func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+			many(w, 10_000_000, `[{"target": "x.x.x", "datapoints": [`, `]}]`, func(b []byte, i int) []byte {
+				return append(strconv.AppendInt(append(b, `[0, `...), 1_000_000_000+int64(i), 10), ']')
+			})
 		}},
 		{Name: "a path of 10 GB", Heavy: true, Serve: func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 			forever(w, `[{"target": "`, `x`)

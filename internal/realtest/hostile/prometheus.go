@@ -3,6 +3,7 @@ package hostile
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -135,6 +136,17 @@ func (p Prometheus) Answers() []Answer {
 		}},
 		{Name: "10 GB of samples", Heavy: true, Serve: func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 			forever(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[`, `[1,"0"],`)
+		}},
+		{Name: "1 000 000 series", Heavy: true, Innocent: true, Serve: func(w http.ResponseWriter, r *http.Request, _ []byte) {
+			at := r.Form.Get("end") + r.Form.Get("time")
+			many(w, 1_000_000, `{"status":"success","data":{"resultType":"matrix","result":[`, `]}}`, func(b []byte, i int) []byte {
+				return fmt.Appendf(b, `{"metric":{"instance":"x%07d"},"values":[[%s,"0"]]}`, i, at)
+			})
+		}},
+		{Name: "10 000 000 samples", Heavy: true, Innocent: true, Empty: true, Serve: func(w http.ResponseWriter, _ *http.Request, _ []byte) {
+			many(w, 10_000_000, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"instance":"x"},"values":[`, `]}]}}`, func(b []byte, i int) []byte {
+				return append(strconv.AppendInt(append(b, '['), 1_000_000_000+int64(i), 10), `,"0"]`...)
+			})
 		}},
 		{Name: "10 GB of warnings", Heavy: true, Serve: func(w http.ResponseWriter, _ *http.Request, _ []byte) {
 			forever(w, `{"status":"success","warnings":[`, `"x",`)

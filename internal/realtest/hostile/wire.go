@@ -79,6 +79,24 @@ func forever(w io.Writer, head, block string) {
 	}
 }
 
+// many writes a list of n elements, which element appends, until the caller has
+// had enough.
+func many(w io.Writer, n int, head, tail string, element func(b []byte, i int) []byte) {
+	b := []byte(head)
+	for i := range n {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b = element(b, i); len(b) > 64<<10 {
+			if _, err := w.Write(b); err != nil {
+				return
+			}
+			b = b[:0]
+		}
+	}
+	_, _ = w.Write(append(b, tail...)) // the caller hung up
+}
+
 // redirect sends the caller elsewhere.
 func redirect(code int, to string) func(http.ResponseWriter, *http.Request, []byte) {
 	return func(w http.ResponseWriter, r *http.Request, _ []byte) {

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestNamesAndDocs(t *testing.T) {
 	want := []string{
 		"freeze", "freeze_file", "hold", "protected", "source_fresh", "coverage", "common_mode", "pool_floor", "max_out",
-		"failure_domain", "host_lock", "concurrency", "rate", "cooldown", "settle", "attempts", "flapping", "windows", "evidence_age", "warm_up", "in_service_known", "clock",
+		"failure_domain", "host_lock", "concurrency", "rate", "cooldown", "settle", "attempts", "flapping", "windows", "block_when", "evidence_age", "warm_up", "in_service_known", "clock",
 	}
 	if diff := cmp.Diff(want, policy.Names()); diff != "" {
 		t.Errorf("Names (-want +got):\n%s", diff)
@@ -71,6 +71,7 @@ func tripAll() policy.World {
 	w.Attempts = remedy.Known(3)
 	w.Flaps = remedy.Known(3)
 	w.Windows = remedy.Known([]policy.Window{{Name: "nights", Deny: true, Schedule: nightly(), Duration: 8 * time.Hour, Location: time.UTC, Cap: remedy.LevelConfirm}})
+	w.Blocks = remedy.Known([]policy.Block{{Name: "major-incident", Fired: remedy.Known(policy.Fired{Series: 2, Value: 1})}})
 	w.Evidence = remedy.Known(policy.Evidence{At: at(2, 58), MaxAge: 65 * time.Second})
 	w.WarmedUp = remedy.Known(false)
 	w.InServiceKnown = remedy.Known(false)
@@ -111,6 +112,7 @@ func TestBindings(t *testing.T) {
 		{"attempts", c, n, n, n, b, n, n, n},
 		{"flapping", c, n, n, n, b, n, n, n},
 		{"windows", c, n, n, b, b, n, n, b},
+		{"block_when", b, a, n, n, b, b, n, n},
 		{"evidence_age", b, n, n, n, b, n, n, n},
 		{"warm_up", w, n, n, n, w, n, n, n},
 		{"in_service_known", c, n, n, n, c, n, n, n},

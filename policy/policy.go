@@ -76,6 +76,9 @@ type World struct {
 	Flaps remedy.Fact[int]
 	// Windows are all that are configured; the guardrail picks those that apply.
 	Windows remedy.Fact[[]Window]
+	// Blocks are all that are configured, with what their queries say; the
+	// guardrail picks those that apply.
+	Blocks remedy.Fact[[]Block]
 	// Evidence is how old the finding is that the proposal rests on.
 	Evidence remedy.Fact[Evidence]
 	// WarmedUp is whether a complete round has run since this tenure began.

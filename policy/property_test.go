@@ -108,6 +108,8 @@ func redraw(t *rapid.T, w *policy.World, name string) {
 		w.Flaps = remedy.Known(count("flaps"))
 	case "Windows":
 		w.Windows = remedy.Known(rapid.SliceOfN(rapid.Custom(drawWindow), 0, 3).Draw(t, "windows"))
+	case "Blocks":
+		w.Blocks = remedy.Known(rapid.SliceOfN(rapid.Custom(drawBlock), 0, 3).Draw(t, "blocks"))
 	case "Evidence":
 		w.Evidence = remedy.Known(policy.Evidence{At: now.Add(-minutes(t, -1, 4, "age")), MaxAge: minutes(t, -1, 4, "max age")})
 	case "WarmedUp":
@@ -136,6 +138,15 @@ func drawWindow(t *rapid.T) policy.Window {
 		Cap:      remedy.Level(rapid.Uint8Range(0, 4).Draw(t, "cap")),
 		Pools:    rapid.SampledFrom([][]remedy.PoolName{nil, {"ingest"}, {"other"}}).Draw(t, "pools"),
 	}
+}
+
+// drawBlock draws one that fires, doesn't, can't be told or makes no sense.
+func drawBlock(t *rapid.T) policy.Block {
+	b := policy.Block{Name: "b", Pools: rapid.SampledFrom([][]remedy.PoolName{nil, {"ingest"}, {"other"}}).Draw(t, "about")}
+	if n := rapid.IntRange(-2, 2).Draw(t, "series"); n > -2 {
+		b.Fired = remedy.Known(policy.Fired{Series: n, Value: 1})
+	}
+	return b
 }
 
 // drawWorld draws a world in which a few facts are not as they should be, or

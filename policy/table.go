@@ -23,6 +23,7 @@ var table = [...]guardrail{
 	{name: "attempts", act: binds, manual: free, undo: free, reassert: free, check: checkAttempts, doc: docAttempts},
 	{name: "flapping", act: binds, manual: free, undo: free, reassert: free, check: checkFlapping, doc: docFlapping},
 	{name: "windows", act: binds, manual: free, undo: free, reassert: binds, check: checkWindows, doc: docWindows},
+	{name: "block_when", act: binds, manual: asks, undo: free, reassert: free, check: checkBlockWhen, doc: docBlockWhen},
 	{name: "evidence_age", act: binds, manual: free, undo: free, reassert: free, check: checkEvidenceAge, doc: docEvidenceAge},
 	{name: "warm_up", act: binds, manual: free, undo: free, reassert: free, check: checkWarmUp, doc: docWarmUp},
 	{name: "in_service_known", act: binds, manual: free, undo: free, reassert: free, check: checkInServiceKnown, doc: docInServiceKnown},

@@ -56,6 +56,7 @@ func goodWorld() policy.World {
 		Attempts:       remedy.Known(0),
 		Flaps:          remedy.Known(0),
 		Windows:        remedy.Known([]policy.Window(nil)),
+		Blocks:         remedy.Known([]policy.Block(nil)),
 		Evidence:       remedy.Known(policy.Evidence{At: now.Add(-45 * time.Second), MaxAge: 65 * time.Second}),
 		WarmedUp:       remedy.Known(true),
 		InServiceKnown: remedy.Known(true),

@@ -55,6 +55,14 @@ func (b builder) build(c *config.Config) (*engine.Config, error) {
 		}
 		out.Windows = append(out.Windows, v)
 	}
+	for _, x := range c.Guardrails.BlockWhen {
+		v, err := newBlockWhen(c, x)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out.BlockWhen = append(out.BlockWhen, v)
+	}
 	for _, name := range sortedKeys(c.Sources) {
 		s, err := b.source(c, name)
 		if err != nil {

@@ -3,8 +3,10 @@ package cli
 import (
 	"fmt"
 
+	"warden/detectors"
 	"warden/internal/config"
 	"warden/internal/cron"
+	"warden/internal/engine"
 	"warden/internal/remedy"
 	"warden/policy"
 )
@@ -26,6 +28,22 @@ func newWindow(w config.Window) (policy.Window, error) {
 		if out.Cap, err = remedy.ParseLevel(w.Cap); err != nil {
 			return out, fmt.Errorf("guardrails.windows: %s: cap: %w", w.Name, err)
 		}
+	}
+	return out, nil
+}
+
+// newBlockWhen makes what holds everything back of its table. How old its data
+// may be is left to its source, or to the engine's interval.
+func newBlockWhen(c *config.Config, b config.BlockWhen) (engine.BlockWhen, error) {
+	out := engine.BlockWhen{
+		Name: b.Name, Source: b.Source, Query: b.Query, Present: b.Present, Pools: b.Pools, Actions: b.Actions,
+	}
+	if c.Sources[b.Source].Type != config.TypeGraphite {
+		return out, nil
+	}
+	out.Dialect = detectors.Graphite
+	if f := detectors.Invents(b.Present); f != "" {
+		return out, fmt.Errorf("guardrails.block_when: %s: present calls %s, which makes up values where there are none: to warden what is gone would be there; leave it out", b.Name, f)
 	}
 	return out, nil
 }

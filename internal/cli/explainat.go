@@ -268,7 +268,7 @@ func (o *printer) closest(head string, r *engine.Recomputed, x *web.Explanation)
 	}
 	var rows [][]cell
 	for _, g := range r.Guardrails {
-		mark := map[string]cell{"allow": fact("ok", green), "block": fact("NO", red), "unknown": fact("?", yellow)}[g.Answer]
+		mark := map[string]cell{"allow": fact("ok", green), "block": fact("NO", red), "cap": fact("less", yellow), "unknown": fact("?", yellow)}[g.Answer]
 		rows = append(rows, []cell{mark, fact(g.Guardrail, plain), fact(g.Observed, plain), orDash(g.Limit)})
 	}
 	o.table("    ", nil, rows)

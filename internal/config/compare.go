@@ -46,10 +46,36 @@ type differ struct {
 
 func byKey(o Outline) map[string]Setting {
 	m := make(map[string]Setting, len(o.Settings))
+	names := namesOfElements(o)
 	for _, s := range o.Settings {
+		if table, n, rest, ok := elementOf(s.Key); ok {
+			s.Key = table + "[" + cmp.Or(names[table+n], n) + "]" + rest
+		}
 		m[s.Key] = s
 	}
 	return m
+}
+
+// elementOf splits a key in a table of an array: "guardrails.windows[1].cap"
+// into "guardrails.windows", "1" and ".cap".
+func elementOf(key string) (table, n, rest string, ok bool) {
+	table, after, found := strings.Cut(key, "[")
+	n, rest, closed := strings.Cut(after, "]")
+	return table, n, rest, found && closed && strings.HasPrefix(rest, ".")
+}
+
+// namesOfElements are the names of the tables of arrays. People know them by
+// those: one that is added above others doesn't change them.
+func namesOfElements(o Outline) map[string]string {
+	names := map[string]string{}
+	for _, s := range o.Settings {
+		if table, n, rest, ok := elementOf(s.Key); ok && rest == ".name" {
+			if name, err := strconv.Unquote(s.Value); err == nil {
+				names[table+n] = name
+			}
+		}
+	}
+	return names
 }
 
 type rung struct {

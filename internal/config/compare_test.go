@@ -114,3 +114,58 @@ func TestCompareDetectors(t *testing.T) {
 		})
 	}
 }
+
+// A table of an array is known by its name: where it stands says nothing.
+func TestCompareTablesOfArrays(t *testing.T) {
+	t.Parallel()
+	const incident = `
+[[guardrails.block_when]]
+name    = "incident"
+source  = "prometheus"
+query   = "incident"
+present = "up"
+`
+	const deploys = `
+[[guardrails.block_when]]
+name    = "deploys"
+source  = "prometheus"
+query   = "deploy_running"
+present = "deploy_running"
+`
+	const nights = `
+[[guardrails.windows]]
+name     = "nights"
+kind     = "deny"
+schedule = "0 22 * * *"
+duration = "8h"
+`
+	diff := func(before, after string) []string {
+		return config.Diff(parse(t, config.Minimal()+before), parse(t, config.Minimal()+after))
+	}
+	for _, tt := range []struct {
+		name, before, after string
+		want                []string
+	}{
+		{"added above", incident + nights, deploys + incident + nights, []string{"guardrails.block_when[deploys]  added"}},
+		{"removed", incident + nights + deploys, deploys, []string{
+			"guardrails.block_when[incident]  removed", "guardrails.windows[nights]  removed",
+		}},
+		{"another order", incident + deploys, deploys + incident, nil},
+		{
+			"another query", incident + deploys, incident + strings.Replace(deploys, `"deploy_running"`, `"deploy_on"`, 1),
+			[]string{`guardrails.block_when[deploys]  query: "deploy_running" -> "deploy_on"`},
+		},
+		{
+			"another cap", nights, nights + "cap = \"blocked\"\n",
+			[]string{`guardrails.windows[nights]  cap: "confirm" -> "blocked"`},
+		},
+		{
+			"narrowed", incident, incident + "pools = [\"web\"]\n",
+			[]string{`guardrails.block_when[incident]  pools: set to ["web"]`},
+		},
+	} {
+		if d := cmp.Diff(tt.want, diff(tt.before, tt.after)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, d)
+		}
+	}
+}

@@ -363,26 +363,10 @@ type Guardrails struct {
 	UnknownClose Duration `toml:"unknown_close"`
 	// Windows are when less is done, in the order of the file.
 	Windows []Window `toml:"windows"`
+	// BlockWhen are what holds everything back, in the order of the file.
+	BlockWhen []BlockWhen `toml:"block_when"`
 	// MaxClockOffset is how wrong a clock may be before nothing is done.
 	MaxClockOffset Duration `toml:"max_clock_offset"`
-}
-
-// Window is one [[guardrails.windows]] table: it opens whenever Schedule occurs
-// in Timezone, and stays open for Duration of elapsed time.
-type Window struct {
-	Name string `toml:"name" required:"true"`
-	// Kind is deny or allow; deny wins.
-	Kind string `toml:"kind" required:"true" oneof:"allow deny"`
-	// Schedule is five fields as in a crontab.
-	Schedule string   `toml:"schedule" required:"true"`
-	Duration Duration `toml:"duration" required:"true"`
-	// Timezone is a name of the IANA's, such as "Europe/Dublin".
-	Timezone string `toml:"timezone"`
-	// Pools and Actions narrow what it is about; empty means all.
-	Pools   []remedy.PoolName   `toml:"pools"`
-	Actions []remedy.ActionName `toml:"actions"`
-	// Cap is the level that is left while it trips.
-	Cap string `toml:"cap" oneof:"blocked metric-only notify confirm"`
 }
 
 // Ledger is the [ledger] table.

@@ -106,6 +106,7 @@ type = "exec"
 run  = ["/bin/run"]
 `
 	files += "\n[[guardrails.windows]]\nname = \"w\"\nkind = \"deny\"\nschedule = \"0 0 * * *\"\nduration = \"1h\"\n"
+	files += "\n[[guardrails.block_when]]\nname = \"b\"\nsource = \"prometheus\"\nquery = \"incident\"\npresent = \"up\"\n"
 	for _, s := range parse(t, files+commands).Settings() {
 		if s.Origin != config.OriginDefault {
 			continue

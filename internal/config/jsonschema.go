@@ -43,6 +43,7 @@ func plainWords() map[string]string {
 		"actions.NAME.verify.command":                "a command that says whether it took: exit 0 yes, 1 not yet, anything else unknown; for exec",
 		"config_version":                             "the version of this file's form",
 		"guardrails.windows.name":                    "tells windows apart in answers",
+		"guardrails.block_when.source":               "the source to ask",
 		"sources.NAME.url":                           "http or https, without user, password, query or fragment",
 		"sources.NAME.username":                      "of basic authentication, with password_file",
 		"sources.NAME.password_file":                 "of basic authentication: the file that holds the password",

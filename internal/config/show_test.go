@@ -144,7 +144,7 @@ func TestLookups(t *testing.T) {
 	check("backend", c.Backend("drain", "ingest"), "be_ingest")
 	check("backend by pool", c.Backend("drain", "ingest-staging"), "be_staging")
 	check("staleness", c.MaxStaleness("canary_missing").String(), "1m30s")
-	check("detectors", len(c.DetectorsOf("ingest")), 6)
+	check("detectors", len(c.DetectorsOf("ingest")), 8)
 	check("on Graphite", c.OnGraphite("canary_stored"), true)
 	check("not on Graphite", c.OnGraphite("canary_missing"), false)
 	check("host node, from 1", c.HostNode("canary_stored"), 3)

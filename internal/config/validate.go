@@ -283,6 +283,9 @@ func (v *validator) guardrails() {
 	for i, w := range g.Windows {
 		v.guardWindow([]string{"guardrails", "windows", element(i)}, w, g.Windows[:i])
 	}
+	for i, b := range g.BlockWhen {
+		v.blockWhen([]string{"guardrails", "block_when", element(i)}, b, g.BlockWhen[:i])
+	}
 	v.between(at("shadow_out"), g.ShadowOut, 60*second, 7*day)
 	v.between(at("unknown_close"), g.UnknownClose, 60*second, 30*day)
 	v.between(at("max_clock_offset"), g.MaxClockOffset, 10*Duration(time.Millisecond), 60*second)

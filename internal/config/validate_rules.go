@@ -182,6 +182,7 @@ func (v *validator) action(name remedy.ActionName, a Action) {
 	if v.ok(at("timeout"), at("cooldown_per_host")) && a.CooldownPerHost < a.Timeout {
 		v.fail(at("cooldown_per_host"), "cooldown_per_host = %q is shorter than timeout = %q: a host could be acted on while the action still runs; use a longer cooldown_per_host", a.CooldownPerHost, a.Timeout)
 	}
+	v.slowSources(name, a)
 	v.verify(name, a)
 	v.hint(at("manual_hint"), a.ManualHint)
 	v.hint(at("undo_hint"), a.UndoHint)
@@ -192,6 +193,33 @@ func (v *validator) action(name remedy.ActionName, a Action) {
 		}
 	}
 	v.trust(name, a)
+}
+
+// slowSources warns of sources that may take longer to answer than an action
+// has to begin: they are asked again after START, by the detectors that propose
+// it and by block_when.
+func (v *validator) slowSources(name remedy.ActionName, a Action) {
+	asked := map[remedy.SourceName]bool{}
+	for _, d := range v.config.Detectors {
+		asked[d.Source] = asked[d.Source] || d.Propose == name
+	}
+	for _, b := range v.config.Guardrails.BlockWhen {
+		asked[b.Source] = asked[b.Source] || len(b.Actions) == 0 || slices.Contains(b.Actions, name)
+	}
+	within := []string{"actions", string(name), "start_within"}
+	for _, source := range slices.Sorted(maps.Keys(asked)) {
+		s, known := v.config.Sources[source]
+		timeout := []string{"sources", string(source), "timeout"}
+		if !known || !asked[source] || a.StartWithin > s.Timeout || !v.ok(within, timeout) {
+			continue
+		}
+		p := within
+		if !v.given[pathKey(p)] {
+			p = timeout
+		}
+		v.warn(p, "actions.%s has start_within = %q to begin, and sources.%s, which is asked once more in that time, may take timeout = %q to answer: when it is slow, nothing is done; use a longer start_within or a shorter timeout",
+			name, a.StartWithin, source, s.Timeout)
+	}
 }
 
 // trust checks the action's place on the ladder, pool by pool.

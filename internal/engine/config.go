@@ -32,6 +32,8 @@ type Config struct {
 	ClusterPerHour, ClusterPerDay int
 	// Windows are when less is done.
 	Windows []policy.Window
+	// BlockWhen are what holds everything back.
+	BlockWhen []BlockWhen
 	// FreezeFile reports whether the freeze file is there; only "no such file"
 	// is a false without an error. Nil when none is configured.
 	FreezeFile func() (bool, error)

@@ -230,7 +230,7 @@ func (d due) tells(l remedy.Level) bool { return d.tell && l == remedy.LevelNoti
 func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledger.Facts, q ledger.FactsQuery, now due, b *ledger.CaseJudge) bool {
 	action, c := r.cfg.Actions[q.Action], s.c
 	w := e.world(r.cfg, s.j, facts, q, r.now)
-	w.Domains = r.pools[q.Pool].domains(facts, q.Host)
+	w.Domains, w.Blocks = r.pools[q.Pool].domains(facts, q.Host), r.blocking(r.cfg)
 	d := policy.Decide(policy.Proposal{
 		Kind: remedy.KindAct, Pool: q.Pool, Host: q.Host, Action: q.Action, Detector: q.Detector, TakesOut: action.Spec.TakesOut,
 	}, w)

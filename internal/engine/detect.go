@@ -13,6 +13,7 @@ import (
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/source"
+	"warden/policy"
 )
 
 // parallelFetches is how many queries one source answers at a time.
@@ -52,6 +53,8 @@ type round struct {
 	// complete says that every detector judged with an answer to each query.
 	complete bool
 	reloaded bool // the config was reloaded since the round before
+	// blocks is what block_when's queries say.
+	blocks []policy.Block
 	// results are the answers, kept until the round is concluded.
 	results remedy.Results
 	// blind are the sources that could not be believed, and deaf the pools
@@ -189,7 +192,8 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 	for _, p := range probes {
 		queries = append(queries, p.d.Queries(p.view, p.at)...)
 	}
-	r.results = e.fetch(ctx, cfg, queries)
+	r.results = e.fetch(ctx, cfg, append(queries, cfg.blockQueries(r.now)...))
+	r.blocks = cfg.blocks(r.now, r.results)
 	for _, p := range probes {
 		p.p.probe = new(p.d.Judge(p.view, p.at, r.results, nil))
 	}

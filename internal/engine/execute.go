@@ -31,6 +31,8 @@ type execution struct {
 	before remedy.Observation
 	// leads is nil as long as the tenure that started it lasts.
 	leads func() error
+	// asked has what block_when's queries said when they were asked again.
+	asked *round
 	// looks, when set, remembers what the backends said: see verify.
 	looks *looks
 	// startBy and runBy were armed before the commit, on wall and monotonic
@@ -90,8 +92,14 @@ func aborted(format string, args ...any) *ledger.ExecFinish {
 	return &ledger.ExecFinish{Outcome: remedy.OutcomeAborted, Note: fmt.Sprintf(format, args...)}
 }
 
-// judgeAgain has the detector that started it look once more, at fresh data.
+// judgeAgain has the detector that started it look once more, at fresh data,
+// and asks again what holds everything back.
 func (e *Engine) judgeAgain(ctx context.Context, x *execution) (*judgement, *ledger.ExecFinish) {
+	if x.kind == remedy.KindManual {
+		r := &round{cfg: e.Config(), now: e.Clock.Now()}
+		r.blocks = r.cfg.blocks(r.now, e.fetchFresh(ctx, r.cfg, r.cfg.blockQueries(r.now)))
+		x.asked = r
+	}
 	if x.kind != remedy.KindAct {
 		return e.newestJudgement(x.cfg, startOrder{c: x.c}), nil
 	}
@@ -107,7 +115,10 @@ func (e *Engine) judgeAgain(ctx context.Context, x *execution) (*judgement, *led
 	e.observe(ctx, x.cfg, p)
 	view := e.poolView(p, r, false)
 	at := judgedAt(r.now, d.Spec().Interval)
-	j := judge(d, view, at, e.fetchFresh(ctx, x.cfg, d.Queries(view, at)), nil)
+	results := e.fetchFresh(ctx, x.cfg, append(d.Queries(view, at), x.cfg.blockQueries(r.now)...))
+	r.blocks = x.cfg.blocks(r.now, results)
+	x.asked = r
+	j := judge(d, view, at, results, nil)
 	j.observed = p.seen
 	f, ok := j.finding(x.c.Host)
 	switch {
@@ -193,7 +204,7 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 	if _, ok := cfg.Actions[c.Action]; !ok {
 		return aborted("the config no longer has action %s", c.Action)
 	}
-	o := startOrder{c: c, kind: x.kind}
+	o := startOrder{c: c, kind: x.kind, asked: x.asked}
 	if c.Manual != nil {
 		o.acked = c.Manual.Acknowledged
 	}

@@ -95,8 +95,8 @@ type BadRun struct {
 // Recalled is one guardrail's answer about the past.
 type Recalled struct {
 	Guardrail string `json:"guardrail"`
-	// Answer is "allow", "block" or "unknown".
-	Answer   string `json:"answer" enum:"allow,block,unknown"`
+	// Answer is "allow", "cap" (to less than auto), "block" or "unknown".
+	Answer   string `json:"answer" enum:"allow,cap,block,unknown"`
 	Observed string `json:"observed"`
 	Limit    string `json:"limit,omitempty"`
 }
@@ -152,7 +152,8 @@ func (e *Engine) Explain(ctx context.Context, q ExplainQuery) (*Explanation, err
 	for _, d := range cfg.detectorsOf(q.Target.Pool) {
 		r := recomputeHost(d, view, q.Target.Host, out.From, out.To, func(qs []remedy.Query) remedy.Results { return e.fetchFresh(ctx, cfg, qs) })
 		if c := r.Closest; c != nil {
-			r.Guardrails = past.guardrails(e.Ledger.Status().Freeze, cfg, d.Spec(), q.Target, c, view.N())
+			r.Guardrails = append(past.guardrails(e.Ledger.Status().Freeze, cfg, d.Spec(), q.Target, c, view.N()),
+				e.recall(ctx, cfg, q.Target, d.Spec(), c.To)...)
 		}
 		out.Recomputed = append(out.Recomputed, r)
 	}

@@ -41,7 +41,9 @@ type fleet struct {
 	Dead     [][2]int // rounds in which the source is down
 	MinCov   float64
 	Rung     remedy.Level
-	Restart  []int // rounds before which the engine dies
+	Restart  []int    // rounds before which the engine dies
+	Sirens   [][2]int // rounds in which a block_when fires
+	Mute     [][2]int // rounds in which its source is down
 }
 
 func drawFleet(t *rapid.T) fleet {
@@ -95,6 +97,14 @@ func drawFleet(t *rapid.T) fleet {
 		from, till := span("outage", 20)
 		f.Dead = append(f.Dead, [2]int{from, till})
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "sirens") {
+		from, till := span("siren", 40)
+		f.Sirens = append(f.Sirens, [2]int{from, till})
+	}
+	for range rapid.IntRange(0, 1).Draw(t, "mutes") {
+		from, till := span("mute", 10)
+		f.Mute = append(f.Mute, [2]int{from, till})
+	}
 	for range rapid.IntRange(0, 2).Draw(t, "deaths") {
 		f.Restart = append(f.Restart, rapid.IntRange(1, rounds-1).Draw(t, "death"))
 	}
@@ -106,7 +116,9 @@ func (f fleet) rig(tb reporter, rung remedy.Level) *rig {
 		s.level, s.n, s.limits, s.cooldown, s.shadowOut = rung, f.N, f.Limits, f.Cooldown, f.Shadow
 		s.canary.MaxBadFraction, s.canary.CommonModeWindow, s.canary.StormCooldown = f.MaxBad, f.Window, f.Storm
 		s.canary.MaxEnded, s.canary.MinCoverage = f.Ended, f.MinCov
-		s.config = func(c *Config) { c.ClusterPerHour = f.Hourly }
+		heeding(&siren{between: f.siren})(s)
+		heeds := s.config
+		s.config = func(c *Config) { heeds(c); c.ClusterPerHour = f.Hourly }
 	})
 	r.inv.racks = map[remedy.HostName]string{}
 	for i, h := range r.inv.hosts {
@@ -131,6 +143,16 @@ func (f fleet) rig(tb reporter, rung remedy.Level) *rig {
 		}
 	}
 	return r
+}
+
+// siren says whether the block_when fires at an instant, and whether its source
+// is down.
+func (f fleet) siren(at time.Time) (fires, dead bool) {
+	round := int(at.Sub(startTime()) / step)
+	in := func(spans [][2]int) bool {
+		return slices.ContainsFunc(spans, func(s [2]int) bool { return s[0] <= round && round < s[1] })
+	}
+	return in(f.Sirens), in(f.Mute)
 }
 
 // act is one action that was done, or would have been.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -74,6 +75,34 @@ func (p past) guardrails(freeze *ledger.Freeze, cfg *Config, spec detectors.Spec
 		return all
 	}
 	p.counted(cfg, spec, t, at, limits, say)
+	return all
+}
+
+// recall says what the guardrails would have answered that depend on the config,
+// the instant and a source's history alone. Those that are not configured are
+// left out.
+func (e *Engine) recall(ctx context.Context, cfg *Config, t Target, spec detectors.Spec, at time.Time) []Recalled {
+	r := &round{cfg: cfg}
+	r.blocks = cfg.blocks(at, e.fetch(ctx, cfg, cfg.blockQueries(at)))
+	d := policy.Decide(policy.Proposal{
+		Kind: remedy.KindAct, Pool: t.Pool, Host: t.Host, Action: spec.Proposes, Detector: spec.Name,
+	}, policy.World{Now: at, Windows: remedy.Known(cfg.Windows), Blocks: r.blocking(cfg)})
+	var all []Recalled
+	for _, a := range d.Answers {
+		if (a.Guardrail != "windows" || len(cfg.Windows) == 0) && (a.Guardrail != "block_when" || len(cfg.BlockWhen) == 0) {
+			continue
+		}
+		said := Recalled{Guardrail: a.Guardrail, Answer: "block", Observed: a.Observed, Limit: a.Limit}
+		switch {
+		case a.Unreadable:
+			said.Answer = "unknown"
+		case a.Effect == remedy.EffectAllow:
+			said.Answer = "allow"
+		case a.Effect == remedy.EffectCap:
+			said.Answer, said.Observed = "cap", a.Observed+": at most "+a.Cap.String()
+		}
+		all = append(all, said)
+	}
 	return all
 }
 

@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"warden/internal/ledger"
 	"warden/internal/remedy"
+	"warden/policy"
 )
 
 // reasserts counts the case's executions that put it back.
@@ -75,6 +77,24 @@ func TestReassert(t *testing.T) {
 			r.must(r.e.Hold(r.ctx(), bob(), Target{Pool: ingest, Host: h}, "mine", r.clk.Now().Add(time.Hour)))
 			f.reload("a")
 		}, states: "ready", stage: remedy.StageOut, outcome: remedy.OutcomeDone, told: "hold"},
+		{name: "in a deny window", do: func(r *rig, f *farm) { r.deny(f, time.Hour, remedy.LevelConfirm); f.reload("a") },
+			states: "ready", stage: remedy.StageOut, outcome: remedy.OutcomeDone, told: "windows: deny window now is open"},
+		{name: "in a deny window for a while", do: func(r *rig, f *farm) { r.deny(f, 3*time.Minute, remedy.LevelBlocked); f.reload("a") },
+			states: "drain", back: 1, stage: remedy.StageOut, outcome: remedy.OutcomeDone, told: "windows"},
+		{name: "in a deny window for long", do: func(r *rig, f *farm) { r.deny(f, 20*time.Minute, remedy.LevelConfirm); f.reload("a") }, after: 25 * time.Minute,
+			states: "ready", stage: remedy.StageClosed, outcome: remedy.OutcomeReturned, told: "windows"},
+		{name: "outside of all allow windows", do: func(r *rig, f *farm) {
+			r.deny(f, time.Hour, remedy.LevelBlocked)
+			r.cfg.Windows[0].Deny, r.cfg.Windows[0].Schedule = false, schedule("0 0 * * *")
+			r.serve(f)
+			f.reload("a")
+		}, states: "drain", back: 1, stage: remedy.StageOut, outcome: remedy.OutcomeDone},
+		{name: "while a block_when fires", do: func(r *rig, f *farm) {
+			r.cfg.Sources["siren"] = Source{Source: &siren{fires: []float64{1}}}
+			r.cfg.BlockWhen = []BlockWhen{{Name: "b", Source: "siren", Query: "incident", Present: "here"}}
+			r.serve(f)
+			f.reload("a")
+		}, states: "drain", back: 1, stage: remedy.StageOut, outcome: remedy.OutcomeDone},
 		{name: "stepped down", do: func(r *rig, f *farm) {
 			a := r.cfg.Actions[drain]
 			a.Levels = map[remedy.PoolName]remedy.Level{ingest: remedy.LevelNotify}
@@ -183,6 +203,15 @@ func TestReassert(t *testing.T) {
 			})
 		})
 	}
+}
+
+// deny puts a deny window in force that opens now.
+func (r *rig) deny(f *farm, lasts time.Duration, left remedy.Level) {
+	now := r.clk.Now()
+	r.cfg.Windows = []policy.Window{{
+		Name: "now", Deny: true, Schedule: schedule(fmt.Sprintf("%d %d * * *", now.Minute(), now.Hour())), Duration: lasts, Location: time.UTC, Cap: left,
+	}}
+	r.serve(f)
 }
 
 // In mid-drain: the case is still verifying when the reload comes.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -88,6 +89,9 @@ type startOrder struct {
 	by     remedy.Actor
 	reason remedy.UndoReason
 	acked  []string
+	// asked has what block_when's queries said since the newest round; nil where
+	// nobody asked.
+	asked *round
 }
 
 // approved reports whether a person said yes to it.
@@ -240,7 +244,8 @@ func (e *Engine) decideOn(cfg *Config, o startOrder, j *judgement, own remedy.Ca
 	}
 	facts := e.Ledger.Facts(q)
 	w := e.world(cfg, j, facts, q, now)
-	w.Domains = e.view.Load().round.pool(q.Pool).domains(facts, q.Host)
+	newest := e.view.Load().round
+	w.Domains, w.Blocks = newest.pool(q.Pool).domains(facts, q.Host), cmp.Or(o.asked, newest).blocking(cfg)
 	detector := o.c.Detector
 	if o.kind == remedy.KindReassert && o.c.Manual != nil {
 		detector = "" // a person asked for it, whatever the rung

@@ -10,16 +10,20 @@ import (
 	"warden/policy"
 )
 
+func schedule(text string) cron.Schedule {
+	s, err := cron.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
 // windowed configures one window that opens at 09:00 UTC, when every story
 // begins.
 func windowed(deny bool, lasts time.Duration, level remedy.Level) func(*setup) {
 	return func(s *setup) {
 		s.config = func(c *Config) {
-			at, err := cron.Parse("0 9 * * *")
-			if err != nil {
-				panic(err)
-			}
-			c.Windows = []policy.Window{{Name: "w", Deny: deny, Schedule: at, Duration: lasts, Location: time.UTC, Cap: level}}
+			c.Windows = []policy.Window{{Name: "w", Deny: deny, Schedule: schedule("0 9 * * *"), Duration: lasts, Location: time.UTC, Cap: level}}
 		}
 	}
 }

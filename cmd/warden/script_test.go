@@ -5,9 +5,12 @@ package main_test
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"warden/internal/realtest"
+	"warden/internal/remedy"
 )
 
 // scriptConfig is what the teams that warden was made for have: canaries in
@@ -46,9 +49,26 @@ for               = "5s"
 min_points        = 3
 seen_within       = "60s"
 
+{{ if eq .Level "auto" }}
+[detectors.traffic_gone]
+type              = "threshold"
+source            = "graphite"
+pools             = ["web"]
+query             = "traffic.{{ .Fleet }}.*.points"
+host_node         = 2
+interval          = "1s"
+window            = "2s"
+aggregate         = "max"
+for               = "2s"
+bad_above         = 1
+unit              = "points a second"
+{{ end }}
 [actions.drain]
 type              = "exec"
 policy            = "{{ .Level }}"
+{{ if eq .Level "auto" -}}
+verify            = { detector = "traffic_gone", within = "15s" }
+{{ end -}}
 approvers         = ["{{ .Approver }}"]
 plan              = ["{{ .Script }}", "plan", "{{ .Address }}", "{{ .Backend }}", "{{ "{{ .Host }}" }}", "drain"]
 run               = ["{{ .Script }}", "set", "{{ .Address }}", "{{ .Backend }}", "{{ "{{ .Host }}" }}", "drain"]
@@ -110,7 +130,8 @@ else:
 
 // TestGraphiteAndScript is the main job for a team with Graphite and a script,
 // at each rung: real carbon, real graphite-web, a script of theirs, and a real
-// HAProxy behind it. The inventory is a script's, too.
+// HAProxy behind it. The inventory is a script's, too. At auto, that the drain
+// took is what the hosts' traffic in Graphite says.
 func TestGraphiteAndScript(t *testing.T) {
 	t.Parallel()
 	g := realtest.StartGraphite(t)
@@ -129,6 +150,9 @@ func TestGraphiteAndScript(t *testing.T) {
 			f := (&world{}).fleet(level, size, false)
 			feed(t, g, f)
 			b := newBalancer(t, f)
+			if level == "auto" {
+				carry(t, g, f, b)
+			}
 			s := (&world{}).settings(t, level, f, b)
 			s.Source, s.Template, s.Script = g.URL, scriptConfig, script
 			a := startAgent(t, s)
@@ -137,9 +161,64 @@ func TestGraphiteAndScript(t *testing.T) {
 			b.untouched(t)
 			failures[ways[level]](f, victim)
 			follow(story)
+			if level == "auto" {
+				story.tookByTraffic()
+			}
 			if level != "metric-only" {
 				story.said("lb set " + b.Backend + " " + story.host + " drain") // how to do it by hand
 			}
 		})
+	}
+}
+
+// carry tells carbon at the end of each second how much traffic every host
+// carried in it: none from when HAProxy has it drained.
+func carry(t *testing.T, g *realtest.Graphite, f *fleet, b *balancer) {
+	t.Helper()
+	var feeding sync.WaitGroup
+	t.Cleanup(feeding.Wait)
+	feeding.Go(func() {
+		for t.Context().Err() == nil {
+			bucket := time.Now().Truncate(time.Second)
+			rows, err := table(b.Socket, "show stat "+b.Backend+" 4 -1", "svname")
+			select {
+			case <-t.Context().Done():
+				return
+			case <-time.After(time.Until(bucket.Add(time.Second))):
+			}
+			var points []realtest.GraphitePoint
+			for _, host := range f.hosts {
+				p := realtest.GraphitePoint{Metric: "traffic." + f.name + "." + host + ".points", At: bucket, Value: 400}
+				if rows[host]["status"] == drained {
+					p.Value = 0
+				}
+				points = append(points, p)
+			}
+			if err == nil && t.Context().Err() == nil { // what can't be known is null
+				g.Send(points...)
+			}
+		}
+	})
+}
+
+// tookByTraffic: that the drain took is what the detector said of a host that
+// was out by then, and of data that is newer than the drain.
+func (s *story) tookByTraffic() {
+	s.t.Helper()
+	drains := 0
+	for _, c := range s.cases() {
+		for _, x := range s.show(c.ID).Executions {
+			if x.Kind == remedy.KindUndo {
+				continue
+			}
+			drains++
+			// A window of traffic that is all newer than the drain takes its time.
+			if took, known := x.Took.Get(); !took || !known || x.TookAt.Sub(x.FinishedAt) < 2*time.Second {
+				s.t.Errorf("%s: took %v at %v, ended at %v", c.ID, x.Took, x.TookAt, x.FinishedAt)
+			}
+		}
+	}
+	if drains != 1 {
+		s.t.Errorf("%d drains", drains)
 	}
 }

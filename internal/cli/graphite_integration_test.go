@@ -120,10 +120,9 @@ func TestCanaryOnRealGraphite(t *testing.T) {
 	}
 }
 
-// judgeGraphite builds what the config says, asks and judges once.
-func judgeGraphite(t *testing.T, url, keys string, hosts []string, at time.Time) (map[string]string, remedy.Fact[time.Duration]) {
+// builtFrom is what a config file without any warning says.
+func builtFrom(t *testing.T, text string) ([]detectors.Detector, map[remedy.SourceName]source.Source) {
 	t.Helper()
-	text := fmt.Sprintf(graphiteConfig, url, strings.Join(hosts, ", "), keys)
 	file, report := config.Parse("warden.toml", []byte(text), parseOptions())
 	if file == nil || len(report) > 0 {
 		t.Fatalf("%v", report)
@@ -133,11 +132,19 @@ func judgeGraphite(t *testing.T, url, keys string, hosts []string, at time.Time)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var d detectors.Detector = cfg.Detectors[0]
 	sources := map[remedy.SourceName]source.Source{}
 	for name, s := range cfg.Sources {
 		sources[name] = s.Source
 	}
+	return cfg.Detectors, sources
+}
+
+// judgeGraphite builds what the config says, asks and judges once.
+func judgeGraphite(t *testing.T, url, keys string, hosts []string, at time.Time) (map[string]string, remedy.Fact[time.Duration]) {
+	t.Helper()
+	text := fmt.Sprintf(graphiteConfig, url, strings.Join(hosts, ", "), keys)
+	all, sources := builtFrom(t, text)
+	d := all[0]
 	pool := remedy.PoolView{Name: "web"}
 	for _, h := range graphiteHosts {
 		pool.Hosts = append(pool.Hosts, remedy.HostView{Name: remedy.HostName(h.name), State: remedy.ServiceIn})

@@ -114,6 +114,7 @@ func span(expr string, start, end int) remedy.Query {
 // appears, vanishes, changes its labels, fails or goes back in between, its
 // answer is what the server would answer to the whole question now.
 func TestCachedIsFetched(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		late := rapid.IntRange(0, 4).Draw(t, "late")
 		l := &laggard{points: map[string][]arrival{}, mixed: rand.New(rand.NewPCG(1, rapid.Uint64().Draw(t, "order")))}

@@ -151,6 +151,7 @@ func wrapBody(t *rapid.T, kind, result string) string {
 // TestColumnsAreWhatTheOtherDecoderSees holds the streaming decoder against
 // decodeAnswer, on a cold table and on those of earlier answers.
 func TestColumnsAreWhatTheOtherDecoderSees(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var on *Table
 		for range rapid.IntRange(1, 4).Draw(t, "answers") {
@@ -177,8 +178,10 @@ func TestColumnsAreWhatTheOtherDecoderSees(t *testing.T) {
 	})
 }
 
-// TestColumnsWhereverTheReadsEnd decodes bodies in pieces of every length.
+// TestColumnsWhereverTheReadsEnd decodes bodies in pieces of many lengths; over
+// its bodies, of every one.
 func TestColumnsWhereverTheReadsEnd(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		q := gridQuery(rapid.IntRange(1, 4).Draw(t, "steps"))
 		body, _ := drawBody(t, q, false)
@@ -191,7 +194,8 @@ func TestColumnsWhereverTheReadsEnd(t *testing.T) {
 			on = nil
 		}
 		limits := decodeLimits{instant: q.Steps() == 1, label: q.Label, maxSeries: 5}
-		for n := range len(body) {
+		stride := 1 + len(body)/50
+		for n := rapid.IntRange(0, stride-1).Draw(t, "first"); n < len(body); n += stride {
 			r := io.MultiReader(strings.NewReader(body[:n]), iotest.OneByteReader(strings.NewReader(body[n:])))
 			// A buffer that is small has to be shifted, and to grow.
 			small := &scanner{r: iotest.DataErrReader(r), buf: make([]byte, 1+n%100), pin: -1}
@@ -209,6 +213,7 @@ func TestColumnsWhereverTheReadsEnd(t *testing.T) {
 // TestColumnsRefuseEveryCut cuts a body everywhere, before and after the table
 // is known.
 func TestColumnsRefuseEveryCut(t *testing.T) {
+	t.Parallel()
 	q := gridQuery(2)
 	body := encode("matrix", []remedy.Series{{Labels: map[string]string{"host": "a"}, Points: []remedy.Point{{At: at.UnixMilli(), Value: 1}, {At: at.UnixMilli() + 15000, Value: 2}}}})
 	whole, err := decodeText(body, q, nil)
@@ -229,6 +234,7 @@ func TestColumnsRefuseEveryCut(t *testing.T) {
 }
 
 func TestColumnsBounds(t *testing.T) {
+	t.Parallel()
 	q := gridQuery(2)
 	for name, body := range map[string]string{
 		"nesting":    `{"x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
@@ -304,6 +310,7 @@ func stricter(err string) bool {
 }
 
 func TestDecimalIsStrconv(t *testing.T) {
+	t.Parallel()
 	check := func(t interface {
 		Fatalf(format string, args ...any)
 	}, s string) {

@@ -272,7 +272,7 @@ func BenchmarkRulesBeside(b *testing.B) {
 	}
 	first, _, _ := strings.Cut(string(version), "\n")
 	fmt.Printf("%s; %s, %d cores; late_within %s\n\n%s", first, runtime.Version(), runtime.NumCPU(), late, tableHead)
-	idle := ""
+	var idle strings.Builder
 	for b.Loop() {
 		for _, storm := range []bool{false, true} {
 			s := newBeside(b, &canaryData{hosts: hosts, step: 15 * time.Second, storm: storm}, rounds, late)
@@ -282,11 +282,11 @@ func BenchmarkRulesBeside(b *testing.B) {
 				fmt.Print(s.table())
 			}
 			s.p.Stop()
-			idle += fmt.Sprintf("\nIdle, at %.1f %% of a core and %.0f MB: warden without detectors; at %.1f %% and %.0f MB: Prometheus with the data.",
+			fmt.Fprintf(&idle, "\nIdle, at %.1f %% of a core and %.0f MB: warden without detectors; at %.1f %% and %.0f MB: Prometheus with the data.",
 				100*s.idleOwn, s.idleWarden, 100*s.idle, s.idleRSS)
 		}
 	}
-	fmt.Println(idle)
+	fmt.Println(idle.String())
 }
 
 func fromEnv(b *testing.B, name string, otherwise int) int {

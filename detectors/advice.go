@@ -23,9 +23,9 @@ type Proposal struct {
 // Adviser is implemented by detectors that see when their numbers can't be
 // right for what the source answers.
 type Adviser interface {
-	// Advise looks at one judgement. strangers are the names of series that
+	// Advise looks at one judgement of results. strangers are the names of series that
 	// belong to no host. Numbers that may be right are left alone.
-	Advise(pool remedy.PoolView, j *remedy.Judgement, strangers []string) []Proposal
+	Advise(pool remedy.PoolView, j *remedy.Judgement, results remedy.Results, strangers []string) []Proposal
 }
 
 var (
@@ -34,9 +34,12 @@ var (
 )
 
 // Advise implements Adviser.
-func (c *Canary) Advise(pool remedy.PoolView, j *remedy.Judgement, strangers []string) []Proposal {
+func (c *Canary) Advise(pool remedy.PoolView, j *remedy.Judgement, results remedy.Results, strangers []string) []Proposal {
 	s := surveyOf(j)
 	out := s.common(pool, strangers, c.spec.HostRegex, c.spec.MaxStaleness, c.spec.MinPoints)
+	if c.spec.Dialect == Graphite {
+		out = append(out, wide(c.Queries(pool, j.At)[:1], results, c.spec.Interval)...)
+	}
 	if len(s.values) == 0 {
 		return out
 	}
@@ -59,9 +62,13 @@ func (c *Canary) Advise(pool remedy.PoolView, j *remedy.Judgement, strangers []s
 }
 
 // Advise implements Adviser.
-func (t *Threshold) Advise(pool remedy.PoolView, j *remedy.Judgement, strangers []string) []Proposal {
+func (t *Threshold) Advise(pool remedy.PoolView, j *remedy.Judgement, results remedy.Results, strangers []string) []Proposal {
 	s := surveyOf(j)
 	out := s.common(pool, strangers, t.spec.HostRegex, t.spec.MaxStaleness, t.spec.MinPoints)
+	if t.spec.Dialect == Graphite {
+		asked := slices.DeleteFunc(t.Queries(pool, j.At), func(q remedy.Query) bool { return q.Expr == t.spec.CanaryTarget })
+		out = append(out, wide(asked, results, t.spec.Interval)...)
+	}
 	limit := max(1, int(t.spec.MaxBadFraction*float64(pool.N())))
 	if len(t.conditions) != 1 || s.badNow <= limit || len(s.values) == 0 {
 		return out
@@ -76,6 +83,31 @@ func (t *Threshold) Advise(pool remedy.PoolView, j *remedy.Judgement, strangers 
 		out = append(out, Proposal{Line: "bad_below = " + nice(low-math.Abs(low)/2), Why: why})
 	}
 	return out
+}
+
+// wide proposes an interval where most of what is stored is in buckets that are
+// wider: by those nothing is ever known.
+func wide(asked []remedy.Query, results remedy.Results, interval time.Duration) []Proposal {
+	var widest time.Duration
+	rows, over := 0, 0
+	for _, q := range asked {
+		if f := results[q].Frame; f != nil {
+			for _, milli := range f.Widths {
+				width := time.Duration(milli) * time.Millisecond
+				if rows++; width > interval {
+					over++
+					widest = max(widest, width)
+				}
+			}
+		}
+	}
+	if 2*over <= rows {
+		return nil
+	}
+	return []Proposal{{
+		Line: fmt.Sprintf("interval = %q", widest),
+		Why:  fmt.Sprintf("%d of %d series are stored in buckets of up to %s, which say nothing of looks every %s: those hosts are unknown (few_points)", over, rows, widest, interval),
+	}}
 }
 
 // survey is what one judgement saw of a pool.

@@ -64,7 +64,7 @@ func TestAdviseCanary(t *testing.T) {
 			tt.do(w)
 			results := w.results()
 			j := w.c.Judge(w.pool, testAt, results, nil)
-			got := lines(w.c.Advise(w.pool, &j, w.c.Strangers(w.pool, testAt, results, 20)))
+			got := lines(w.c.Advise(w.pool, &j, results, w.c.Strangers(w.pool, testAt, results, 20)))
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -91,8 +91,36 @@ func TestAdviseThreshold(t *testing.T) {
 			w.set(string(h.Name), tt.set)
 		}
 		j := w.judge()
-		if got := lines(w.t.Advise(w.pool, &j, nil)); !slices.Equal(got, tt.want) {
+		if got := lines(w.t.Advise(w.pool, &j, w.results(), nil)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestAdviseWideBuckets: most series are stored more coarsely than they are
+// looked at. The heart may be.
+func TestAdviseWideBuckets(t *testing.T) {
+	for step, want := range map[int64][]string{10: nil, 30: nil, 60: {`interval = "1m0s"`}} {
+		w := newStoredWorld(t, storedSpec(), 5)
+		w.shelves[graphiteHeart][graphiteHeart] = constant(60, 1)
+		c := newGraphiteWorld(t, graphiteSpec(), 5)
+		for i := range w.pool.Hosts {
+			w.set(i, constant(step, 10))
+			c.shelf[graphitePath(i)] = rate(step, 1)
+		}
+		w.set(0, constant(10, 10))
+		j := w.judge()
+		if got := lines(w.t.Advise(w.pool, &j, w.results(), nil)); !slices.Equal(got, want) {
+			t.Errorf("buckets of %d s: %q, want %q", step, got, want)
+		}
+		j = c.judge()
+		q := c.c.ask(testAt).value
+		results := remedy.Results{q: c.shelf.answer(q, graphitePath(0), graphitePath(1))}
+		if step == 60 { // two minutes hold two of them
+			want = append([]string{"min_points = 2"}, want...)
+		}
+		if got := lines(c.c.Advise(c.pool, &j, results, nil)); !slices.Equal(got, want) {
+			t.Errorf("canary, buckets of %d s: %q, want %q", step, got, want)
 		}
 	}
 }

@@ -133,7 +133,7 @@ func (t *Trial) explain(d detectors.Detector, view remedy.PoolView, at time.Time
 		t.Strangers = append(t.Strangers, steps.Strangers(view, at, results, mostStrangers)...)
 	}
 	if a, ok := d.(detectors.Adviser); ok && t.Failed == "" {
-		t.Proposals = append(t.Proposals, a.Advise(view, j, t.Strangers)...)
+		t.Proposals = append(t.Proposals, a.Advise(view, j, results, t.Strangers)...)
 	}
 	return nil
 }

@@ -55,12 +55,6 @@ func (b *thresholdBlock) slideColumn(a *thresholdAnswer, col int) slideColumn {
 	}
 }
 
-// sample is a host's cell, and whether it is one that counts for this column.
-func (c *slideColumn) sample(i int32) (v, stamp float64, counts bool) {
-	v, stamp = cell(c.values, c.rows[i]), cell(c.stamps, c.stampsRows[i])
-	return v, stamp, stamp > c.before && stamp <= c.at && !remedy.IsMissing(v)
-}
-
 // start empties the windows of hosts; from is the block's first host.
 func (s *slide) start(hosts []int32, from int, a *thresholdAnswer) {
 	s.low, s.high = a.low, a.high
@@ -75,39 +69,46 @@ func (s *slide) start(hosts []int32, from int, a *thresholdAnswer) {
 
 // come takes a column in at the front.
 func (s *slide) come(hosts []int32, from int, c slideColumn) {
+	counted := s.how == AggregateMin || s.how == AggregateMax
 	for _, i := range hosts {
-		p := int(i) - from
-		v, stamp, counts := c.sample(i)
-		switch {
-		case counts:
+		p := uint(int(i) - from)
+		v, stamp := cell(c.values, c.rows[i]), cell(c.stamps, c.stampsRows[i])
+		if p >= blockHosts || remedy.IsMissing(v) {
+			continue
+		}
+		if stamp > c.before && stamp <= c.at {
 			s.n[p]++
+			s.sum[p] += v
+			s.most[p] += math.Abs(v)
 			if stamp >= s.loose[p] {
 				s.loose[p] = math.Inf(-1)
 			}
-			s.sum[p] += v
-			s.most[p] += math.Abs(v)
-			if s.how == AggregateMin || s.how == AggregateMax {
-				s.count(p, v, 1)
+			if counted {
+				s.count(int(p), v, 1)
 			}
-		case !(stamp <= stamp) || remedy.IsMissing(v):
-		case stamp > c.at:
+			continue
+		}
+		if stamp > c.at {
 			s.loose[p] = math.Inf(1) // from the future: it may come again at the next step
-		default:
-			s.loose[p] = max(s.loose[p], stamp)
+		} else if stamp > s.loose[p] {
+			s.loose[p] = stamp
 		}
 	}
 }
 
 // leave takes a column out at the back.
 func (s *slide) leave(hosts []int32, from int, c slideColumn) {
+	counted := s.how == AggregateMin || s.how == AggregateMax
 	for _, i := range hosts {
-		p := int(i) - from
-		if v, _, counts := c.sample(i); counts {
-			s.n[p]--
-			s.sum[p] -= v
-			if s.how == AggregateMin || s.how == AggregateMax {
-				s.count(p, v, -1)
-			}
+		p := uint(int(i) - from)
+		v, stamp := cell(c.values, c.rows[i]), cell(c.stamps, c.stampsRows[i])
+		if p >= blockHosts || !(stamp > c.before && stamp <= c.at) || remedy.IsMissing(v) {
+			continue
+		}
+		s.n[p]--
+		s.sum[p] -= v
+		if counted {
+			s.count(int(p), v, -1)
 		}
 	}
 }
@@ -155,6 +156,10 @@ func badIf(yes bool) uint8 {
 // before finds which of the hosts in b.left, bad at every step after k, are bad
 // at step k as well, and forgets the others. It says since when those were.
 func (b *thresholdBlock) before(verdicts []remedy.HostVerdict, from, k int) {
+	if a := &b.answers[0]; len(b.answers) == 1 && b.sums == nil && !a.mixed() && b.target.freshAt(k) {
+		b.plainBefore(a, verdicts, k)
+		return
+	}
 	if b.target.freshAt(k) {
 		b.wordAt(from, k)
 	} else {
@@ -181,6 +186,25 @@ func (b *thresholdBlock) before(verdicts []remedy.HostVerdict, from, k int) {
 		}
 	}
 	b.left = left
+}
+
+// plainBefore is before where there is one condition on single values, which
+// leaves nobody in doubt.
+func (b *thresholdBlock) plainBefore(a *thresholdAnswer, verdicts []remedy.HostVerdict, k int) {
+	first, last, values, stamps := b.clock.oldest(k), b.clock.newest(k), a.value.Cols[k], a.stamps.Cols[k]
+	rows, stampsRows, low, high := a.valueRows.Rows, a.stampsRows.Rows, a.low.bad, a.high.bad
+	left, since := b.left[:len(b.left)], b.clock.milli(k+1)
+	n := 0
+	for _, i := range left {
+		v, stamp := cell(values, rows[i]), cell(stamps, stampsRows[i])
+		if stamp >= first && stamp <= last && (v < low || v > high) && v-v == 0 { // and no infinity
+			left[n] = i
+			n++
+		} else {
+			verdicts[i].BadSince = since
+		}
+	}
+	b.left = left[:n]
 }
 
 // wordAt has every condition say whether the hosts left are bad at step k.
@@ -277,7 +301,8 @@ func (b *thresholdBlock) windowWords(words *[blockHosts]uint8, n, from, k int) {
 func (b *thresholdBlock) lastWord(a *thresholdAnswer, i int32, k int) uint8 {
 	for col := k + b.windowSteps - 1; col >= k; col-- {
 		c := b.slideColumn(a, col)
-		if v, _, counts := c.sample(i); counts {
+		v, stamp := cell(c.values, c.rows[i]), cell(c.stamps, c.stampsRows[i])
+		if stamp > c.before && stamp <= c.at && !remedy.IsMissing(v) {
 			return badIf((v < a.low.bad || v > a.high.bad) && v-v == 0)
 		}
 	}

@@ -50,12 +50,18 @@ func (w *windowSums) start(hosts int, begins float64) {
 func (w *windowSums) take(hosts []int32, values, stamps []float64, rows, stampsRows []int32, future float64) {
 	switch w.how {
 	case AggregateAvg, AggregateSum:
+		// Most of a round is here: nothing is called, and no bound checked twice.
+		newest, sums, ns := w.stamp[:len(hosts)], w.value[:len(hosts)], w.n[:len(hosts)]
 		for p, i := range hosts {
-			stamp, v := cell(stamps, stampsRows[i]), cell(values, rows[i])
-			if stamp > w.stamp[p] && stamp <= future && !remedy.IsMissing(v) {
-				w.stamp[p] = stamp
-				w.n[p]++
-				w.value[p] += v
+			row, stampsRow := rows[i], stampsRows[i]
+			if uint(row) >= uint(len(values)) || uint(stampsRow) >= uint(len(stamps)) {
+				continue
+			}
+			stamp, v := stamps[stampsRow], values[row]
+			if stamp > newest[p] && stamp <= future && !remedy.IsMissing(v) {
+				newest[p] = stamp
+				ns[p]++
+				sums[p] += v
 			}
 		}
 	default:

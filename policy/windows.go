@@ -33,10 +33,23 @@ func (v Window) applies(p *Proposal) bool {
 	return (len(v.Pools) == 0 || slices.Contains(v.Pools, p.Pool)) && (len(v.Actions) == 0 || slices.Contains(v.Actions, p.Action))
 }
 
-// open returns when the window that is open now opened.
-func (v Window) open(now time.Time) (since time.Time, ok bool) {
-	since = v.Schedule.Last(now, now.Add(-v.Duration), v.Location)
-	return since, !since.IsZero() && now.Before(since.Add(v.Duration))
+// open returns until when the window is open; false when it isn't. A deny
+// window is open by elapsed time or by the clock on the wall: where clocks are
+// put back it opens in the repeated hour as well, and one of 24 h lasts the
+// whole of a day that has 25. An allow window is open by elapsed time alone.
+func (v Window) open(now time.Time) (until time.Time, ok bool) {
+	if since := v.Schedule.Last(now, now.Add(-v.Duration), v.Location); !since.IsZero() && now.Before(since.Add(v.Duration)) {
+		until = since.Add(v.Duration)
+	}
+	if v.Deny {
+		l := now.In(v.Location)
+		wall := time.Date(l.Year(), l.Month(), l.Day(), l.Hour(), l.Minute(), l.Second(), l.Nanosecond(), time.UTC)
+		since := v.Schedule.Last(wall, wall.Add(-v.Duration), time.UTC)
+		if left := since.Add(v.Duration).Sub(wall); !since.IsZero() && left > 0 && now.Add(left).After(until) {
+			until = now.Add(left)
+		}
+	}
+	return until, !until.IsZero()
 }
 
 // flaw says what makes a window unusable; empty when nothing does.
@@ -72,8 +85,8 @@ func checkWindows(p *Proposal, w *World) remedy.Answer {
 		if flaw := v.flaw(); flaw != "" {
 			return unreadable(flaw)
 		}
-		since, open := v.open(w.Now)
-		o := &openWindow{Window: v, until: since.Add(v.Duration)}
+		until, open := v.open(w.Now)
+		o := &openWindow{Window: v, until: until}
 		switch {
 		case v.Deny && open:
 			deny = o.lower(deny)

@@ -104,8 +104,8 @@ func TestWindowCaps(t *testing.T) {
 	}
 }
 
-// TestWindowsOnNightsTheClocksChange walks a window through the nights. What it
-// lasts is elapsed time, whatever the clocks on the wall do.
+// TestWindowsOnNightsTheClocksChange walks a deny window through the nights. It
+// is open by elapsed time and by the clocks on the wall, whichever is longer.
 func TestWindowsOnNightsTheClocksChange(t *testing.T) {
 	for _, tt := range []struct {
 		name, zone, schedule string
@@ -115,11 +115,14 @@ func TestWindowsOnNightsTheClocksChange(t *testing.T) {
 		{"Dublin, spring, opens at a time that is skipped", "Europe/Dublin", "30 1 * * *", 2 * time.Hour, "2026-03-29 01:00", "2026-03-29 03:00"},
 		{"Dublin, spring, spans the change", "Europe/Dublin", "0 0 29 3 *", 3 * time.Hour, "2026-03-29 00:00", "2026-03-29 03:00"},
 		{"Dublin, autumn, opens at a time that is repeated", "Europe/Dublin", "30 1 25 10 *", 30 * time.Minute, "2026-10-25 00:30", "2026-10-25 01:00"},
-		{"Dublin, autumn, spans the change", "Europe/Dublin", "0 0 25 10 *", 3 * time.Hour, "2026-10-24 23:00", "2026-10-25 02:00"},
+		{"Dublin, autumn, spans the change", "Europe/Dublin", "0 0 25 10 *", 3 * time.Hour, "2026-10-24 23:00", "2026-10-25 03:00"},
+		{"Dublin, autumn, a whole day of 25 hours", "Europe/Dublin", "0 0 25 10 *", 24 * time.Hour, "2026-10-24 23:00", "2026-10-26 00:00"},
+		{"Dublin, autumn, the repeated hour again", "Europe/Dublin", "0 1 25 10 *", 10 * time.Minute, "2026-10-25 01:00", "2026-10-25 01:10"},
+		{"Dublin, autumn, every hour of a night", "Europe/Dublin", "0 0-2 25 10 *", time.Hour, "2026-10-24 23:00", "2026-10-25 03:00"},
 		{"New York, spring", "America/New_York", "30 2 8 3 *", time.Hour, "2026-03-08 07:00", "2026-03-08 08:00"},
-		{"New York, autumn", "America/New_York", "30 1 1 11 *", time.Hour, "2026-11-01 05:30", "2026-11-01 06:30"},
+		{"New York, autumn", "America/New_York", "30 1 1 11 *", time.Hour, "2026-11-01 05:30", "2026-11-01 07:30"},
 		{"Lord Howe, spring", "Australia/Lord_Howe", "15 2 4 10 *", time.Hour, "2026-10-03 15:30", "2026-10-03 16:30"},
-		{"Lord Howe, autumn", "Australia/Lord_Howe", "45 1 5 4 *", time.Hour, "2026-04-04 14:45", "2026-04-04 15:45"},
+		{"Lord Howe, autumn", "Australia/Lord_Howe", "45 1 5 4 *", time.Hour, "2026-04-04 14:45", "2026-04-04 16:15"},
 		{"Kolkata", "Asia/Kolkata", "0 15 29 3 *", 4 * time.Hour, "2026-03-29 09:30", "2026-03-29 13:30"},
 		{"UTC", "UTC", "30 1 29 3 *", 2 * time.Hour, "2026-03-29 01:30", "2026-03-29 03:30"},
 	} {
@@ -148,5 +151,35 @@ func TestWindowsOnNightsTheClocksChange(t *testing.T) {
 			expect(tt.shut, -time.Second, true)
 			expect(tt.shut, 0, false)
 		})
+	}
+}
+
+// TestDenyIsNeverShutInBetween looks at every minute of the night on which
+// Dublin's clocks are put back: a deny window that opens each hour for an hour
+// is never shut, and an allow window of the same kind opens once an hour.
+func TestDenyIsNeverShutInBetween(t *testing.T) {
+	loc, err := time.LoadLocation("Europe/Dublin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(kind string, when time.Time) remedy.Answer {
+		w := goodWorld()
+		w.Now = when
+		w.Windows = remedy.Known([]policy.Window{window(kind, "hourly", "0 * * * *", time.Hour, remedy.LevelBlocked, func(w *policy.Window) { w.Location = loc })})
+		return answerOf(t, policy.Decide(proposal(remedy.KindAct), w), "windows")
+	}
+	night := time.Date(2026, 10, 24, 20, 0, 0, 0, time.UTC)
+	shut := 0
+	for m := range 10 * 60 {
+		when := night.Add(time.Duration(m) * time.Minute)
+		if a := at("deny", when); a.Effect != remedy.EffectBlock {
+			t.Errorf("deny, at %v it answers %+v", when, a)
+		}
+		if a := at("allow", when); a.Effect == remedy.EffectBlock {
+			shut++
+		}
+	}
+	if shut != 60 {
+		t.Errorf("the allow window was shut for %d minutes, want the repeated hour", shut)
 	}
 }

@@ -115,17 +115,22 @@ func (b builder) source(c *config.Config, name remedy.SourceName) (source.Source
 		if s.PasswordFile.IsSet() {
 			o.Password = b.secret(c, name, func(got config.Credentials) string { return got.Password.Reveal() })
 		}
-		if s.Type == config.TypeGraphite {
-			return source.NewGraphite(o, s.NoCache)
-		}
-		p, err := source.NewPrometheus(o)
+		inner, err := columnar(o, s)
 		if err != nil {
 			return nil, err
 		}
-		return source.NewCached(p, source.CacheOptions{Name: name, LateWithin: s.LateWithin.Std(), Metrics: b.metrics}), nil
+		return source.NewCached(inner, source.CacheOptions{Name: name, LateWithin: s.LateWithin.Std(), Metrics: b.metrics}), nil
 	default:
 		return nil, fmt.Errorf("sources.%s.type: %q is not a kind of source", name, s.Type)
 	}
+}
+
+// columnar makes a source without its cache.
+func columnar(o source.Options, s config.Source) (source.Columnar, error) {
+	if s.Type == config.TypeGraphite {
+		return source.NewGraphite(o, s.NoCache)
+	}
+	return source.NewPrometheus(o)
 }
 
 func (b builder) secret(c *config.Config, name remedy.SourceName, pick func(config.Credentials) string) func() (string, error) {

@@ -83,7 +83,7 @@ type Source struct {
 	MaxStaleness Duration `toml:"max_staleness"`
 	// LateWithin is how late a point may arrive: instants that were answered
 	// sooner than that are asked for again, and older ones are remembered.
-	LateWithin Duration `toml:"late_within" for:"prometheus"`
+	LateWithin Duration `toml:"late_within"`
 	// MaxSeries and MaxBytes cap one answer.
 	MaxSeries int   `toml:"max_series"`
 	MaxBytes  int64 `toml:"max_bytes"`

@@ -23,6 +23,9 @@ const (
 	// DefaultLateWithin covers scrapes of 30 s and the markers of series that
 	// ended, which come a scrape or two later.
 	DefaultLateWithin = Duration(time.Minute)
+	// DefaultGraphiteLateWithin covers a carbon-aggregator that flushes once a
+	// minute and the queue of a relay behind it.
+	DefaultGraphiteLateWithin = Duration(2 * time.Minute)
 	// DefaultMaxSeries is five times the largest fleet warden is measured at.
 	DefaultMaxSeries = 500_000
 	// DefaultMaxBytes holds the answer for such a fleet: 256 MiB.
@@ -153,6 +156,12 @@ func (s *Source) setDefaults() {
 	s.LateWithin = DefaultLateWithin
 	s.MaxSeries = DefaultMaxSeries
 	s.MaxBytes = DefaultMaxBytes
+}
+
+func (s *Source) setDefaultsOf(kind string) {
+	if kind == TypeGraphite {
+		s.LateWithin = DefaultGraphiteLateWithin
+	}
 }
 
 func (p *Pool) setDefaults() {

@@ -48,6 +48,7 @@ type Cached struct {
 type cacheKey struct {
 	expr, label string
 	step        time.Duration
+	length      time.Duration // of the window, where questions are not joined
 }
 
 // cacheEntry is the newest answer to the queries of one key. Only asked and
@@ -58,6 +59,8 @@ type cacheEntry struct {
 	// is nothing to put together and the table alone is of use.
 	cols       [][]float64
 	start, end int64
+	grid       *bucketGrid // where the columns stand; nil for instants
+	whole      int64       // the end of the last window that was asked for whole
 	bytes      int64
 
 	asked time.Time // the newest instant asked for
@@ -68,6 +71,7 @@ var (
 	_ Source    = (*Cached)(nil)
 	_ Raw       = (*Cached)(nil)
 	_ Separable = (*Cached)(nil)
+	_ Joinable  = (*Cached)(nil)
 )
 
 // NewCached makes a cache over a source.
@@ -81,6 +85,20 @@ func NewCached(inner Columnar, o CacheOptions) *Cached {
 
 // Separable implements Separable.
 func (c *Cached) Separable(expr string) bool { return c.inner.Separable(expr) }
+
+// Joinable implements Joinable.
+func (c *Cached) Joinable(expr string) bool {
+	j, ok := c.inner.(Joinable)
+	return ok && j.Joinable(expr)
+}
+
+func (c *Cached) key(q remedy.Query) cacheKey {
+	key := cacheKey{expr: q.Expr, label: q.Label, step: q.Step}
+	if !c.Joinable(q.Expr) {
+		key.length = q.End.Sub(q.Start)
+	}
+	return key
+}
 
 // Raw implements Raw, without the cache.
 func (c *Cached) Raw(ctx context.Context, q remedy.Query) Answer {
@@ -99,9 +117,11 @@ func (c *Cached) Close() {
 
 // Fetch implements Source. Windows of one expression and step are expected to
 // move forward; for one that is wider than the last, or goes back, or leaves a
-// gap, everything is asked for.
+// gap, everything is asked for. In buckets it may have to ask twice, each time
+// within the source's timeout: for what is new, and when that doesn't fit to
+// what is known, for everything.
 func (c *Cached) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
-	key := cacheKey{q.Expr, q.Label, q.Step}
+	key := c.key(q)
 	known := c.find(key)
 	ask := q
 	if q.Steps() > 1 && c.inner.Separable(q.Expr) {
@@ -111,24 +131,45 @@ func (c *Cached) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
 	if got.Failed != "" {
 		return remedy.Result{Failed: got.Failed}
 	}
-	start, step := q.Start.UnixMilli(), max(1, q.Step.Milliseconds())
-	cols := got.Cols
-	if n := (ask.Start.UnixMilli() - start) / step; n > 0 {
-		first := (start - known.start) / step
-		cols = append(append(make([][]float64, 0, n+int64(len(cols))), known.cols[first:first+n]...), cols...)
+	all, fits := known.continued(q, ask, got)
+	if !fits {
+		c.opts.Metrics.points(c.opts.Name, cells(got.Cols), 0)
+		if ask, got = q, c.inner.Columns(ctx, q, known.rows()); got.Failed != "" {
+			return remedy.Result{Failed: got.Failed}
+		}
+		all = got
 	}
-	c.opts.Metrics.points(c.opts.Name, cells(got.Cols), cells(cols)-cells(got.Cols))
-	frame := Columns{Table: got.Table, Cols: cols}.frame(q)
-	if gone := frame.Empty(); len(gone) > 0 {
-		frame, got.Table = frame.Without(gone), got.Table.without(gone)
+	c.opts.Metrics.points(c.opts.Name, cells(got.Cols), cells(all.Cols)-cells(got.Cols))
+	frame := all.frame(q)
+	if all.grid == nil { // in buckets, series without points are listed
+		gone := frame.Empty()
+		frame, all.Table = frame.Without(gone), all.Table.without(gone)
 	}
-	e := &cacheEntry{table: got.Table, start: start, end: q.End.UnixMilli(), asked: q.End}
-	if len(frame.Cols) > 1 && c.inner.Separable(q.Expr) {
+	e := &cacheEntry{table: all.Table, grid: all.grid, start: q.Start.UnixMilli(), end: q.End.UnixMilli(), asked: q.End, whole: q.End.UnixMilli()}
+	if ask != q {
+		e.whole = known.whole
+	}
+	if len(frame.Cols) > 1 && c.inner.Separable(q.Expr) && (e.grid == nil || e.grid.full) {
 		e.cols = frame.Cols
 	}
-	e.bytes = 8*cells(e.cols) + e.table.bytes()
+	e.bytes = 8*cells(e.cols) + e.table.bytes() + e.grid.bytes()
 	c.store(key, known, e)
 	return remedy.Result{Frame: frame}
+}
+
+// continued puts together what is known and the answer to ask, which is the
+// newest part of q or all of it. False when the two don't fit.
+func (e *cacheEntry) continued(q, ask remedy.Query, got Columns) (Columns, bool) {
+	if ask == q {
+		return got, true
+	}
+	if got.grid != nil || e.grid != nil {
+		return e.continuedInBuckets(q, got)
+	}
+	start, step := q.Start.UnixMilli(), max(1, q.Step.Milliseconds())
+	n, first := (ask.Start.UnixMilli()-start)/step, (start-e.start)/step
+	got.Cols = append(append(make([][]float64, 0, n+int64(len(got.Cols))), e.cols[first:first+n]...), got.Cols...)
+	return got, true
 }
 
 // rows is the table to decode an answer on; nil when there is none.
@@ -145,6 +186,9 @@ func (e *cacheEntry) rows() *Table {
 func (e *cacheEntry) unsettled(q remedy.Query, late time.Duration) time.Time {
 	if e == nil || len(e.cols) == 0 {
 		return q.Start
+	}
+	if e.grid != nil {
+		return e.unsettledBuckets(q, late)
 	}
 	start, end, step := q.Start.UnixMilli(), q.End.UnixMilli(), q.Step.Milliseconds()
 	if start < e.start || start > e.end || end < e.end || (start-e.start)%step != 0 {
@@ -220,12 +264,12 @@ type fresh struct{ c *Cached }
 
 // Fetch implements Source.
 func (f fresh) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
-	got := f.c.inner.Columns(ctx, q, f.c.find(cacheKey{q.Expr, q.Label, q.Step}).rows())
+	got := f.c.inner.Columns(ctx, q, f.c.find(f.c.key(q)).rows())
 	if got.Failed != "" {
 		return remedy.Result{Failed: got.Failed}
 	}
 	return remedy.Result{Frame: got.Frame(q)}
 }
 
-// Separable implements Separable.
-func (f fresh) Separable(expr string) bool { return f.c.inner.Separable(expr) }
+// Joinable implements Joinable.
+func (f fresh) Joinable(expr string) bool { return f.c.Joinable(expr) }

@@ -15,7 +15,7 @@ const defaultParallel = 4
 // FetchAll asks each distinct question once, at most parallel of them at a time
 // at each source (4 if parallel is not positive), and returns when all are
 // answered or have failed. Queries of one expression whose windows overlap are
-// one question, over all that they ask for, as far as the source is Separable.
+// one question, over all that they ask for, as far as the source is Joinable.
 // Every query has an entry in the results, also one whose source is not
 // configured, or panicked.
 func FetchAll(ctx context.Context, sources map[remedy.SourceName]Source, queries []remedy.Query, parallel int) remedy.Results {

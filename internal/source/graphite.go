@@ -22,13 +22,15 @@ const renderPath = "/render"
 // frames have Widths, and a query's Step is not asked for.
 type Graphite struct {
 	*endpoint
-	noCache bool
-	stores  stores
+	noCache  bool
+	stores   stores
+	identity identity
+	tables   tables
 }
 
 var (
-	_ Source = (*Graphite)(nil)
-	_ Raw    = (*Graphite)(nil)
+	_ Columnar = (*Graphite)(nil)
+	_ Raw      = (*Graphite)(nil)
 )
 
 // graphiteWords and prometheusWords are what the errors of both say to do.
@@ -45,27 +47,42 @@ func NewGraphite(o Options, noCache bool) (*Graphite, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Graphite{endpoint: e, noCache: noCache}, nil
+	return &Graphite{endpoint: e, noCache: noCache, identity: newIdentity()}, nil
 }
 
 // Fetch implements Source. The answer holds every bucket that begins within
 // [q.Start, q.End].
 func (g *Graphite) Fetch(ctx context.Context, q remedy.Query) remedy.Result {
-	var frame *remedy.Frame
-	failed := g.answered(ctx, q, periodOf(q), func(d *rendered) (err error) {
-		frame, err = d.frame(q)
+	c := g.Columns(ctx, q, nil)
+	if c.Failed != "" {
+		return remedy.Result{Failed: c.Failed}
+	}
+	return remedy.Result{Frame: c.Frame(q)}
+}
+
+// Columns implements Columnar. The rows are those of the table on if the answer
+// has exactly its series, in any order. Otherwise they have a table of their
+// own, for Graphite lists a series also when it has no points, so that to be
+// missing from an answer means something.
+func (g *Graphite) Columns(ctx context.Context, q remedy.Query, on *Table) Columns {
+	var c Columns
+	failed := g.answered(ctx, q, periodOf(q), on, func(d *rendered) (err error) {
+		c, err = d.onTable(q, g.identity, on)
 		return err
 	})
 	if failed != "" {
-		return remedy.Result{Failed: failed}
+		return Columns{Failed: failed}
 	}
-	return remedy.Result{Frame: frame}
+	if c.Table != on {
+		c.Table = g.tables.shared(c.Table)
+	}
+	return c
 }
 
 // Raw implements Raw. Each series has one label, target.
 func (g *Graphite) Raw(ctx context.Context, q remedy.Query) Answer {
 	var series []remedy.Series
-	failed := g.answered(ctx, q, always(), func(d *rendered) error {
+	failed := g.answered(ctx, q, always(), nil, func(d *rendered) error {
 		series = d.raw()
 		return nil
 	})
@@ -73,12 +90,13 @@ func (g *Graphite) Raw(ctx context.Context, q remedy.Query) Answer {
 }
 
 // answered asks and hands what the answer holds of the time to keep to use,
-// which must not keep it; what failed is returned in words, and counted.
-func (g *Graphite) answered(ctx context.Context, q remedy.Query, keep period, use func(*rendered) error) (failed string) {
+// which must not keep it; what failed is returned in words, and counted. The
+// names of an earlier answer, if there is one, are used again.
+func (g *Graphite) answered(ctx context.Context, q remedy.Query, keep period, on *Table, use func(*rendered) error) (failed string) {
 	began := g.clock.Now()
 	auth, err := g.authorize()
 	if err == nil {
-		err = g.render(ctx, q, keep, auth, use)
+		err = g.render(ctx, q, keep, on, auth, use)
 	}
 	code := "200"
 	if err != nil {
@@ -89,7 +107,7 @@ func (g *Graphite) answered(ctx context.Context, q remedy.Query, keep period, us
 	return failed
 }
 
-func (g *Graphite) render(ctx context.Context, q remedy.Query, keep period, auth credentials, use func(*rendered) error) error {
+func (g *Graphite) render(ctx context.Context, q remedy.Query, keep period, on *Table, auth credentials, use func(*rendered) error) error {
 	form, err := g.question(q)
 	if err != nil {
 		return err
@@ -98,7 +116,7 @@ func (g *Graphite) render(ctx context.Context, q remedy.Query, keep period, auth
 	defer g.stores.put(store)
 	var d *rendered
 	if err := g.stream(ctx, renderPath, form, '[', auth, checkRender, func(body *scanner) error {
-		d, err = decodeRender(body, g.opts.MaxSeries, keep, store)
+		d, err = decodeRenderOn(body, g.opts.MaxSeries, keep, store, on)
 		return err
 	}); err != nil {
 		return inRender(err, auth)

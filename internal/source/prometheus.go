@@ -74,6 +74,9 @@ func (p *Prometheus) Columns(ctx context.Context, q remedy.Query, on *Table) Col
 // costs a whole fetch.
 func (p *Prometheus) Separable(expr string) bool { return !inseparable.MatchString(expr) }
 
+// Joinable implements Joinable: what is separable is.
+func (p *Prometheus) Joinable(expr string) bool { return p.Separable(expr) }
+
 // inseparable finds what makes values depend on the window: start(), end() and
 // any other use of @, the experimental step() and range(), negative offsets.
 var inseparable = regexp.MustCompile(`@|\boffset\s*-|\b(?i:start|end|step|range)\s*\(`)

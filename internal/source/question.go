@@ -19,15 +19,15 @@ type question struct {
 
 // joined makes questions of one source's distinct queries.
 func joined(s Source, queries []remedy.Query) []question {
-	sep, _ := s.(Separable)
+	j, _ := s.(Joinable)
 	queries = slices.SortedStableFunc(slices.Values(queries), func(a, b remedy.Query) int {
 		return cmp.Or(cmp.Compare(a.Expr, b.Expr), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Step, b.Step),
 			cmp.Compare(phase(a), phase(b)), a.Start.Compare(b.Start))
 	})
 	var out []question
 	for _, q := range queries {
-		if n := len(out); n > 0 && sep != nil {
-			if wide, ok := out[n-1].over(q); ok && sep.Separable(q.Expr) {
+		if n := len(out); n > 0 && j != nil {
+			if wide, ok := out[n-1].over(q); ok && j.Joinable(q.Expr) {
 				out[n-1].Query = wide
 				out[n-1].parts = append(out[n-1].parts, q)
 				continue

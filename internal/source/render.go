@@ -75,18 +75,62 @@ var (
 // of different steps share columns at their finest common step.
 const maxGrowth = 16
 
-// frame lays out the answer to q in columns. Buckets that begin outside of the
-// window are left out, which some of Graphite's functions add.
+// frame lays out the answer to q in columns, its rows in the order of the
+// answer. Buckets that begin outside of the window are left out, which some of
+// Graphite's functions add.
 func (d *rendered) frame(q remedy.Query) (*remedy.Frame, error) {
-	names, widths := make([]string, len(d.series)), make([]int64, len(d.series))
+	names, rows := d.names(), make([]int32, len(d.series))
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	g, cols, err := d.columns(q, rows)
+	if err != nil {
+		return nil, err
+	}
+	return g.frame(remedy.NewKeys(names), cols), nil
+}
+
+func (d *rendered) names() []string {
+	names := make([]string, len(d.series))
+	for i := range d.series {
+		names[i] = d.series[i].target
+	}
+	return names
+}
+
+// bucketGrid says where the columns of an answer in buckets stand, in
+// milliseconds. It is immutable.
+type bucketGrid struct {
+	start, step int64   // of the columns, as in remedy.Frame
+	widths      []int64 // of the rows' buckets; 0 where there are too few to tell
+	phases      []int64 // where between two multiples of its width a row's buckets begin
+	// full reports whether each row has all of its buckets that begin within the
+	// window asked for, and two at least. The layout of such an answer follows
+	// from the window, the widths and the phases.
+	full bool
+}
+
+// frame is the answer on this grid.
+func (g *bucketGrid) frame(keys *remedy.Keys, cols [][]float64) *remedy.Frame {
+	return &remedy.Frame{Keys: keys, Start: g.start, Step: g.step, Cols: cols, Widths: g.widths}
+}
+
+// columns lays out the answer to q. The series i is in row rows[i].
+func (d *rendered) columns(q remedy.Query, rows []int32) (*bucketGrid, [][]float64, error) {
+	n := len(d.series)
+	g := &bucketGrid{widths: make([]int64, n), phases: make([]int64, n), full: true}
 	window := periodOf(q)
 	first, last, step, ref, kept := int64(math.MaxInt64), int64(math.MinInt64), int64(0), int64(0), 0
 	for i := range d.series {
-		s := &d.series[i]
-		names[i], widths[i] = s.target, s.step*1000
+		s, row := &d.series[i], rows[i]
+		g.widths[row] = s.step * 1000
 		d.within(s, window)
+		g.full = g.full && s.n > 1 && s.start-s.step < window.from && s.start+int64(s.n)*s.step > window.until
 		if s.n == 0 {
 			continue
+		}
+		if s.step > 0 {
+			g.phases[row] = s.start % s.step * 1000
 		}
 		kept += s.n
 		if first == math.MaxInt64 {
@@ -96,34 +140,37 @@ func (d *rendered) frame(q remedy.Query) (*remedy.Frame, error) {
 		step = gcd(gcd(step, s.step), abs(s.start-ref))
 		first, last = min(first, s.start), max(last, s.start+int64(s.n-1)*s.step)
 	}
-	f := &remedy.Frame{Keys: remedy.NewKeys(names), Start: window.from * 1000, Step: max(1, step) * 1000, Widths: widths}
-	if kept == 0 {
-		return f, nil
-	}
 	step = max(1, step)
+	g.start, g.step = window.from*1000, step*1000
+	if kept == 0 {
+		return g, nil, nil
+	}
 	columns := (last-first)/step + 1
-	if cells := columns * int64(len(names)); cells > int64(maxGrowth*(kept+1000)) {
-		return nil, fail(codeTooLarge, "the series are stored at steps that don't fit together (%d columns of %d series): ask for series of one retention", columns, len(names))
+	if cells := columns * int64(n); cells > int64(maxGrowth*(kept+1000)) {
+		return nil, nil, fail(codeTooLarge, "the series are stored at steps that don't fit together (%d columns of %d series): ask for series of one retention", columns, n)
 	}
-	f.Start, f.Cols = first*1000, make([][]float64, columns)
-	cells := make([]float64, int(columns)*len(names))
-	for i := range cells {
-		cells[i] = remedy.Missing()
-	}
-	for k := range f.Cols {
-		f.Cols[k], cells = cells[:len(names):len(names)], cells[len(names):]
+	g.start = first * 1000
+	cols := make([][]float64, columns)
+	missing := remedy.Missing()
+	for k := range cols {
+		// Each on its own: a cache keeps some longer than others.
+		col := make([]float64, n)
+		for i := range col {
+			col[i] = missing
+		}
+		cols[k] = col
 	}
 	for i := range d.series {
-		s := &d.series[i]
+		s, row := &d.series[i], rows[i]
 		k, by := (s.start-first)/step, s.step/step
 		d.values.runs(s.at, s.n, func(run []float64) {
 			for _, v := range run {
-				f.Cols[k][i] = v
+				cols[k][row] = v
 				k += by
 			}
 		})
 	}
-	return f, nil
+	return g, cols, nil
 }
 
 // within cuts a series to the buckets that begin within a window.

@@ -22,6 +22,7 @@ type renderReader struct {
 	maxSeries int
 	keep      period
 	out       *rendered
+	on        *Table // of the answer before; may be nil
 }
 
 // period is a time from one second to another, both included.
@@ -40,8 +41,14 @@ func always() period { return period{0, maxUnixSeconds} }
 // the store's next use. All others are checked and forgotten at once, so that
 // an answer about years costs no more than the one that was asked for.
 func decodeRender(body *scanner, maxSeries int, keep period, store *values) (*rendered, error) {
+	return decodeRenderOn(body, maxSeries, keep, store, nil)
+}
+
+// decodeRenderOn does so, and takes the names from the table of an earlier
+// answer where they are the same.
+func decodeRenderOn(body *scanner, maxSeries int, keep period, store *values, on *Table) (*rendered, error) {
 	store.n = 0
-	r := &renderReader{scanner: body, maxSeries: maxSeries, keep: keep, out: &rendered{values: store}}
+	r := &renderReader{scanner: body, maxSeries: maxSeries, keep: keep, out: &rendered{values: store}, on: on}
 	if err := r.expect('[', errNotRender); err != nil {
 		return nil, err
 	}
@@ -142,6 +149,12 @@ func (r *renderReader) target() (string, error) {
 	}
 	if raw[0] != '"' {
 		return "", errNotRender
+	}
+	if i := len(r.out.series); i < r.on.Len() {
+		// Written as it reads: no escapes, and valid UTF-8, as all names are.
+		if name := r.on.keys.Name(int32(i)); string(raw[1:len(raw)-1]) == name && strings.IndexByte(name, '\\') < 0 {
+			return name, nil
+		}
 	}
 	return unquote(raw)
 }

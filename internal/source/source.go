@@ -38,17 +38,28 @@ type Columnar interface {
 	Separable
 	// Columns answers one query on the rows of a table that an earlier answer
 	// had, or of none. Those rows keep their numbers, also when the answer
-	// doesn't have them; series that are new get numbers behind them.
+	// doesn't have them; series that are new get numbers behind them. In
+	// buckets, an answer of other series has other rows and another table.
 	Columns(ctx context.Context, q remedy.Query, on *Table) Columns
 }
 
 // Separable is implemented by sources that know which of their expressions can
 // be asked in parts.
 type Separable interface {
-	// Separable reports whether the value of an expression at an instant
-	// depends on nothing but the instant, so that it is the same in the answer
-	// over any window, and is settled once all its points have arrived.
+	// Separable reports whether the value of an expression at an instant, or in
+	// a bucket, depends on nothing but the instant or bucket, so that it is the
+	// same in the answer over any window, and is settled once all its points
+	// have arrived.
 	Separable(expr string) bool
+}
+
+// Joinable is implemented by sources that can be asked once for the sake of
+// several queries.
+type Joinable interface {
+	// Joinable reports whether the answer to an expression over a wide window
+	// holds the answers over the windows within it, point by point. It doesn't
+	// in buckets: the window decides from which archive Graphite takes them.
+	Joinable(expr string) bool
 }
 
 // Fresh is a source without what it remembers of earlier answers. What is acted

@@ -18,7 +18,8 @@ type Table struct {
 	keys *remedy.Keys
 	ids  []rowID
 	// spelling is how a row's name was written in the answer that brought it,
-	// so that it is known again without being read.
+	// so that it is known again without being read. A source whose names are the
+	// identities has none.
 	spelling []spelling
 
 	once  sync.Once
@@ -143,19 +144,29 @@ type Columns struct {
 	Table *Table
 	// Cols has a column for each instant asked for, as in remedy.Frame. A row
 	// of the table may have no point in any of them.
+	// In buckets, the columns stand where the grid says.
 	Cols [][]float64
 	// Failed is as in remedy.Result; everything else is empty then.
 	Failed string
+
+	grid *bucketGrid // nil where points are instants
 }
 
-// Frame is the answer to q with the rows that have a point.
+// Frame is the answer to q with the rows that have a point, or, in buckets,
+// with those that the server lists.
 func (c Columns) Frame(q remedy.Query) *remedy.Frame {
 	f := c.frame(q)
+	if c.grid != nil {
+		return f
+	}
 	return f.Without(f.Empty())
 }
 
 // frame is the answer to q with all rows of the table.
 func (c Columns) frame(q remedy.Query) *remedy.Frame {
+	if c.grid != nil {
+		return c.grid.frame(c.Table.keys, c.Cols)
+	}
 	return &remedy.Frame{Keys: c.Table.keys, Start: q.Start.UnixMilli(), Step: max(1, q.Step.Milliseconds()), Cols: c.Cols}
 }
 

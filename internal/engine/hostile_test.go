@@ -34,9 +34,9 @@ func newHostileRig(t *testing.T, d hostile.Dialect, open func(url string) source
 	}
 	t.Cleanup(server.Close)
 	src := open(server.URL)
-	r := newRig(t, append(change, func(s *setup) {
+	r := newRig(t, append([]func(*setup){func(s *setup) {
 		s.config = func(c *Config) { c.Sources["prom"] = Source{Source: src, MaxStaleness: c.Sources["prom"].MaxStaleness} }
-	})...)
+	}}, change...)...)
 	r.t = t
 	// What is started is known from its START; it need not run, and could not
 	// without a clock that moves by itself.
@@ -97,6 +97,57 @@ func openGraphite(t *testing.T) func(string) source.Source {
 		t.Cleanup(g.Close)
 		return g
 	}
+}
+
+// byThreshold has the rig's hosts judged by a threshold detector: a host that
+// receives less than half is bad.
+func byThreshold(t *testing.T, change func(*detectors.ThresholdSpec)) func(*setup) {
+	spec := detectors.DefaultThreshold()
+	c := defaults().canary
+	spec.Name, spec.Source, spec.Pools, spec.Propose, spec.HostLabel = c.Name, c.Source, c.Pools, c.Propose, c.HostLabel
+	spec.Interval, spec.For, spec.MaxStaleness = c.Interval, c.For, c.MaxStaleness
+	spec.Conditions, spec.CanaryTarget = []detectors.Condition{{Query: c.Query, BadBelow: new(15.0), ClearAbove: new(20.0)}}, c.CanaryTarget
+	change(&spec)
+	d, err := detectors.NewThreshold(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(s *setup) {
+		before := s.config
+		s.config = func(c *Config) {
+			before(c)
+			c.Detectors = []detectors.Detector{d}
+		}
+	}
+}
+
+// TestBadAnswersToThreshold gives the bad answers of Prometheus to a threshold
+// detector.
+func TestBadAnswersToThreshold(t *testing.T) {
+	badAnswers(t, toThreshold(hostilePrometheus().Answers()), func(t *testing.T) *hostileRig {
+		return newHostileRig(t, hostilePrometheus(), openPrometheus(t), byThreshold(t, func(*detectors.ThresholdSpec) {}))
+	})
+}
+
+// TestBadAnswersToThresholdOnGraphite gives it those of Graphite.
+func TestBadAnswersToThresholdOnGraphite(t *testing.T) {
+	badAnswers(t, toThreshold(hostileGraphite().Answers()), func(t *testing.T) *hostileRig {
+		return newHostileRig(t, hostileGraphite(), openGraphite(t), byThreshold(t, func(s *detectors.ThresholdSpec) {
+			s.Dialect, s.HostLabel, s.HostNode = detectors.Graphite, "", 2
+			s.Conditions[0].Query, s.CanaryTarget, s.MaxStaleness = "canary.*.received", "canary.target.received", 2*time.Minute
+		}))
+	})
+}
+
+// toThreshold says which answers are other to a threshold detector than to one
+// that counts: a number below 0 is one like another.
+func toThreshold(answers []hostile.Answer) []hostile.Answer {
+	for i := range answers {
+		if answers[i].Name == "negative numbers" {
+			answers[i].WellFormed = true
+		}
+	}
+	return answers
 }
 
 // TestBadAnswersOfGraphite is the same for a source that speaks /render.

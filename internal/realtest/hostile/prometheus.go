@@ -10,7 +10,7 @@ import (
 )
 
 // Prometheus is a Dialect: a fleet whose hosts count canaries, as the queries
-// of a canary detector see it.
+// of a canary detector and of a threshold detector see it.
 type Prometheus struct {
 	Hosts []string
 	// Label holds the host; PerMinute is what a good host receives within the
@@ -29,7 +29,7 @@ func (p Prometheus) Truth(r *http.Request, bad string) (series []Series, values 
 		start, step = millis(r.Form.Get("time")), 1
 		end = start
 	}
-	values = strings.HasPrefix(expr, "increase(")
+	values = strings.HasPrefix(expr, "increase(") || !strings.Contains(expr, "(") // what a canary detector asks, or a threshold
 	hosts := p.Hosts
 	if strings.Contains(expr, "canary_target") {
 		hosts = []string{"target"}

@@ -31,6 +31,9 @@ import (
 // secrets would not have been found either.
 const marker = "marker-that-is-no-secret"
 
+// redactedMark stands where a secret of a command was.
+const redactedMark = "[redacted]"
+
 // secret is one that was planted.
 type secret struct{ what, value string }
 
@@ -43,6 +46,9 @@ func plantedSecrets() []secret {
 		{"the inline token", "inline-PLANTED-seven"},
 		{"the userinfo of a URL", "user-PLANTED-eight"},
 		{"the query of a URL", "query-PLANTED-nine"},
+		{"the token's file of a Graphite", "gtok-PLANTED/ten+11=="},
+		{"the password's file of a Graphite", `gpw-PLANTED"twelve\six%`},
+		{"the variable that a command may have", `var-PLANTED"13 fourteen&`},
 	}
 }
 
@@ -89,92 +95,22 @@ func (s *seen) check(t *testing.T) {
 	}
 }
 
-// echoes are the ways in which a server gives back the credentials it got.
-func echoes() []func(w http.ResponseWriter, auth string) {
-	status := func(code int, kind, text string) func(http.ResponseWriter, string) {
-		return func(w http.ResponseWriter, auth string) {
-			w.Header().Set("Content-Type", kind)
-			w.Header().Set("WWW-Authenticate", "Bearer realm="+auth)
-			w.Header().Set("X-Request-Authorization", auth)
-			w.WriteHeader(code)
-			_, _ = io.WriteString(w, strings.ReplaceAll(text, "AUTH", auth))
-		}
-	}
-	inJSON := func(s string) string {
-		b, err := json.Marshal(s)
-		if err != nil {
-			panic(err) // a string always has JSON
-		}
-		return strings.Trim(string(b), `"`)
-	}
-	jsonError := func(code int) func(http.ResponseWriter, string) {
-		return func(w http.ResponseWriter, auth string) {
-			status(code, "application/json", `{"status":"error","errorType":"bad_data","error":"`+marker+` AUTH"}`)(w, inJSON(auth))
-		}
-	}
-	return []func(http.ResponseWriter, string){
-		jsonError(400), jsonError(401), jsonError(422), jsonError(503), jsonError(200),
-		status(401, "text/plain", marker+" AUTH"),
-		status(500, "text/plain", marker+" AUTH "),
-		status(403, "text/html", "<p>"+marker+" AUTH</p>"),
-		status(200, "text/html", "<p>"+marker+" AUTH</p>"),
-		status(200, "application/json", "AUTH"),
-		func(w http.ResponseWriter, auth string) {
-			status(200, "application/json", `{"status":"success","warnings":["`+marker+` AUTH"],"data":{"resultType":"matrix","result":[]}}`)(w, inJSON(auth))
-		},
-		func(w http.ResponseWriter, auth string) {
-			status(200, "application/json", `{"status":"AUTH","data":{"resultType":"AUTH","result":[]}}`)(w, inJSON(auth))
-		},
-		func(w http.ResponseWriter, auth string) {
-			status(200, "application/json", `{"status":"success","data":{"resultType":"AUTH","result":[]}}`)(w, inJSON(auth))
-		},
-		func(w http.ResponseWriter, auth string) {
-			status(200, "application/json", `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"host":"AUTH","x":"AUTH"},"values":[[1,"AUTH"]]}]}}`)(w, inJSON(auth))
-		},
-		func(w http.ResponseWriter, auth string) {
-			status(200, "application/json", `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"host":"AUTH"},"values":[[1,"0"]]}]}}`)(w, inJSON(auth))
-		},
-		func(w http.ResponseWriter, auth string) {
-			w.Header().Set("Location", "http://elsewhere.invalid/?token="+url.QueryEscape(auth))
-			w.WriteHeader(http.StatusFound)
-		},
-		func(w http.ResponseWriter, auth string) {
-			w.Header().Set("Location", "://"+auth)
-			w.WriteHeader(http.StatusFound)
-		},
-		func(w http.ResponseWriter, auth string) {
-			w.Header().Set("Content-Encoding", strings.ReplaceAll(auth, "\n", ""))
-			_, _ = io.WriteString(w, auth)
-		},
-		func(w http.ResponseWriter, auth string) { // an answer nobody asked for
-			c, _, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				return
-			}
-			defer c.Close()
-			_, _ = io.WriteString(c, "HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno"+auth+"\r\n"+auth)
-			// Until the client has looked at the connection and hung up.
-			_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-			_, _ = c.Read(make([]byte, 1))
-		},
-		func(w http.ResponseWriter, auth string) { // not HTTP
-			c, _, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				return
-			}
-			defer c.Close()
-			_, _ = io.WriteString(c, auth+"\r\n\r\n")
-		},
-		func(w http.ResponseWriter, auth string) { // a header that is none
-			c, _, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				return
-			}
-			defer c.Close()
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+auth+"\r\n\r\n")
-		},
-	}
-}
+// sayText is a command that says all it knows, in each way it can.
+const sayText = `#!/bin/sh
+echo "$1 marker-of-the-command"
+echo "$SAY_TOKEN"
+env
+printf '%s' "$SAY_TOKEN" | base64 -w 0; echo
+env >&2
+printf '{"token": "%s"}' "$(printf '%s' "$SAY_TOKEN" | sed 's/"/\\"/g')" >&2
+echo >&2
+echo "$1 $SAY_TOKEN marker-of-the-command" >&2
+case $1 in
+plan) exit 0;;
+observe) exit 1;;
+esac
+exit 7
+`
 
 // TestSecretsStayInside plants one secret of each kind, has the sources' server
 // give them back in every way it can, and looks for them in all that comes out.
@@ -183,6 +119,7 @@ func TestSecretsStayInside(t *testing.T) {
 	planted := plantedSecrets()
 	hosts := []string{"web-01", "web-02", "web-03"}
 	truth := hostile.Prometheus{Hosts: hosts, Label: "host", Received: 50, Age: 0.5}
+	paths := hostile.Graphite{Hosts: hosts, Prefix: "canary.", Suffix: ".received", Step: 1, Received: 10}
 	var mode, asked atomic.Int64 // 0 is honest
 	var unauthorized atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -197,6 +134,11 @@ func TestSecretsStayInside(t *testing.T) {
 		}
 		if m := mode.Load(); m > 0 {
 			echoes()[m-1](w, auth)
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/render") {
+			series, _ := paths.Truth(r, hosts[1])
+			_, _ = w.Write(paths.Encode(series))
 			return
 		}
 		series, _ := truth.Truth(r, hosts[1])
@@ -217,6 +159,27 @@ func TestSecretsStayInside(t *testing.T) {
 	s := settings{
 		Level: "notify", Source: server.URL, Fleet: f.name, Hosts: hosts, Address: b.gate.path, Backend: b.Backend,
 		MinInService: 2, MaxOut: 1, MaxPerHour: 10, Approver: "root", Settle: "1s", Cooldown: "1h", StartWithin: "5s", Timeout: "5s",
+	}
+	program := file("say", sayText)
+	if err := os.Chmod(program, 0o700); err != nil { //nolint:gosec // it is to be run
+		t.Fatal(err)
+	}
+	stored := func(name, source string) string {
+		return `
+[detectors.` + name + `]
+type = "canary"
+source = "` + source + `"
+pools = ["web"]
+propose = "say"
+query = "canary.*.received"
+host_node = 2
+expect_per_minute = 600
+interval = "1s"
+window = "5s"
+for = "5s"
+min_points = 3
+seen_within = "60s"
+`
 	}
 	detector := func(name, source string) string {
 		return `
@@ -245,14 +208,40 @@ password_file = "` + file("password", planted[2].value) + `"
 type = "prometheus"
 url = "` + server.URL + `"
 token_file = "token-of-env"
-` + detector("by_password", "basic") + detector("by_env", "env")
+[sources.graphite_token]
+type = "graphite"
+url = "` + server.URL + `"
+canary_target = "canary.target.received"
+max_staleness = "5s"
+token_file = "` + file("gtoken", planted[6].value) + `"
+[sources.graphite_basic]
+type = "graphite"
+url = "` + server.URL + `"
+canary_target = "canary.target.received"
+max_staleness = "5s"
+username = "fran"
+password_file = "` + file("gpassword", planted[7].value) + `"
+[actions.say]
+type = "exec"
+policy = "auto"
+approvers = ["root"]
+plan = ["` + program + `", "plan", "{{ .Host }}"]
+run = ["` + program + `", "run", "{{ .Host }}"]
+undo = ["` + program + `", "undo", "{{ .Host }}"]
+observe = ["` + program + `", "observe", "{{ .Host }}"]
+env = ["SAY_TOKEN"]
+manual_hint = "say {{ .Host }}"
+timeout = "5s"
+start_within = "5s"
+` + detector("by_password", "basic") + detector("by_env", "env") + stored("by_gtoken", "graphite_token") + stored("by_gpassword", "graphite_basic") +
+		strings.Replace(detector("by_say", "env"), `propose = "drain"`, `propose = "say"`, 1)
 	a := newAgent(t, s)
 	text := strings.NewReplacer("canary_heartbeat", "canary_target").Replace(s.text(t))
 	text = strings.Replace(text, "timeout       = \"2s\"\n", "timeout = \"1s\"\ntoken_file = \""+file("token", planted[0].value)+"\"\n", 1)
 	a.write(text)
 
 	out := &seen{out: map[string]string{}}
-	a.start("WARDEN_SOURCES_ENV_TOKEN=" + planted[1].value)
+	a.start("WARDEN_SOURCES_ENV_TOKEN="+planted[1].value, "SAY_TOKEN="+planted[8].value)
 	a.rounds(2)
 	a.await("a case", hosts[1], func(*web.CaseSummary) error { return nil })
 	collect(t, a, out, "honest", true)
@@ -333,6 +322,18 @@ token_file = "token-of-env"
 			t.Errorf("the marker is not in %s, so a secret would not have been found there", where)
 		}
 	}
+	said := map[string]bool{}
+	for where, text := range out.out {
+		if strings.Contains(text, "run "+redactedMark+" marker-of-the-command") {
+			kind, _, _ := strings.Cut(where, " ")
+			said[kind] = true
+		}
+	}
+	for _, kind := range []string{"stdout", "GET", "warden", "the"} {
+		if !said[kind] {
+			t.Errorf("what the command said is not in %s, so a secret of it would not have been found there: %v", kind, said)
+		}
+	}
 	if len(out.out) < 25 {
 		t.Errorf("only %d places were looked into", len(out.out))
 	}
@@ -373,14 +374,14 @@ func collect(t *testing.T, a *agent, out *seen, when string, commands bool) {
 			get(fill.Replace(path))
 		}
 	}
-	for _, path := range []string{"/metrics", "/-/ready", "/-/healthy", "/", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/vars"} {
+	for _, path := range []string{"/api/v1/cases/W-2", "/metrics", "/-/ready", "/-/healthy", "/", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/vars"} {
 		get(path)
 	}
 	if !commands {
 		return
 	}
 	for _, args := range [][]string{
-		{"status"}, {"-o", "json", "status"}, {"cases"}, {"show", "W-1"}, {"-o", "json", "show", "W-1"}, {"explain", "W-1"}, {"hosts", "web"}, {"hosts", "web", "-o", "json"},
+		{"status"}, {"-o", "json", "status"}, {"cases"}, {"show", "W-2"}, {"-o", "json", "show", "W-2"}, {"show", "W-1"}, {"-o", "json", "show", "W-1"}, {"explain", "W-1"}, {"hosts", "web"}, {"hosts", "web", "-o", "json"},
 		{"config", "show", a.config}, {"config", "show"}, {"config", "check", a.config}, {"policy", "list"},
 	} {
 		r := a.run(args...)

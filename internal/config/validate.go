@@ -43,6 +43,7 @@ func (v *validator) all() {
 	for _, name := range slices.Sorted(maps.Keys(c.Actions)) {
 		v.action(name, c.Actions[name])
 	}
+	v.sharedHosts()
 	v.guardrails()
 	v.mirror(c.Telemetry.Graphite)
 	v.between([]string{"ledger", "keep_closed"}, c.Ledger.KeepClosed, day, maxDuration)

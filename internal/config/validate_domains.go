@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"warden/internal/remedy"
 )
@@ -38,6 +39,29 @@ func (v *validator) domains(name remedy.PoolName, p Pool) {
 	if len(without) > 0 {
 		v.warn(label, "pools.%s: %s of %d without the label %s, the first %s: nothing is done to them, and while one is out to no other either; add them to inventory.labels",
 			name, count(len(without), "host"), len(p.Inventory.Hosts), p.FailureDomainLabel, quote(without[0]))
+	}
+}
+
+// sharedHosts warns of hosts that the static lists of two pools have: one name
+// is one machine, which both pools count as theirs.
+func (v *validator) sharedHosts() {
+	first := map[string]remedy.PoolName{} // by host, in lower case: to DNS those are one
+	for _, name := range slices.Sorted(maps.Keys(v.config.Pools)) {
+		hosts, at := v.config.Pools[name].Inventory.Hosts, []string{"pools", string(name), "inventory", "hosts"}
+		shared := map[remedy.PoolName][]string{}
+		for _, h := range hosts {
+			key := strings.ToLower(string(h))
+			switch before, twice := first[key]; {
+			case !twice:
+				first[key] = name
+			case before != name:
+				shared[before] = append(shared[before], string(h))
+			}
+		}
+		for _, before := range slices.Sorted(maps.Keys(shared)) {
+			v.warn(at, "pools.%s: %s that pools.%s lists as well, the first %s: one name is one machine, so an execution by either pool holds it for both, and each pool counts it towards its own floor and out-slots; keep it in one pool, or leave it at that when it serves both",
+				name, count(len(shared[before]), "host"), before, quote(shared[before][0]))
+		}
 	}
 }
 

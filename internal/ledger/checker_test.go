@@ -294,10 +294,7 @@ func (k *checker) start(b *ledger.ExecStart, id remedy.CaseID, by remedy.Actor, 
 	}
 	slots := 0
 	for other, o := range k.cases {
-		if o.pool != c.pool {
-			continue
-		}
-		if o.phase == running {
+		if o.pool == c.pool && o.phase == running {
 			slots++
 		}
 		if o.host == c.host && (o.phase == running || o.phase == unknown) {

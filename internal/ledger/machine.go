@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"warden/internal/remedy"
@@ -31,6 +32,9 @@ type machine struct {
 	// oldestClosed is when the closed case that ended first did. It follows
 	// from cases and is kept so that nobody has to look through all of them.
 	oldestClosed time.Time
+	// executing has every case that is executing, in all pools, ascending, and
+	// perhaps some that no longer are. It follows from cases, as well.
+	executing []remedy.CaseID
 }
 
 // pool is one pool's share of the state.
@@ -167,10 +171,13 @@ func (m *machine) close(c *Case, outcome remedy.Outcome, note string, x step) {
 	}
 }
 
-// recount finds the closed case that ended first.
+// recount finds the closed case that ended first, and those that are executing.
 func (m *machine) recount() {
-	m.oldestClosed = time.Time{}
+	m.oldestClosed, m.executing = time.Time{}, nil
 	for c := range m.cases.all() {
+		if c.Stage == remedy.StageExecuting {
+			m.executing = append(m.executing, c.ID)
+		}
 		if !c.Open() && (m.oldestClosed.IsZero() || c.ClosedAt.Before(m.oldestClosed)) {
 			m.oldestClosed = c.ClosedAt
 		}
@@ -255,19 +262,31 @@ func (p *pool) back(id remedy.CaseID, at time.Time) {
 }
 
 // running counts the executions of the pool that hold a concurrency slot, and
-// finds the one that holds the host's lock. The case own is left out.
+// finds the one that holds the host's lock, in whichever pool that is: one name
+// is one machine, and upper and lower case are one. The case own is left out.
 func (m *machine) running(p *pool, host remedy.HostName, own remedy.CaseID) (n int, lock remedy.CaseID) {
-	for _, id := range p.Open {
+	for _, id := range m.executing {
 		c := m.find(id)
 		if c == nil || c.ID == own || c.Stage != remedy.StageExecuting {
 			continue
 		}
-		if !c.UnknownExecution() {
+		if c.Pool == p.Name && !c.UnknownExecution() {
 			n++
 		}
-		if c.Host == host {
+		if strings.EqualFold(string(c.Host), string(host)) {
 			lock = c.ID
 		}
 	}
 	return n, lock
+}
+
+// executes adds a case to those that are executing, and drops those that
+// aren't any more.
+func (m *machine) executes(id remedy.CaseID) {
+	m.executing = slices.DeleteFunc(m.executing, func(other remedy.CaseID) bool {
+		c := m.find(other)
+		return other == id || c == nil || c.Stage != remedy.StageExecuting
+	})
+	i, _ := slices.BinarySearch(m.executing, id)
+	m.executing = slices.Insert(m.executing, i, id)
 }

@@ -75,6 +75,7 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 		TakesOut: b.TakesOut, Domain: b.Domain, Prior: b.Prior, Balancers: b.Balancers,
 	})
 	c.Stage = remedy.StageExecuting
+	m.executes(c.ID)
 	switch b.Kind {
 	case remedy.KindUndo:
 		c.UndoReason = b.UndoReason

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -175,6 +176,53 @@ func TestStartRefusals(t *testing.T) {
 				t.Errorf("admitted, and is %s with %+v", c.Stage, c.Execution())
 			}
 		})
+	}
+}
+
+// A host that two pools list is one machine: while one pool's execution holds
+// it, or may, the other pool neither acts on it nor undoes, and the fact for
+// host_lock says so. Slots stay each pool's own.
+func TestOneExecutionAHostOverAllPools(t *testing.T) {
+	t.Parallel()
+	for _, named := range []remedy.HostName{"h1", "H1"} {
+		r := newRig(t)
+		s := setup{level: remedy.LevelAuto, limits: roomy(), n: 10, cooldown: time.Hour}
+		s.limits.MaxConcurrent = 1
+		rep := report(n1, s)
+		web := reportOf(n1, s, "web", "restart")
+		rep.Levels, rep.Pools = append(rep.Levels, web.Levels...), append(rep.Pools, web.Pools...)
+		r.ok(rep, &ledger.PoolSize{Pool: "web", N: 10})
+		inWeb := func(host remedy.HostName) remedy.CaseID {
+			return r.ok(judge(host, remedy.LevelAuto, func(b *ledger.CaseJudge) {
+				b.Pool, b.Action, b.Finding.Pool, b.Plan.Pool, b.Plan.Action = "web", "restart", "web", "web", "restart"
+			}))
+		}
+		lock := func() remedy.CaseID {
+			return r.facts(func(q *ledger.FactsQuery) { q.Pool, q.Host, q.Action = "web", named, "restart" }).Lock
+		}
+		a, b, other := r.ok(judge("h1", remedy.LevelAuto)), inWeb(named), inWeb("h2")
+		tok := r.start(a, remedy.Warden())
+		r.refused(ledger.RefusedLock, remedy.Warden(), r.starting(b))
+		if lock() != a {
+			t.Errorf("the lock of %s in web is %s, want %s", named, lock(), a)
+		}
+		r.finish(other, r.start(other, remedy.Warden()), remedy.OutcomeAborted)
+		r.finish(a, tok, remedy.OutcomeUnknown)
+		r.refused(ledger.RefusedLock, remedy.Warden(), r.starting(b))
+		again := ledger.New()
+		if err := again.Restore(bytes.NewReader(snapshotOf(t, r.l))); err != nil {
+			t.Fatal(err)
+		}
+		r.l = again
+		r.refused(ledger.RefusedLock, remedy.Warden(), r.starting(b))
+		r.okAs(alice(), &ledger.Resolve{Case: a, Out: true})
+		if lock() != 0 {
+			t.Errorf("the lock is %s still", lock())
+		}
+		tok = r.start(b, remedy.Warden())
+		r.refused(ledger.RefusedLock, alice(), r.starting(a, undoing))
+		r.finish(b, tok, remedy.OutcomeAborted)
+		r.start(a, alice(), undoing)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // bucketQuery asks for the buckets of a target over some time before an instant.
 func bucketQuery(source remedy.SourceName, target string, back time.Duration, at time.Time, interval time.Duration) remedy.Query {
 	// Whole intervals, so that detectors with one target share an answer.
-	back = (back + interval - 1) / interval * interval
+	back = (back + interval - 1).Truncate(interval)
 	return remedy.NewQuery(source, target, at.Add(-back), at, interval)
 }
 

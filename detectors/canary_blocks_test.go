@@ -99,7 +99,7 @@ func anyAnswers(t *rapid.T, c *Canary, pool remedy.PoolView) remedy.Results {
 		case ask.expect:
 			draw = func() float64 { return pick(rnd, 60.0, 60, 60, 60, 60, 0, -1, math.NaN(), missing) }
 		}
-		cols := [][]float64(nil)
+		var cols [][]float64
 		if q == ask.stamps || q == ask.target {
 			if q == ask.target {
 				names = names[:min(len(names), 2)]

@@ -279,9 +279,9 @@ func aggregateOf(how Aggregate, in []float64) float64 {
 		return in[len(in)-1]
 	case AggregateSum:
 		return sum
-	default:
-		return sum / float64(len(in))
+	case AggregateNone, AggregateAvg:
 	}
+	return sum / float64(len(in))
 }
 
 // TestThresholdByTheRules holds the judging by columns to the slow one.

@@ -226,9 +226,7 @@ func (s ThresholdSpec) validateBuckets(bad func(key, format string, args ...any)
 	if s.MinPoints < 1 {
 		bad("min_points", "%d is too few; use at least 1", s.MinPoints)
 	}
-	switch s.Aggregate {
-	case AggregateAvg, AggregateMin, AggregateMax, AggregateLast, AggregateSum:
-	default:
+	if !slices.Contains([]Aggregate{AggregateAvg, AggregateMin, AggregateMax, AggregateLast, AggregateSum}, s.Aggregate) {
 		bad("aggregate", noAggregate, s.Aggregate)
 	}
 }

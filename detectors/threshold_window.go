@@ -38,6 +38,7 @@ func (w *windowSums) start(hosts int, begins float64) {
 		none = math.Inf(1)
 	case AggregateMax:
 		none = math.Inf(-1)
+	case AggregateNone, AggregateAvg, AggregateSum, AggregateLast:
 	}
 	for p := range hosts {
 		w.n[p], w.value[p], w.stamp[p] = 0, none, begins
@@ -64,7 +65,7 @@ func (w *windowSums) take(hosts []int32, values, stamps []float64, rows, stampsR
 				sums[p] += v
 			}
 		}
-	default:
+	case AggregateNone, AggregateMin, AggregateMax, AggregateLast:
 		for p, i := range hosts {
 			stamp, v := cell(stamps, stampsRows[i]), cell(values, rows[i])
 			if stamp > w.stamp[p] && stamp <= future && !remedy.IsMissing(v) {
@@ -88,7 +89,7 @@ func (w *windowSums) add(p int, v float64) {
 		w.value[p] = max(w.value[p], v)
 	case AggregateLast:
 		w.value[p] = v
-	default:
+	case AggregateNone, AggregateAvg, AggregateSum:
 		w.value[p] += v
 	}
 }

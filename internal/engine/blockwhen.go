@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"warden/detectors"
@@ -122,7 +123,7 @@ func newestIn(f *remedy.Frame, row int32) (end int64, ok bool) {
 	if f.Widths == nil || f.Widths[row] <= 0 {
 		return 0, false
 	}
-	for k := len(f.Cols) - 1; k >= 0; k-- {
+	for k := range slices.Backward(f.Cols) {
 		if !remedy.IsMissing(f.At(row, k)) {
 			return f.Instant(k) + f.Widths[row], true
 		}
@@ -132,7 +133,7 @@ func newestIn(f *remedy.Frame, row int32) (end int64, ok bool) {
 
 // newestValue is the value of that bucket.
 func newestValue(f *remedy.Frame, row int32) float64 {
-	for k := len(f.Cols) - 1; k >= 0; k-- {
+	for k := range slices.Backward(f.Cols) {
 		if v := f.At(row, k); !remedy.IsMissing(v) {
 			return v
 		}

@@ -140,7 +140,7 @@ type sums struct {
 // budget or on the shadow one.
 func (j *judgement) isBadNow(h remedy.HostName, shadow bool) bool {
 	i, ok := j.Of(h)
-	return ok && j.Verdicts[i].BadNow && j.view.Hosts[i].State != remedy.ServiceOut && !(shadow && j.view.Hosts[i].ShadowOut)
+	return ok && j.Verdicts[i].BadNow && j.view.Hosts[i].State != remedy.ServiceOut && (!shadow || !j.view.Hosts[i].ShadowOut)
 }
 
 // finding is the word on a host with its evidence.

@@ -89,6 +89,7 @@ func inGraphite(s *setup) {
 }
 
 func openGraphite(t *testing.T) func(string) source.Source {
+	t.Helper()
 	return func(url string) source.Source {
 		g, err := source.NewGraphite(source.Options{Name: "prom", URL: url, Timeout: hostileTimeout}, true)
 		if err != nil {
@@ -157,11 +158,13 @@ func TestBadAnswersOfGraphite(t *testing.T) {
 		t.Fatalf("%d bad answers", len(answers))
 	}
 	badAnswers(t, answers, func(t *testing.T) *hostileRig {
+		t.Helper()
 		return newHostileRig(t, hostileGraphite(), openGraphite(t), inGraphite)
 	})
 }
 
 func openPrometheus(t *testing.T) func(string) source.Source {
+	t.Helper()
 	return func(url string) source.Source {
 		p, err := source.NewPrometheus(source.Options{Name: "prom", URL: url, Timeout: hostileTimeout})
 		if err != nil {
@@ -181,6 +184,7 @@ func TestBadAnswersOfPrometheus(t *testing.T) {
 		t.Fatalf("%d bad answers", len(answers))
 	}
 	badAnswers(t, answers, func(t *testing.T) *hostileRig {
+		t.Helper()
 		return newHostileRig(t, hostilePrometheus(), openPrometheus(t))
 	})
 }
@@ -189,6 +193,7 @@ func TestBadAnswersOfPrometheus(t *testing.T) {
 const badRounds = 4
 
 func badAnswers(t *testing.T, answers []hostile.Answer, fresh func(*testing.T) *hostileRig) {
+	t.Helper()
 	t.Run("control: an honest answer is acted on", func(t *testing.T) {
 		t.Parallel()
 		r := fresh(t)

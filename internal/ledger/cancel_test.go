@@ -57,6 +57,7 @@ func TestCancelBeforeStart(t *testing.T) {
 func TestCancelWhileExecuting(t *testing.T) {
 	t.Parallel()
 	begun := func(t *testing.T) (*rig, remedy.CaseID, remedy.Token) {
+		t.Helper()
 		r := newRig(t)
 		id := r.ok(judge("h1", remedy.LevelAuto))
 		tok := r.start(id, remedy.Warden())

@@ -26,7 +26,7 @@ func status(code int, contentType, text string, headers ...string) func(http.Res
 
 // raw answers on the bare connection and closes it.
 func raw(f func(c net.Conn, done <-chan struct{}, honest []byte)) func(http.ResponseWriter, *http.Request, []byte) {
-	return func(w http.ResponseWriter, r *http.Request, honest []byte) {
+	return func(w http.ResponseWriter, _ *http.Request, honest []byte) {
 		// Without reading on, net/http tells that the caller has hung up by
 		// nothing; a hijacked connection is closed by its deadline at worst.
 		c, _, err := http.NewResponseController(w).Hijack()

@@ -84,8 +84,8 @@ type row struct {
 // letter.
 func (c *carbon) answer(target string, from, until int) string {
 	function, path := "", target
-	if i := strings.IndexByte(target, '('); i >= 0 {
-		function, path = target[:i], target[i+1:]
+	if f, inner, ok := strings.Cut(target, "("); ok {
+		function, path = f, inner
 	}
 	var rows []row
 	for _, name := range slices.Sorted(maps.Keys(c.files)) {
@@ -215,15 +215,15 @@ func sameBuckets(want, got *remedy.Frame) string {
 	text := func(f *remedy.Frame) []string {
 		var out []string
 		for i := range int32(f.Keys.Len()) {
-			line := fmt.Sprintf("%q %d:", f.Keys.Name(i), f.Widths[i])
+			line := fmt.Appendf(nil, "%q %d:", f.Keys.Name(i), f.Widths[i])
 			for k := range f.Cols {
 				if v := f.At(i, k); remedy.IsMissing(v) {
-					line += " -"
+					line = append(line, " -"...)
 				} else {
-					line += fmt.Sprintf(" %x", math.Float64bits(v))
+					line = fmt.Appendf(line, " %x", math.Float64bits(v))
 				}
 			}
-			out = append(out, line)
+			out = append(out, string(line))
 		}
 		slices.Sort(out)
 		return out

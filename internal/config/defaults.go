@@ -20,9 +20,10 @@ const (
 	// DefaultSourceTimeout is well under the default interval, so that a slow
 	// source costs one round and not two.
 	DefaultSourceTimeout = Duration(5 * time.Second)
-	// DefaultLateWithin covers scrapes of 30 s and the markers of series that
-	// ended, which come a scrape or two later.
-	DefaultLateWithin = Duration(time.Minute)
+	// DefaultLateWithin covers a scrape that takes all of its timeout and a batch
+	// of remote write, on top of the one step by which every look lags. What it
+	// costs is the server's: a minute more of it doubled the cost of a round.
+	DefaultLateWithin = Duration(30 * time.Second)
 	// DefaultGraphiteLateWithin covers a carbon-aggregator that flushes once a
 	// minute and the queue of a relay behind it.
 	DefaultGraphiteLateWithin = Duration(2 * time.Minute)

@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	// DefaultCacheBytes is how much a source remembers: the columns of some
-	// 100,000 hosts for three canary detectors with their default windows.
-	DefaultCacheBytes = 128 << 20
+	// DefaultCacheBytes bounds what a source remembers: the names and columns of
+	// a million hosts for one detector. 100,000 hosts with three canary detectors
+	// and their default windows take a quarter of it.
+	DefaultCacheBytes = 512 << 20
 	// idleSteps is for how many steps an answer is kept that nobody asks for.
 	idleSteps = 10
 )

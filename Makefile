@@ -15,10 +15,11 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo un
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 COUNT     ?= 1
-# Of bench-rules: hosts, rounds to measure, and warden's late_within.
+# Of bench-rules: hosts, rounds to measure, and warden's late_within; and only some of it with
+# BAD=few or all, and JUDGES=3 or 10.
 HOSTS     ?= 10000
 ROUNDS    ?= 6
-LATE      ?= 1m
+LATE      ?= 30s
 TEST      := go test -timeout 10m
 GOFILES    = $$(find . \( -path ./.git -o -path ./bin -o -path ./.cache \) -prune -o -name '*.go' -print)
 # Every package with a test that only the failpoints build runs.
@@ -85,7 +86,7 @@ bench: bin/benchstat
 
 ## bench-rules: warden beside Prometheus' own rules on the same data, HOSTS hosts; a quarter of an hour for each size
 bench-rules: servers
-	WARDEN_BENCH_HOSTS=$(HOSTS) WARDEN_BENCH_ROUNDS=$(ROUNDS) WARDEN_BENCH_LATE=$(LATE) \
+	WARDEN_BENCH_HOSTS=$(HOSTS) WARDEN_BENCH_ROUNDS=$(ROUNDS) WARDEN_BENCH_LATE=$(LATE) WARDEN_BENCH_BAD=$(BAD) WARDEN_BENCH_JUDGES=$(JUDGES) \
 	  go test -tags integration -run '^$$' -bench '^BenchmarkRulesBeside$$' -benchtime 1x -timeout 3h ./cmd/warden
 
 ## demo: the whole story, offline, in one terminal

@@ -265,7 +265,7 @@ func TestRulesBeside(t *testing.T) {
 func BenchmarkRulesBeside(b *testing.B) {
 	hosts := fromEnv(b, "WARDEN_BENCH_HOSTS", 10_000)
 	rounds := fromEnv(b, "WARDEN_BENCH_ROUNDS", 6)
-	late := cmp.Or(os.Getenv("WARDEN_BENCH_LATE"), "1m")
+	late := cmp.Or(os.Getenv("WARDEN_BENCH_LATE"), "30s")
 	version, err := exec.Command("/usr/bin/prometheus", "--version").CombinedOutput()
 	if err != nil {
 		b.Fatal(err)
@@ -275,8 +275,14 @@ func BenchmarkRulesBeside(b *testing.B) {
 	var idle strings.Builder
 	for b.Loop() {
 		for _, storm := range []bool{false, true} {
+			if bad := os.Getenv("WARDEN_BENCH_BAD"); (bad == "few" && storm) || (bad == "all" && !storm) {
+				continue
+			}
 			s := newBeside(b, &canaryData{hosts: hosts, step: 15 * time.Second, storm: storm}, rounds, late)
 			for _, n := range []int{3, 10} {
+				if only := os.Getenv("WARDEN_BENCH_JUDGES"); only != "" && only != strconv.Itoa(n) {
+					continue
+				}
 				s.rows = nil
 				s.side(n)
 				fmt.Print(s.table())

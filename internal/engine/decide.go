@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -19,6 +21,8 @@ type subject struct {
 	j *judgement
 	k int          // the host's place in it
 	c *ledger.Case // nil when there is none
+	// turn orders those that have a case, or were acted on before.
+	turn turn
 }
 
 // host is whom it is about.
@@ -33,7 +37,7 @@ func (e *Engine) decide(ctx context.Context, r *round, preview *ledger.Ledger) [
 		open := preview.Pool(name, r.now).Open
 		room := e.room(r, p, preview) - len(open)
 		again := p.judgements
-		for _, s := range e.subjects(r, p, open, room <= 0) {
+		for s := range e.subjects(r, p, open, func() bool { return room <= 0 }) {
 			if s.c == nil && room <= 0 {
 				continue
 			}
@@ -80,52 +84,80 @@ func without(r *round, all []judgement, host remedy.HostName, takesOut bool) []j
 	return out
 }
 
-// subjects lists what is to be decided about, in the order in which startReady
-// would start it. When the pool is full of open cases, only those are listed.
-func (e *Engine) subjects(r *round, p *poolRound, open []*ledger.Case, full bool) []subject {
-	var out []subject
-	for i := range p.judgements {
-		j := &p.judgements[i]
-		cases := casesOf(open, j.detector.Spec().Proposes)
-		for k := range j.Verdicts {
-			v := j.Verdicts[k].Verdict
-			if v == remedy.VerdictGood || v == remedy.VerdictOut {
-				continue // propose closed the case
-			}
-			c := cases[j.Roster.Name(k)]
-			if c == nil && full {
-				continue // none more is opened
-			}
-			if worthDeciding(v, c, j.Detector) {
-				out = append(out, subject{n: i, j: j, k: k, c: c})
+// subjects goes over what is to be decided about, in the order in which
+// startReady would start it. While full says that the pool has no room for more
+// cases, only those that are open are decided about. In a storm nearly all
+// hosts are bad and next to none has a history: they come as the roster has
+// them, without being sorted, and only as far as there is room.
+func (e *Engine) subjects(r *round, p *poolRound, open []*ledger.Case, full func() bool) iter.Seq[subject] {
+	known := e.known(r, p, open)
+	var told []subject // those with a case or a history
+	hosts := 0
+	for n := range p.judgements {
+		j := &p.judgements[n]
+		hosts = max(hosts, len(j.Verdicts))
+		for h, t := range known[n] {
+			if k, ok := j.Of(h); ok && worthDeciding(j.Verdicts[k].Verdict, t.c, j.Detector) && !(t.c == nil && full()) {
+				told = append(told, subject{n: n, j: j, k: k, c: t.c, turn: t.turn})
 			}
 		}
 	}
-	if len(out) < 2 {
-		return out
+	slices.SortFunc(told, func(a, b subject) int { return cmp.Or(a.turn.compare(b.turn), cmp.Compare(a.n, b.n)) })
+	late := slices.IndexFunc(told, func(s subject) bool { return !s.turn.last.IsZero() })
+	if late < 0 {
+		late = len(told)
 	}
-	acted, both := e.turns(p.name, false), e.turns(p.name, true)
-	turnOf := func(s subject) turn {
-		t := turn{action: s.j.detector.Spec().Proposes, host: s.host(), open: math.MaxUint64}
-		if s.c != nil {
-			t.open = s.c.ID
+	return func(yield func(subject) bool) {
+		for _, s := range told[:late] {
+			if !yield(s) {
+				return
+			}
 		}
-		t.last = acted[t.key()]
-		if e.shadowed(r.cfg, t.action, p.name) {
-			t.last = both[t.key()]
+		for k := 0; k < hosts && !full(); k++ {
+			for n := range p.judgements {
+				j := &p.judgements[n]
+				if k >= len(j.Verdicts) || j.Verdicts[k].Verdict != remedy.VerdictBad {
+					continue
+				}
+				if _, ok := known[n][j.Roster.Name(k)]; !ok && !yield(subject{n: n, j: j, k: k}) {
+					return
+				}
+			}
 		}
-		return t
+		for _, s := range told[late:] {
+			if !yield(s) {
+				return
+			}
+		}
 	}
-	slices.SortStableFunc(out, func(a, b subject) int { return turnOf(a).compare(turnOf(b)) })
-	return out
 }
 
-// casesOf finds the open cases of one action by host.
-func casesOf(open []*ledger.Case, action remedy.ActionName) map[remedy.HostName]*ledger.Case {
-	out := make(map[remedy.HostName]*ledger.Case, len(open))
-	for _, c := range open {
-		if c.Action == action {
-			out[c.Host] = c
+// knownHost is a host that has an open case, or was acted on before.
+type knownHost struct {
+	turn turn
+	c    *ledger.Case // nil when there is none
+}
+
+// known finds them for the action of each of the pool's judgements.
+func (e *Engine) known(r *round, p *poolRound, open []*ledger.Case) []map[remedy.HostName]knownHost {
+	out := make([]map[remedy.HostName]knownHost, len(p.judgements))
+	acted, both := e.turns(p.name, false), e.turns(p.name, true)
+	for n := range p.judgements {
+		action := p.judgements[n].detector.Spec().Proposes
+		last := acted
+		if e.shadowed(r.cfg, action, p.name) {
+			last = both
+		}
+		out[n] = map[remedy.HostName]knownHost{}
+		for key, at := range last {
+			if key.action == action {
+				out[n][key.host] = knownHost{turn: turn{action: action, host: key.host, last: at, open: math.MaxUint64}}
+			}
+		}
+		for _, c := range open {
+			if c.Action == action {
+				out[n][c.Host] = knownHost{turn: turn{action: action, host: c.Host, last: last[turnKey{action, c.Host}], open: c.ID}, c: c}
+			}
 		}
 	}
 	return out

@@ -27,6 +27,12 @@ var ErrBackend = errors.New("the backend gave no usable answer")
 // not be begun: nothing was changed, for certain.
 var ErrNotStarted = errors.New("nothing was started")
 
+// ErrCutOff is returned, wrapped, by an effect that did not come to its own end,
+// or left something behind that may go on: what was not done when it returned may
+// be done later. An effect that says so is taken as not having happened only if
+// the backend proves that it never touched the host.
+var ErrCutOff = errors.New("it did not come to its own end, and its effect may still come")
+
 // Action changes one host of one pool and can put it back. Implementations are
 // safe for concurrent use and hold no state that a restart would lose.
 type Action interface {
@@ -45,8 +51,9 @@ type Action interface {
 // Effector is the half of an Action that changes the world.
 type Effector interface {
 	// Apply carries out the plan once. An error means the effect may or may
-	// not have happened: only a following Observe says which. The report
-	// is meaningful even when the error is not nil.
+	// not have happened: only a following Observe says which, and if it is
+	// ErrCutOff not even that says that it won't happen. The report is
+	// meaningful even when the error is not nil.
 	Apply(ctx context.Context, job Job) (Report, error)
 	// Undo restores job.Prior, the state Apply found. It touches only what
 	// Apply touched. Errors mean the same as Apply's.

@@ -245,13 +245,16 @@ func (a *Action) effect(ctx context.Context, argv *command.Argv, job actions.Job
 	}
 	grace := graceOf(a.opts.Timeout)
 	r, err := command.Run(ctx, command.Order{
-		Argv: full, Env: a.environ(d), Within: a.opts.Timeout - grace, Grace: grace * 2 / 3, Clock: a.opts.Clock,
+		Argv: full, Env: a.environ(d), Within: a.opts.Timeout - grace, Grace: grace * 2 / 3, Clock: a.opts.Clock, Effect: true,
 	})
 	if err != nil {
 		return actions.Report{}, fmt.Errorf("%w: %w", actions.ErrNotStarted, err)
 	}
 	report := actions.Report{Output: a.output(r)}
-	if !r.OK() {
+	switch {
+	case r.CutOff():
+		return report, fmt.Errorf("%s: %s%s: %w", argv.Program(), r, a.lastWords(r), actions.ErrCutOff)
+	case !r.OK():
 		return report, fmt.Errorf("%s: %s%s", argv.Program(), r, a.lastWords(r))
 	}
 	return report, nil

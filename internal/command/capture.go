@@ -1,6 +1,10 @@
 package command
 
-import "sync"
+import (
+	"errors"
+	"io"
+	"sync"
+)
 
 // tailBytes is how much of an output's end is kept: the 4 KiB that are shown,
 // and room in front of them for the largest secret that a cut might halve.
@@ -15,6 +19,36 @@ type capture struct {
 	mu  sync.Mutex
 	buf []byte
 	cut bool
+	// held says that it was not read to its end: somebody else had it open.
+	held bool
+}
+
+// ReadFrom implements io.ReaderFrom, which is how os/exec fills it. So it learns
+// how the output ended, which Wait tells only of commands that exited with 0.
+func (c *capture) ReadFrom(r io.Reader) (int64, error) {
+	var total int64
+	part := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(part)
+		total += int64(n)
+		_, _ = c.Write(part[:n])
+		switch {
+		case errors.Is(err, io.EOF):
+			return total, nil
+		case err != nil:
+			c.mu.Lock()
+			c.held = true
+			c.mu.Unlock()
+			return total, err
+		}
+	}
+}
+
+// wasHeld reports whether it was not read to its end.
+func (c *capture) wasHeld() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held
 }
 
 // Write implements io.Writer. It never fails.

@@ -77,6 +77,9 @@ func child(what string, args []string) int {
 		cmd.Stdout, cmd.SysProcAttr = os.Stdout, &syscall.SysProcAttr{Setsid: true}
 		_ = cmd.Start()
 		await(args[0])
+		if len(args) > 1 {
+			return 1
+		}
 	case "warden": // runs a command as warden does, until it is killed
 		_, err := Run(context.Background(), Order{
 			Argv: []string{os.Args[0], "child", "family", args[0], args[1]}, Within: time.Hour, Grace: time.Second,

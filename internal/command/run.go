@@ -39,6 +39,9 @@ type Order struct {
 	// MaxStdout caps what is kept of the standard output, in bytes, from its
 	// beginning. When 0 its end is kept, as of the standard error.
 	MaxStdout int
+	// Effect says that it changes something, so that it matters what it leaves
+	// behind: Left is filled in, which costs a look at every process.
+	Effect bool
 	// Clock measures Within and Grace; the system's when nil.
 	Clock clock.Clock
 }
@@ -55,6 +58,9 @@ type Result struct {
 	// group and held its output until that was closed; Stuck that it could not
 	// even be killed.
 	Escaped, Stuck bool
+	// Left says that processes of its group were alive when it had ended. They
+	// were killed, in the middle of whatever they did. See Order.Effect.
+	Left bool
 	// Stdout and Stderr are raw: Redact them before anybody sees them. Cut says
 	// that Stdout was longer than MaxStdout.
 	Stdout, Stderr []byte
@@ -66,8 +72,25 @@ type Result struct {
 // OK reports whether it exited with 0 by itself.
 func (r Result) OK() bool { return r.Exit == 0 && r.Signal == "" && !r.Stopped && !r.Stuck }
 
+// CutOff reports whether it, or anything that it started, did not come to its
+// own end: what it meant to do may be half done, or may still come. Left is part
+// of it, so ask for it with Order.Effect.
+func (r Result) CutOff() bool {
+	return r.Stopped || r.Stuck || r.Signal != "" || r.Escaped || r.Left
+}
+
 // String says how it ended, such as "exit 1".
 func (r Result) String() string {
+	switch {
+	case r.Escaped:
+		return r.ended() + ", leaving a process that lives on"
+	case r.Left && !r.Stopped:
+		return r.ended() + ", leaving processes that had to be killed"
+	}
+	return r.ended()
+}
+
+func (r Result) ended() string {
 	took := r.Took.Round(time.Millisecond)
 	switch {
 	case r.Stuck:
@@ -114,10 +137,11 @@ func Run(ctx context.Context, o Order) (Result, error) {
 	}
 	// The process is dead and not reaped yet, so its group's number can't have
 	// become somebody else's.
+	r.Left = o.Effect && groupLives(p.cmd.Process.Pid)
 	p.signal(syscall.SIGKILL)
 	close(p.reap)
-	err := <-p.reaped
-	r.Escaped = errors.Is(err, exec.ErrWaitDelay)
+	<-p.reaped
+	r.Escaped = p.stdout.wasHeld() || p.stderr.wasHeld()
 	if state := p.cmd.ProcessState; state != nil {
 		r.Exit = state.ExitCode()
 		if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
@@ -136,13 +160,13 @@ type process struct {
 	started        chan error    // one value
 	exited         chan struct{} // closed when it is dead, and not reaped
 	reap           chan struct{} // closed when it may be
-	reaped         chan error    // one value
+	reaped         chan struct{} // closed when it is
 }
 
 func newProcess(o Order) *process {
 	p := &process{
 		stdout: &capture{max: tailBytes, tail: true}, stderr: &capture{max: tailBytes, tail: true},
-		started: make(chan error, 1), exited: make(chan struct{}), reap: make(chan struct{}), reaped: make(chan error, 1),
+		started: make(chan error, 1), exited: make(chan struct{}), reap: make(chan struct{}), reaped: make(chan struct{}),
 	}
 	if o.MaxStdout > 0 {
 		p.stdout = &capture{max: o.MaxStdout}
@@ -179,7 +203,8 @@ func (p *process) serve() {
 	}
 	close(p.exited)
 	<-p.reap
-	p.reaped <- p.cmd.Wait()
+	_ = p.cmd.Wait() // its state and its output say more
+	close(p.reaped)
 }
 
 // guard waits until the process is dead, and sees to it that it is in time. It

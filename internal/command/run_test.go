@@ -150,7 +150,7 @@ func TestDeadlineKillsTheGroup(t *testing.T) {
 	o.Within, o.Grace = 3*time.Second, 100*time.Millisecond
 	began := time.Now()
 	r := run(t, o)
-	if !r.Stopped || r.Signal != "killed" || r.OK() || r.Escaped {
+	if !r.Stopped || r.Signal != "killed" || r.OK() || r.Escaped || !r.CutOff() {
 		t.Errorf("%+v", r)
 	}
 	if took := time.Since(began); took < o.Within || took > o.Within+5*time.Second {
@@ -189,10 +189,17 @@ func TestContextKillsAtOnce(t *testing.T) {
 func TestLeftoversOfTheGroupAreKilled(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pid")
-	if r := run(t, order("leave", file)); !r.OK() || r.Escaped {
+	o := order("leave", file)
+	o.Effect = true
+	if r := run(t, o); !r.OK() || r.Escaped || !r.Left || !r.CutOff() || !strings.Contains(r.String(), "had to be killed") {
 		t.Errorf("%+v", r)
 	}
 	goes(t, pidIn(t, file))
+	o = order("exit", "1")
+	o.Effect = true
+	if r := run(t, o); r.Left || r.CutOff() || r.String() != "exit 1" {
+		t.Errorf("it left nobody: %+v", r)
+	}
 }
 
 // TestEscapedGrandchildHoldsNothingUp leaves a process in a session of its own
@@ -207,8 +214,17 @@ func TestEscapedGrandchildHoldsNothingUp(t *testing.T) {
 	if took := time.Since(began); !r.OK() || !r.Escaped || took > 15*time.Second {
 		t.Errorf("%+v after %s", r, took)
 	}
+	if !r.CutOff() || !strings.Contains(r.String(), "lives on") {
+		t.Errorf("%s: what lives on may go on", r)
+	}
 	if !alive(pid) {
 		t.Error("it was killed, which DESIGN.md says can't be done")
+	}
+	other := filepath.Join(t.TempDir(), "pid")
+	r = run(t, order("escape", other, "fails"))
+	_ = syscall.Kill(pidIn(t, other), syscall.SIGKILL)
+	if r.Exit != 1 || !r.Escaped || !r.CutOff() {
+		t.Errorf("also of one that fails: %+v", r)
 	}
 }
 

@@ -41,7 +41,8 @@ func (e *Engine) effect(ctx context.Context, x *execution) *ledger.ExecFinish {
 	if err != nil {
 		b.Note = err.Error()
 	}
-	e.readBack(ctx, x, b, err, bounded.Err() != nil)
+	// An effect may end itself before bounded does, and says so.
+	e.readBack(ctx, x, b, err, bounded.Err() != nil || errors.Is(err, actions.ErrCutOff))
 	return b
 }
 

@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"warden/actions"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/source"
@@ -17,6 +19,13 @@ import (
 func TestEffects(t *testing.T) {
 	t.Parallel()
 	hang := func(ctx context.Context, _ func()) error { <-ctx.Done(); return context.Cause(ctx) }
+	// As exec's command does, which has a time limit of its own within the context.
+	stops := func(ctx context.Context, _ func()) error {
+		if ctx.Err() != nil {
+			return errors.New("the context ended, and was not to")
+		}
+		return fmt.Errorf("/usr/local/bin/drain: stopped after 57s (killed): %w", actions.ErrCutOff)
+	}
 	tests := []struct {
 		name   string
 		ages   bool
@@ -48,6 +57,12 @@ func TestEffects(t *testing.T) {
 			name: "hangs and took", effect: func(ctx context.Context, set func()) error { set(); return hang(ctx, nil) },
 			stage: remedy.StageOut, want: remedy.OutcomeDone,
 		},
+		{name: "stops itself, provably untouched", ages: true, effect: stops, stage: remedy.StageClosed, want: remedy.OutcomeFailed, page: true},
+		{name: "stops itself", effect: stops, stage: remedy.StageExecuting, want: remedy.OutcomeUnknown, page: true},
+		{
+			name: "stops itself and took", effect: func(ctx context.Context, set func()) error { set(); return stops(ctx, nil) },
+			stage: remedy.StageOut, want: remedy.OutcomeDone,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,6 +85,40 @@ func TestEffects(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a command that was stopped at its own deadline does late is still
+// counted: its slot stays taken until somebody knows.
+func TestCutOffKeepsItsSlot(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		t := r.t
+		var late func()
+		r.lb.ages = false
+		r.lb.effect = func(_ context.Context, set func()) error {
+			if late != nil {
+				set()
+				return nil
+			}
+			late = set
+			r.clk.Advance(30 * time.Second)
+			return fmt.Errorf("stopped: %w", actions.ErrCutOff)
+		}
+		r.bad(3, 4)
+		r.rounds(12 * time.Minute)
+		first := r.open(3)
+		if first == nil || !first.UnknownExecution() {
+			first = r.open(4)
+		}
+		if first == nil || !first.UnknownExecution() || len(r.ear.pages()) != 1 || r.lb.acts() != 1 {
+			t.Fatalf("%+v, %d pages, %d acts", first, len(r.ear.pages()), r.lb.acts())
+		}
+		late()
+		r.rounds(15 * time.Minute)
+		if c, _ := r.l.Case(first.ID); c.Stage != remedy.StageOut || c.Outcome != remedy.OutcomeDone || r.lb.acts() != 1 {
+			t.Errorf("%s, %s (%s), %d acts: two out, and one may be", c.Stage, c.Outcome, c.Note, r.lb.acts())
+		}
+	}, limits(func(l *ledger.Limits) { l.MaxOut = 1 }))
 }
 
 // An action that ignores its deadline ends with a person, and nothing is done

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -221,8 +220,8 @@ func (a *Action) Undo(ctx context.Context, job actions.Job) (actions.Report, err
 	if a.reverse == nil {
 		return actions.Report{}, fmt.Errorf("exec: %w: action %s has no undo: put %q back by hand, or add undo to its config", actions.ErrNotStarted, a.opts.Name, job.Host)
 	}
-	if slices.Contains([]string{stateWanted(a.opts.TakesOut), stateNot(a.opts.TakesOut)}, job.Prior) {
-		job.Prior = "" // observe printed nothing: this was warden's own word
+	if strings.HasSuffix(job.Prior, nothingPrinted) {
+		job.Prior = "" // these were warden's own words
 	}
 	report, err := a.effect(ctx, a.reverse, job)
 	if err != nil {
@@ -305,7 +304,11 @@ func (a *Action) output(r command.Result) string {
 // lastWords are the end of what a command said, for an error: its standard
 // error's, or else its output's.
 func (a *Action) lastWords(r command.Result) string {
-	for _, raw := range [][]byte{r.Stderr, r.Stdout} {
+	said := [][]byte{r.Stderr}
+	if !r.Cut { // what was cut may end with half a secret
+		said = append(said, r.Stdout)
+	}
+	for _, raw := range said {
 		if line := command.LastLine(a.redact(raw)); line != "" {
 			return ": " + line
 		}

@@ -132,8 +132,9 @@ func TestObserveExits(t *testing.T) {
 		known, there bool
 		admin        string
 	}{
-		{"exit 0", true, true, "out of service"},
-		{"exit 1", true, false, "in service"},
+		{"exit 0", true, true, "out of service (nothing printed)"},
+		{"exit 1", true, false, "in service (nothing printed)"},
+		{"echo in service; exit 1", true, false, "in service"},
 		{"echo ready; exit 1", true, false, "ready"},
 		{"echo '  two words '; exit 0", true, true, "two words"},
 		{"exit 2", false, false, ""},
@@ -164,7 +165,7 @@ func TestObserveAll(t *testing.T) {
 	t.Parallel()
 	y := newToy(t)
 	for i, tt := range []struct{ body, want, err string }{
-		{"echo 'h1 wanted'; echo; echo '# a remark'; echo 'h2 not weight 10'; echo 'h3 unknown'", "h1:out:out of service h2:in:weight 10 h3:unknown:", ""},
+		{"echo 'h1 wanted'; echo; echo '# a remark'; echo 'h2 not weight 10'; echo 'h3 unknown'", "h1:out:out of service (nothing printed) h2:in:weight 10 h3:unknown:", ""},
 		{"echo 'h1 wanted'; echo 'h1 not'", "h1:unknown:", ""},
 		{"exit 0", "", "no host"},
 		{"echo 'h1 wanted'; exit 1", "", "exit 1"},
@@ -309,7 +310,7 @@ func TestEffectsThatFail(t *testing.T) {
 	}{
 		{"echo out; echo remote rejected >&2; exit 1", "exit 1: remote rejected", "out\nremote rejected", true},
 		{"echo password=hunter2 is wrong; exit 3", "[redacted]", "password=[redacted] is wrong", true},
-		{"echo planted-1 planted-2 planted-3", "", "[redacted] [redacted] planted-3", true},
+		{"echo planted-1 planted-2 planted-3", "", "[redacted] [redacted] [redacted]", true},
 		{`printf 'a\033[31mb\377\n'`, "", `a\x1b[31mb` + "\ufffd", true},
 		{"trap '' TERM; while :; do sleep 1; done", "stopped after", "", true},
 	} {
@@ -318,8 +319,8 @@ func TestEffectsThatFail(t *testing.T) {
 			y := newToy(t)
 			y.opts.Run = []string{script(t, y.dir, fmt.Sprintf("fail%d", i), tt.body)}
 			y.opts.Timeout = 4 * time.Second
-			y.opts.Env, y.opts.Lookup = []string{"A_TOKEN", "HARMLESS"}, func(n string) (string, bool) {
-				return map[string]string{"A_TOKEN": "planted-2", "HARMLESS": "planted-3"}[n], true
+			y.opts.Env, y.opts.Lookup = []string{"A_TOKEN", "MYSQL_PWD"}, func(n string) (string, bool) {
+				return map[string]string{"A_TOKEN": "planted-2", "MYSQL_PWD": "planted-3"}[n], true
 			}
 			y.opts.Secrets = func() []string { return []string{"planted-1"} }
 			began := time.Now()
@@ -345,7 +346,7 @@ func TestNotStarted(t *testing.T) {
 		t.Errorf("a program that is not there: %v", err)
 	}
 	j := job("h1")
-	for prior, want := range map[string]string{"": "empty", "in service": "empty", "-rf": "option"} {
+	for prior, want := range map[string]string{"": "empty", "in service (nothing printed)": "empty", "-rf": "option"} {
 		j.Prior = prior
 		if _, err := y.action(t).Undo(t.Context(), j); !errors.Is(err, actions.ErrNotStarted) || !strings.Contains(err.Error(), want) {
 			t.Errorf("prior %q: %v", prior, err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"warden/actions"
 	"warden/internal/command"
@@ -27,20 +29,24 @@ const (
 	wordUnknown = "unknown"
 )
 
+// nothingPrinted ends warden's own words. No prior value may end with it, so
+// that none is taken for them.
+const nothingPrinted = " (nothing printed)"
+
 // stateWanted and stateNot are warden's own words for a host's state, where
 // observe prints none.
 func stateWanted(takesOut bool) string {
 	if takesOut {
-		return "out of service"
+		return "out of service" + nothingPrinted
 	}
-	return "as wanted"
+	return "as wanted" + nothingPrinted
 }
 
 func stateNot(takesOut bool) string {
 	if takesOut {
-		return "in service"
+		return "in service" + nothingPrinted
 	}
-	return "not as wanted"
+	return "not as wanted" + nothingPrinted
 }
 
 // Observe implements actions.Action: observe_all once for several hosts, where
@@ -92,9 +98,9 @@ func (a *Action) observeHost(ctx context.Context, pool remedy.PoolName, host rem
 	switch {
 	case r.Stopped || r.Stuck || r.Signal != "":
 	case r.Exit == exitYes:
-		return a.observation(remedy.Known(true), a.prior(r.Stdout))
+		return a.observation(true, r.Stdout)
 	case r.Exit == exitNo:
-		return a.observation(remedy.Known(false), a.prior(r.Stdout))
+		return a.observation(false, r.Stdout)
 	}
 	return a.unknown("observe: " + a.observe.Program() + ": " + r.String() + a.lastWords(r))
 }
@@ -104,29 +110,53 @@ func (a *Action) about(ctx context.Context, argv *command.Argv, pool remedy.Pool
 	if err := a.pattern.Check(string(host)); err != nil {
 		return command.Result{}, err
 	}
-	return a.read(ctx, argv, command.Data{Host: string(host), Pool: string(pool), Action: string(a.opts.Name)}, command.MaxShown) // more than a prior value, so that none is cut before its secrets are out
+	return a.read(ctx, argv, command.Data{Host: string(host), Pool: string(pool), Action: string(a.opts.Name)}, 0)
 }
 
-// prior is the value that observe printed: what undo is given back.
-func (a *Action) prior(raw []byte) string {
-	s := a.redact(raw)
-	if len(s) > maxPrior {
-		s = strings.ToValidUTF8(s[:maxPrior], "")
+// prior is the value that observe printed of a host that is not as wanted: what
+// undo is given back, byte for byte. One that could not be kept or given back
+// just so is an error, and then nothing is done to the host.
+func (a *Action) prior(raw []byte) (string, error) {
+	s := strings.TrimSpace(string(raw))
+	switch {
+	case len(s) > maxPrior:
+		return "", fmt.Errorf("more than %d bytes: print only what undo needs", maxPrior)
+	case !utf8.ValidString(s) || strings.IndexFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }) >= 0:
+		return "", errors.New("what can't be shown (control characters, or no UTF-8): print plain text")
+	case strings.HasSuffix(s, nothingPrinted):
+		return "", fmt.Errorf("words that end with %q, which are warden's own: print others", nothingPrinted)
+	case a.redact([]byte(s)) != s:
+		return "", errors.New("what holds a secret or looks like one, which is never stored: print what undo needs without it")
 	}
-	return strings.TrimSpace(s)
+	if s != "" && a.reverse != nil && a.reverse.Uses(command.FieldPrior) {
+		sample := command.Data{Host: "h", Pool: "p", ID: "W-1", Action: "a", Token: "1.1", Prior: s}
+		if _, err := a.reverse.Render(sample); err != nil {
+			return "", fmt.Errorf("what undo can't be given: %w", err)
+		}
+	}
+	return s, nil
 }
 
-func (a *Action) observation(wanted remedy.Fact[bool], prior string) remedy.Observation {
+// observation is of a host whose state is known.
+func (a *Action) observation(wanted bool, printed []byte) remedy.Observation {
 	o := a.unknown("a command does not tell")
-	o.AsWanted, o.Took = wanted, wanted
 	word, state := stateNot(a.opts.TakesOut), remedy.ServiceIn
-	if is, _ := wanted.Get(); is {
+	var said string
+	if wanted { // then it is for people only
 		word, state = stateWanted(a.opts.TakesOut), remedy.ServiceOut
+		said = strings.TrimSpace(command.Tail(a.redact(printed), maxPrior))
+	} else {
+		prior, err := a.prior(printed)
+		if err != nil {
+			return a.unknown("observe printed " + err.Error())
+		}
+		said = prior
 	}
+	o.AsWanted, o.Took = remedy.Known(wanted), remedy.Known(wanted)
 	if a.opts.TakesOut { // a restart says nothing of whether its host takes traffic
 		o.State = state
 	}
-	o.Admin = cmp.Or(prior, word)
+	o.Admin = cmp.Or(said, word)
 	o.Detail = o.Admin
 	return o
 }
@@ -179,13 +209,13 @@ func (a *Action) parseLine(line string) (remedy.HostName, remedy.Observation, er
 	word, prior := cutField(rest)
 	switch word {
 	case wordWanted:
-		return remedy.HostName(host), a.observation(remedy.Known(true), a.prior([]byte(prior))), nil
+		return remedy.HostName(host), a.observation(true, []byte(prior)), nil
 	case wordNot:
-		return remedy.HostName(host), a.observation(remedy.Known(false), a.prior([]byte(prior))), nil
+		return remedy.HostName(host), a.observation(false, []byte(prior)), nil
 	case wordUnknown:
 		return remedy.HostName(host), a.unknown("observe_all says unknown"), nil
 	}
-	return "", remedy.Observation{}, fmt.Errorf("%q is not HOST STATE [PRIOR], with wanted, not or unknown as the state", command.LastLine(a.redact([]byte(line))))
+	return "", remedy.Observation{}, errors.New("it is not HOST STATE [PRIOR], with wanted, not or unknown as the state: run it by hand and mend it") // not quoted: it may be anything
 }
 
 // cutField takes the first field off a line.

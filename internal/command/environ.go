@@ -46,19 +46,17 @@ func Environ(allowed []string, lookup func(string) (string, bool), given ...stri
 	return env
 }
 
-// secretName reports whether a variable's name says that its value is a secret.
-func secretName(name string) bool {
-	n := strings.ToUpper(name)
-	return slices.ContainsFunc([]string{"TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "KEY", "CREDENTIAL", "AUTH", "COOKIE"},
-		func(word string) bool { return strings.Contains(n, word) })
-}
+// MinSecret is how long the value of an allowed variable has to be, in bytes, to
+// be taken out of outputs: shorter ones, such as "1" or "yes", are no secrets,
+// and would take words apart.
+const MinSecret = 4
 
-// SecretsOf lists the values of those allowed variables whose names say that
-// they are secrets, for Redact.
+// SecretsOf lists the values of the allowed variables, for Redact: all of them,
+// whatever they are called. What is no secret is better given as an argument.
 func SecretsOf(allowed []string, lookup func(string) (string, bool)) []string {
 	var out []string
 	for _, name := range allowed {
-		if v, ok := lookup(name); ok && v != "" && secretName(name) {
+		if v, ok := lookup(name); ok && len(v) >= MinSecret {
 			out = append(out, v)
 		}
 	}

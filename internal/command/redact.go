@@ -31,7 +31,11 @@ var (
 // that can't be printed escaped (lines stay lines), and only the last MaxShown
 // bytes kept.
 func Redact(raw []byte, secrets []string) string {
-	s := strings.ToValidUTF8(string(raw), "\ufffd")
+	s := string(raw)
+	if len(raw) >= tailBytes { // its beginning was cut off, maybe in the middle of a secret
+		s = dropHalf(s, secrets)
+	}
+	s = strings.ToValidUTF8(s, "\ufffd")
 	s = strings.ReplaceAll(s, "\r\n", "\n")
 	s = escape(scrub(s, secrets))
 	return Tail(strings.TrimRight(s, " \t\n"), MaxShown)
@@ -43,14 +47,7 @@ func scrub(s string, secrets []string) string {
 		if secret == "" {
 			continue
 		}
-		forms := []string{
-			secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(strconv.Quote(secret), `"`),
-			base64.StdEncoding.EncodeToString([]byte(secret)), base64.URLEncoding.EncodeToString([]byte(secret)),
-		}
-		if quoted, err := json.Marshal(secret); err == nil {
-			forms = append(forms, strings.Trim(string(quoted), `"`))
-		}
-		for _, f := range forms {
+		for _, f := range formsOf(secret) {
 			s = strings.ReplaceAll(s, f, redacted)
 		}
 	}
@@ -60,6 +57,37 @@ func scrub(s string, secrets []string) string {
 	s = assignment.ReplaceAllString(s, "${1}"+redacted)
 	s = option.ReplaceAllString(s, "${1}"+redacted)
 	return userInURL.ReplaceAllString(s, "${1}"+redacted+"@")
+}
+
+// formsOf lists the forms in which programs echo a secret.
+func formsOf(secret string) []string {
+	forms := []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(strconv.Quote(secret), `"`),
+		base64.StdEncoding.EncodeToString([]byte(secret)), base64.URLEncoding.EncodeToString([]byte(secret)),
+	}
+	if quoted, err := json.Marshal(secret); err == nil {
+		forms = append(forms, strings.Trim(string(quoted), `"`))
+	}
+	return forms
+}
+
+// dropHalf takes off what a text begins with, where that is the end of a secret.
+func dropHalf(s string, secrets []string) string {
+	longest := 0
+	for _, secret := range secrets {
+		if secret == "" {
+			continue
+		}
+		for _, f := range formsOf(secret) {
+			for i := range f {
+				if strings.HasPrefix(s, f[i:]) {
+					longest = max(longest, len(f)-i)
+					break
+				}
+			}
+		}
+	}
+	return s[longest:]
 }
 
 // escape shows what can't be printed, line ends and tabs apart.

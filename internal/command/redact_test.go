@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -57,6 +58,24 @@ func TestRedactThenCut(t *testing.T) {
 	}
 }
 
+// A kept end may begin in the middle of a secret, and what is taken out behind
+// it may make the whole short enough to be shown.
+func TestRedactHalfAtTheCut(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&b, "%d material ", i)
+	}
+	secret := b.String()
+	raw := []byte(strings.Repeat(secret, tailBytes/len(secret)+2))
+	if got := Redact(raw[len(raw)-tailBytes:], []string{secret}); strings.Contains(got, "material") {
+		t.Errorf("%.200q", got)
+	}
+	if got := Redact([]byte("material is short"), []string{secret}); got != "material is short" {
+		t.Errorf("nothing was cut: %q", got)
+	}
+}
+
 func FuzzRedact(f *testing.F) {
 	f.Add([]byte("password=x \x1b[0m \xff"), "planted")
 	f.Fuzz(func(t *testing.T, raw []byte, secret string) {
@@ -80,7 +99,7 @@ func TestVariables(t *testing.T) {
 		}
 	}
 	lookup := func(n string) (string, bool) { return "v" + n, n != "NONE_TOKEN" }
-	if got := strings.Join(SecretsOf([]string{"CONSUL_HTTP_TOKEN", "HOME", "NONE_TOKEN"}, lookup), " "); got != "vCONSUL_HTTP_TOKEN" {
+	if got := strings.Join(SecretsOf([]string{"CONSUL_HTTP_TOKEN", "SSHPASS", "NONE_TOKEN", "MYSQL_PWD", "ON"}, lookup), " "); got != "vCONSUL_HTTP_TOKEN vSSHPASS vMYSQL_PWD" {
 		t.Errorf("%q", got)
 	}
 }

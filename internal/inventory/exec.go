@@ -91,7 +91,7 @@ func (e execInventory) hosts(ctx context.Context) ([]Host, error) {
 	}
 	hosts, err := decodeOutput(r.Stdout, e.opts.HostRegex)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(e.told(err))
 	}
 	if len(hosts) > e.opts.MaxHosts {
 		return nil, fmt.Errorf("it listed %d hosts, and %d is the most: list only the hosts of this pool, or raise max_hosts", len(hosts), e.opts.MaxHosts)
@@ -99,12 +99,38 @@ func (e execInventory) hosts(ctx context.Context) ([]Host, error) {
 	return hosts, nil
 }
 
-func (e execInventory) lastWords(r command.Result) string {
+func (e execInventory) redact(raw []byte) string {
 	secrets := command.SecretsOf(e.opts.Env, e.opts.Lookup)
 	if e.opts.Secrets != nil {
 		secrets = append(secrets, e.opts.Secrets()...)
 	}
-	if line := command.LastLine(command.Redact(r.Stderr, secrets)); line != "" {
+	return command.Redact(raw, secrets)
+}
+
+// quoted is what quote writes.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"(?:\.\.\.)?`)
+
+// told words what is wrong with an output. What a command prints where a list
+// should be may be anything, an answer with a token in it too: of what it quotes
+// only whole host names are left, and the config's own regex.
+func (e execInventory) told(err error) string {
+	if errors.Is(err, errSyntax) {
+		return errSyntax.Error() + ": run it by hand as warden's user"
+	}
+	return quoted.ReplaceAllStringFunc(err.Error(), func(q string) string {
+		if e.opts.HostRegex != nil && q == quote(e.opts.HostRegex.String()) {
+			return q
+		}
+		inside := strings.Trim(q, `"`)
+		if !ValidName(inside) || e.redact([]byte(inside)) != inside {
+			return "what it printed (not shown)"
+		}
+		return q
+	})
+}
+
+func (e execInventory) lastWords(r command.Result) string {
+	if line := command.LastLine(e.redact(r.Stderr)); line != "" {
 		return ": " + line
 	}
 	return ""

@@ -94,6 +94,29 @@ func TestExecFails(t *testing.T) {
 	}
 }
 
+// TestExecQuotesNamesOnly prints what is no list, with a secret in it that
+// warden knows, or doesn't: an answer of the API that was to be asked.
+func TestExecQuotesNamesOnly(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`echo "curl: 401 Authorization: Bearer other-hunter2"`: "not one name", `echo "/$API_TOKEN"`: "not a host name", `echo "$API_TOKEN"; echo "$API_TOKEN"`: "listed twice",
+		`echo '{"error": "for other-hunter2 and friends"}'`: "write a list", `echo '[{"other-hunter2=": 1}]'`: "write either name", `echo '[["other hunter2"], {"a'`: "neither valid",
+		`printf '%070d%s' 0 "$API_TOKEN"; echo; echo ';'`: "not a host name", `echo '["web/hunter2"]'`: "not a host name", `echo '- other: *hunter2'`: "YAML's",
+	} {
+		_, err := newExec(t, body, func(o *ExecOptions) {
+			o.Env = []string{"API_TOKEN"}
+			o.Lookup = func(n string) (string, bool) { return "tok-hunter2-verysecret", n == "API_TOKEN" }
+		}).Hosts(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want %q and no secret", body, err, want)
+		}
+	}
+	_, err := newExec(t, "echo web-1; echo web-1").Hosts(t.Context())
+	if err == nil || !strings.Contains(err.Error(), `"web-1" is listed twice`) {
+		t.Errorf("a host's name helps: %v", err)
+	}
+}
+
 func TestExecIsCapped(t *testing.T) {
 	t.Parallel()
 	inv := newExec(t, "seq 3000 | sed s/^/h/", func(o *ExecOptions) { o.MaxBytes, o.MaxHosts = 2000, 10_000 })

@@ -53,7 +53,7 @@ func finish(entries []entry) ([]Host, error) {
 	for _, e := range entries {
 		name := string(e.host.Name)
 		if !ValidName(name) {
-			return nil, fmt.Errorf("%s is not a host name: use up to %d letters, digits and \". _ : -\", the first a letter or a digit",
+			return nil, fmt.Errorf("%s is not a host name: use up to %d letters, digits, dots, underscores, colons and dashes, the first a letter or a digit",
 				quote(name), maxNameLength)
 		}
 		// Names that differ in case only are one host to DNS, and would count twice in N.

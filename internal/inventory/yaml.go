@@ -15,6 +15,10 @@ import (
 // would end the process.
 const maxDepth = 100
 
+// errSyntax is what is said of what can't be parsed. What the parser says of it
+// may repeat it.
+var errSyntax = errors.New("it is neither valid JSON nor valid YAML")
+
 // parseYAML reads one YAML document. It converts the syntax tree by itself:
 // that keeps scalars as they were written, and refuses anchors, aliases and
 // tags, which can make much of little.
@@ -29,7 +33,7 @@ func parseYAML(data []byte) (_ any, err error) {
 	}
 	doc, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return nil, fmt.Errorf("it is neither valid JSON nor valid YAML: %s: correct it", firstLine(err))
+		return nil, fmt.Errorf("%w: %s: correct it", errSyntax, firstLine(err))
 	}
 	var body ast.Node
 	for _, d := range doc.Docs {

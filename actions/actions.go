@@ -81,6 +81,10 @@ type Report struct {
 	// was changed. Where load balancers differ it names each, as
 	// remedy.Observation.Admin does.
 	Prior string `json:"prior,omitempty"`
+	// Unchanged names the load balancers that got no order, since the host was
+	// as wanted there already or the effect ended before it came to them. Empty
+	// where the backend doesn't tell its load balancers apart.
+	Unchanged []string `json:"unchanged,omitempty"`
 	// Output is what the backend answered, capped at 4 KiB and redacted.
 	Output string `json:"output,omitempty"`
 }

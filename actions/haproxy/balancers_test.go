@@ -2,6 +2,7 @@ package haproxy_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,6 +197,14 @@ func TestChangesOnTwoBalancers(t *testing.T) {
 			}
 			if d := cmp.Diff(tt.after, f.states("h1")); d != "" {
 				t.Errorf("states (-want +got):\n%s", d)
+			}
+			for _, lb := range []string{"/a", "/b"} {
+				if err == nil && (tt.job.Balancers == nil || len(tt.job.Balancers) > 1) && slices.Contains(got.Unchanged, lb) != (len(tt.sent[lb]) == 0) {
+					t.Errorf("%v were reported unchanged, and %v was sent", got.Unchanged, tt.sent)
+				}
+			}
+			if name == "the second refuses" && len(got.Unchanged) != 0 || name == "the first refuses" && !slices.Equal(got.Unchanged, []string{"/b"}) {
+				t.Errorf("%v were reported unchanged", got.Unchanged)
 			}
 			want := tt.sent
 			if want == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"warden/actions"
@@ -30,7 +31,7 @@ func (a *Action) apply(ctx context.Context, job actions.Job) (actions.Report, er
 	if err != nil {
 		return actions.Report{}, err
 	}
-	report := actions.Report{Prior: adminOf(places)}
+	report := actions.Report{Prior: adminOf(places), Unchanged: namesOf(places)}
 	for _, p := range places {
 		if p.srv.admin.word() == StateMaint && a.opts.State == StateDrain {
 			return report, fmt.Errorf("%w: %s is in maintenance, and a drain would lift that; leave it, or end the maintenance first: %s",
@@ -40,7 +41,7 @@ func (a *Action) apply(ctx context.Context, job actions.Job) (actions.Report, er
 	for i := range places {
 		places[i].want = a.opts.State
 	}
-	report.Output, err = a.bring(ctx, places)
+	err = a.bring(ctx, places, &report)
 	return report, err
 }
 
@@ -65,7 +66,7 @@ func (a *Action) undo(ctx context.Context, job actions.Job) (actions.Report, err
 	if err != nil {
 		return actions.Report{}, err
 	}
-	report := actions.Report{Prior: adminOf(places)}
+	report := actions.Report{Prior: adminOf(places), Unchanged: namesOf(places)}
 	for i := range places {
 		p := &places[i]
 		p.want = priors[p.name]
@@ -77,7 +78,7 @@ func (a *Action) undo(ctx context.Context, job actions.Job) (actions.Report, err
 				ErrChanged, p.path(), now, a.opts.State, p.byHand(setState(p.srv, p.want)))
 		}
 	}
-	report.Output, err = a.bring(ctx, places)
+	err = a.bring(ctx, places, &report)
 	return report, err
 }
 
@@ -103,8 +104,9 @@ func (a *Action) priors(job actions.Job) (map[string]string, error) {
 
 // bring takes the server to the wanted state on one load balancer after the
 // other, reading each back. It ends at the first that doesn't get there: what
-// is half done is told, and not pressed on with.
-func (a *Action) bring(ctx context.Context, places []place) (string, error) {
+// is half done is told, and not pressed on with. The report tells what was said,
+// and on which of them nothing was changed.
+func (a *Action) bring(ctx context.Context, places []place, report *actions.Report) error {
 	var said []string
 	say := func(p place, format string, args ...any) {
 		text := fmt.Sprintf(format, args...)
@@ -112,6 +114,7 @@ func (a *Action) bring(ctx context.Context, places []place) (string, error) {
 			text = p.name + ": " + text
 		}
 		said = append(said, text)
+		report.Output = quote(strings.Join(said, "\n"))
 	}
 	touched := false
 	for i, p := range places {
@@ -120,6 +123,9 @@ func (a *Action) bring(ctx context.Context, places []place) (string, error) {
 			continue
 		}
 		output, err := p.set(ctx, p.srv, p.want)
+		if !errors.Is(err, errUnsent) {
+			report.Unchanged = slices.DeleteFunc(report.Unchanged, func(name string) bool { return name == p.name })
+		}
 		if output != "" {
 			say(p, "%s", output)
 		}
@@ -135,13 +141,13 @@ func (a *Action) bring(ctx context.Context, places []place) (string, error) {
 			if len(places) > 1 {
 				err = fmt.Errorf("load balancer %d of %d, %s: %w", i+1, len(places), p.name, err)
 			}
-			return quote(strings.Join(said, "\n")), err
+			return err
 		}
 		if len(places) > 1 {
 			say(p, "%s now", p.want)
 		}
 	}
-	return quote(strings.Join(said, "\n")), nil
+	return nil
 }
 
 // readBack sees that one load balancer has the server as wanted before the
@@ -232,6 +238,15 @@ func has(all []balancer, name string) bool {
 		}
 	}
 	return false
+}
+
+// namesOf lists the load balancers of one host.
+func namesOf(places []place) []string {
+	names := make([]string, len(places))
+	for i, p := range places {
+		names[i] = p.name
+	}
+	return names
 }
 
 // adminOf words the administrative states of one host: one word where they

@@ -334,6 +334,10 @@ func TestApplyAndUndo(t *testing.T) {
 			if err != nil && !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("error %q does not say %q", err, tt.says)
 			}
+			if err == nil && (len(got.Unchanged) == 0) != (len(tt.sent) > 0) {
+				t.Errorf("%v were reported unchanged, and %v was sent", got.Unchanged, tt.sent)
+			}
+			got.Unchanged = nil
 			if d := cmp.Diff(tt.want, got); d != "" {
 				t.Error(d)
 			}

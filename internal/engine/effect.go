@@ -38,6 +38,9 @@ func (e *Engine) effect(ctx context.Context, x *execution) *ledger.ExecFinish {
 	report, err := run(bounded, job)
 	failpoint.Hit("after-effect")
 	b := &ledger.ExecFinish{Prior: x.prior, Output: report.Output}
+	if x.kind == remedy.KindAct || x.kind == remedy.KindManual {
+		b.Spared = report.Unchanged
+	}
 	if err != nil {
 		b.Note = err.Error()
 	}
@@ -77,6 +80,9 @@ func (e *Engine) readBack(ctx context.Context, x *execution, b *ledger.ExecFinis
 			b.Outcome, b.Note = lateOutcome(known, b.Note, err)
 			if known && o.Admin != x.before.Admin && len(o.Balancers) > 1 {
 				b.Outcome, b.Note = x.halfDone(o, b.Note)
+				if b.Outcome == remedy.OutcomePartial {
+					b.Spared = append(b.Spared, missed(o)...)
+				}
 			}
 			return
 		}
@@ -131,6 +137,30 @@ func (x *execution) halfDone(o remedy.Observation, note string) (remedy.Outcome,
 		return remedy.OutcomeUnknown, "it is only half undone, " + what
 	}
 	return remedy.OutcomePartial, what
+}
+
+// missed lists the load balancers that certainly don't have the host as wanted.
+func missed(o remedy.Observation) []string {
+	var names []string
+	for _, b := range o.Balancers {
+		if wanted, known := b.AsWanted.Get(); known && !wanted {
+			names = append(names, b.Name)
+		}
+	}
+	return names
+}
+
+// foundUnchanged lists the load balancers on which an execution without a
+// report changed nothing, by what is seen: the host is not as wanted there, or
+// it was in the same state before.
+func foundUnchanged(x *ledger.Execution, o remedy.Observation) []string {
+	names := missed(o)
+	for _, b := range o.Balancers {
+		if wasThere(x.Balancers, b) {
+			names = append(names, b.Name)
+		}
+	}
+	return names
 }
 
 // reached reports whether the host is where the execution wants it.

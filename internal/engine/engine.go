@@ -94,13 +94,11 @@ type tenure struct {
 	running map[remedy.CaseID]remedy.Token
 	seen    map[remedy.CaseID]sighting
 	// intact is what was seen of the hosts that are out: see reassert.go. tried
-	// is the round in which a case was last to be put back, halfTold the cases
-	// of which it was told that they are half back.
-	intact   intacts
-	tried    map[remedy.CaseID]int
-	halfTold map[remedy.CaseID]bool
-	blind    map[remedy.SourceName]bool
-	deaf     map[remedy.PoolName]bool // pools whose load balancer can't be asked
+	// is the round in which a case was last to be put back.
+	intact intacts
+	tried  map[remedy.CaseID]int
+	blind  map[remedy.SourceName]bool
+	deaf   map[remedy.PoolName]bool // pools whose load balancer can't be asked
 	// called are the cases that don't get going: see called.go.
 	called map[remedy.CaseID]calledOff
 	// lent is what detectors that were lent said last.
@@ -138,7 +136,7 @@ func (e *Engine) reset() {
 		clocks:  newClockWatch(e.Clock.Read()),
 		running: map[remedy.CaseID]remedy.Token{},
 		seen:    map[remedy.CaseID]sighting{},
-		intact:  intacts{}, tried: map[remedy.CaseID]int{}, halfTold: map[remedy.CaseID]bool{},
+		intact:  intacts{}, tried: map[remedy.CaseID]int{},
 		blind:  map[remedy.SourceName]bool{},
 		deaf:   map[remedy.PoolName]bool{},
 		called: map[remedy.CaseID]calledOff{},

@@ -176,17 +176,22 @@ func (f *farm) Undo(_ context.Context, job actions.Job) (actions.Report, error) 
 func (f *farm) bring(job actions.Job, count map[string]int, to func(string) string) (actions.Report, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	report := actions.Report{Output: "ok"}
+	for _, l := range f.lbs {
+		report.Unchanged = append(report.Unchanged, l.name)
+	}
 	for _, l := range f.lbs {
 		if len(job.Balancers) > 0 && !slices.ContainsFunc(job.Balancers, func(b remedy.BalancerState) bool { return b.Name == l.name }) {
 			continue
 		}
 		if l.name == f.dies {
-			return actions.Report{}, fmt.Errorf("%w: %s refuses", actions.ErrBackend, l.name)
+			return report, fmt.Errorf("%w: %s refuses", actions.ErrBackend, l.name)
 		}
 		if want := to(l.name); l.state(job.Host) != want {
 			l.admin[job.Host] = want
 			count[l.name]++
+			report.Unchanged = slices.DeleteFunc(report.Unchanged, func(name string) bool { return name == l.name })
 		}
 	}
-	return actions.Report{Output: "ok"}, nil
+	return report, nil
 }

@@ -42,6 +42,80 @@ func TestPartial(t *testing.T) {
 	})
 }
 
+// An undo touches only the load balancers that warden changed and where nobody
+// else has been since: what another hand drained is left to it, also when
+// warden never learned it from a report.
+func TestUndoTouchesOnlyWhatWardenChanged(t *testing.T) {
+	t.Parallel()
+	h := hostNames(10)[3]
+	for name, tt := range map[string]struct {
+		before func(r *rig, f *farm)
+		after  func(r *rig, f *farm)
+		states string
+		undone [2]int
+	}{
+		"a partial drain, and another hand's on the rest": {before: func(_ *rig, f *farm) { f.dies = "b" },
+			after: func(_ *rig, f *farm) { f.dies = ""; f.set("b", h, "drain") }, states: "ready drain", undone: [2]int{1, 0}},
+		"it was out on one already": {before: func(_ *rig, f *farm) { f.set("a", h, "drain") }, states: "drain ready", undone: [2]int{0, 1}},
+		"readied on one, and drained there again": {after: func(r *rig, f *farm) {
+			f.set("b", h, "ready")
+			r.rounds(2 * step)
+			f.set("b", h, "drain")
+			r.rounds(2 * step)
+			r.restart()
+			r.rounds(step)
+		}, states: "ready drain", undone: [2]int{1, 0}},
+		"readied on one": {after: func(r *rig, f *farm) { f.set("b", h, "ready"); r.rounds(2 * step) }, states: "ready ready", undone: [2]int{1, 0}},
+		"nobody's hand":  {states: "ready ready", undone: [2]int{1, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, func(r *rig) {
+				t := r.t
+				f := r.farm("a", "b")
+				if tt.before != nil {
+					tt.before(r, f)
+				}
+				r.bad(3)
+				id := r.reaches(3, remedy.StageOut).ID
+				if tt.after != nil {
+					tt.after(r, f)
+				}
+				r.rounds(2 * step)
+				r.must(r.undo(id, remedy.UndoFixed))
+				_, a := f.commands("a")
+				_, b := f.commands("b")
+				c, _ := r.l.Case(id)
+				if f.states(h) != tt.states || [2]int{a, b} != tt.undone || c.Outcome != remedy.OutcomeUndone {
+					t.Errorf("it is in %q, undone %d and %d times, %s %s: %+v", f.states(h), a, b, c.Stage, c.Outcome, c.Events)
+				}
+			})
+		})
+	}
+}
+
+// Where another hand has put back all that warden changed, the case is over,
+// though the host is out still by another hand; and what warden never changed
+// is not undone.
+func TestWhatIsLeftIsAnothersHand(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		t := r.t
+		f := r.farm("a", "b")
+		f.dies = "b"
+		r.bad(3)
+		c := r.reaches(3, remedy.StageOut)
+		f.dies = ""
+		f.set("b", c.Host, "drain")
+		r.rounds(2 * step)
+		f.set("a", c.Host, "ready")
+		r.rounds(2 * step)
+		if c, _ = r.l.Case(c.ID); c.Outcome != remedy.OutcomeReturned || !strings.Contains(c.Note, "another hand's too") {
+			t.Errorf("%s %s (%s)", c.Stage, c.Outcome, c.Note)
+		}
+	})
+}
+
 // A host that somebody has out on one of two load balancers takes traffic, and
 // so it is judged; for the floor and the out-slots it counts as out.
 func TestHalfOutCountsAsOut(t *testing.T) {

@@ -85,11 +85,11 @@ func wasThere(before []remedy.BalancerState, b remedy.Balancer) bool {
 
 // survey holds what the load balancers say against what is remembered of a
 // case. It returns those that forgot at a reload what the case did, sorted, and
-// whether any shows another hand.
-func (m intacts) survey(c *ledger.Case, o remedy.Observation, now time.Time) (forgot []string, reversed bool) {
+// those that show another hand.
+func (m intacts) survey(c *ledger.Case, o remedy.Observation, now time.Time) (forgot, reversed []string) {
 	taken, seen := c.Taken(), m.of(c.ID)
 	if taken == nil || !taken.TakesOut {
-		return nil, false
+		return nil, nil
 	}
 	for _, b := range o.Balancers {
 		wanted, known := b.AsWanted.Get()
@@ -97,13 +97,14 @@ func (m intacts) survey(c *ledger.Case, o remedy.Observation, now time.Time) (fo
 		committed := c.Forgotten != nil && slices.Contains(c.Forgotten.Balancers, b.Name)
 		switch {
 		case !known:
+		case slices.Contains(taken.Spared, b.Name) && wanted: // another hand's, and nothing to put back
 		case wanted:
 			seen[b.Name] = intact{life: life, at: now}
 		case committed && wasThere(taken.Balancers, b), !committed && seen[b.Name].forgets(b, taken.Balancers):
 			forgot = append(forgot, b.Name)
 		default:
 			delete(seen, b.Name)
-			reversed = true
+			reversed = append(reversed, b.Name)
 		}
 	}
 	slices.Sort(forgot)
@@ -122,8 +123,10 @@ func (m intacts) missed(id remedy.CaseID, now time.Time) {
 
 // remembered says what follows from what was forgotten: nil and false when
 // nothing was, so that what is observed speaks for itself.
-func (e *Engine) remembered(c *ledger.Case, o remedy.Observation, now time.Time) (b ledger.Body, waits bool) {
-	forgot, reversed := e.intact.survey(c, o, e.Clock.Now())
+func (e *Engine) remembered(ctx context.Context, c *ledger.Case, o remedy.Observation, now time.Time) (b ledger.Body, waits bool) {
+	forgot, back := e.intact.survey(c, o, e.Clock.Now())
+	e.spare(ctx, c, o, back)
+	reversed := len(back) > 0
 	f := c.Forgotten
 	switch {
 	case len(forgot) == 0 || reversed:
@@ -229,10 +232,13 @@ func priorOfForgotten(x *execution, o remedy.Observation, body *ledger.ExecStart
 // reversal words how a host came back by another hand; "" when it hasn't, or
 // not on all of its load balancers: what is still out is still warden's.
 func reversal(c *ledger.Case, o remedy.Observation) string {
-	if wanted, known := o.AsWanted.Get(); !known || wanted || o.Partial() {
+	taken := c.Taken()
+	if wanted, known := o.AsWanted.Get(); !known || wanted {
 		return ""
 	}
-	taken := c.Taken()
+	if o.Partial() {
+		return leftToOthers(taken, o)
+	}
 	if gone := departedFrom(taken, o); len(gone) > 0 {
 		return fmt.Sprintf("its pool moved: it is in %q on the load balancers the config has now, and may be out still on %s: put it back there by hand", o.Admin, strings.Join(gone, ", "))
 	}
@@ -246,7 +252,7 @@ func departedFrom(taken *ledger.Execution, o remedy.Observation) []string {
 	if taken == nil || len(o.Balancers) == 0 {
 		return nil
 	}
-	for _, b := range taken.Balancers {
+	for _, b := range taken.Ours() {
 		if !slices.ContainsFunc(o.Balancers, func(now remedy.Balancer) bool { return now.Name == b.Name }) {
 			gone = append(gone, b.Name)
 		}
@@ -254,18 +260,36 @@ func departedFrom(taken *ledger.Execution, o remedy.Observation) []string {
 	return gone
 }
 
-// halves tells once a tenure of a host that warden took out and that another
-// hand put back on some of its load balancers only.
-func (e *Engine) halves(ctx context.Context, c *ledger.Case, o remedy.Observation) {
-	if !o.Partial() || c.Forgotten != nil || c.Outcome == remedy.OutcomePartial || e.halfTold[c.ID] {
+// leftToOthers words that a host is back wherever warden took it out, and still
+// out where another hand did; "" when that isn't so.
+func leftToOthers(taken *ledger.Execution, o remedy.Observation) string {
+	if taken == nil || len(taken.Spared) == 0 {
+		return ""
+	}
+	back := missed(o)
+	for _, b := range taken.Ours() {
+		if !slices.Contains(back, b.Name) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("another hand put it back wherever warden had taken it out; it is in %q, and that is another hand's too", o.Admin)
+}
+
+// spare commits and tells, once, on which load balancers another hand put back
+// a host that warden took out, while it is out on others still. An undo leaves
+// them alone from then on, whatever becomes of the host there.
+func (e *Engine) spare(ctx context.Context, c *ledger.Case, o remedy.Observation, back []string) {
+	taken := c.Taken()
+	fresh := slices.DeleteFunc(slices.Clone(back), func(name string) bool {
+		return !slices.ContainsFunc(taken.Ours(), func(b remedy.BalancerState) bool { return b.Name == name })
+	})
+	if len(fresh) == 0 || !o.Partial() {
 		return
 	}
-	e.halfTold[c.ID] = true
-	b := &ledger.NoticeAdd{Kind: ledger.NoticePool, Pool: c.Pool, Case: c.ID, Detail: fmt.Sprintf(
+	b := &ledger.CaseSpare{Case: c.ID, Balancers: fresh, Note: fmt.Sprintf(
 		"%s of %s is back on some of its load balancers by another hand (%s): it takes traffic, counts as out, and `warden undo %s` puts back the rest",
 		c.Host, c.ID, cmp.Or(o.Admin, "nobody says where"), c.ID)}
 	if err := e.commit(ctx, remedy.Warden(), b); err != nil {
 		e.Logger.Warn("a host that is half back is not told yet", zap.Stringer("case", c.ID), zap.Error(err))
-		delete(e.halfTold, c.ID)
 	}
 }

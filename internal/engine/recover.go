@@ -73,22 +73,26 @@ func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case
 	}
 	run := &execution{cfg: cfg, action: action, c: c, kind: x.Kind, token: x.Token, prior: x.Prior, looks: seen}
 	if t := c.Taken(); x.Kind == remedy.KindUndo && t != nil {
-		run.balancers = t.Balancers
+		run.balancers = t.Ours()
 	}
 	o, err := e.observeHost(ctx, run)
 	if err != nil {
 		return unknown("the backend can't say whether it happened (" + err.Error() + ")")
 	}
 	reached, known := run.reached(o).Get()
+	var spared []string
+	if x.Kind == remedy.KindAct || x.Kind == remedy.KindManual {
+		spared = foundUnchanged(x, o)
+	}
 	switch {
 	case !known:
 		return unknown("the backend can't say whether it happened")
 	case reached:
-		return &ledger.ExecFinish{Outcome: remedy.OutcomeDone, Prior: x.Prior, Note: "warden stopped in the middle; found done"}
+		return &ledger.ExecFinish{Outcome: remedy.OutcomeDone, Prior: x.Prior, Spared: spared, Note: "warden stopped in the middle; found done"}
 	case hung:
 		return unknown("its action never came back")
 	case x.Kind != remedy.KindUndo && o.Partial() && o.Admin != x.Prior:
-		return &ledger.ExecFinish{Outcome: remedy.OutcomePartial, Prior: x.Prior, Note: "warden stopped in the middle; found half done, it is in " + o.Admin}
+		return &ledger.ExecFinish{Outcome: remedy.OutcomePartial, Prior: x.Prior, Spared: spared, Note: "warden stopped in the middle; found half done, it is in " + o.Admin}
 	case neverTook(o, x, e.Clock.Now()) && action.Spec.Idempotent:
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeAborted, Note: "warden stopped in the middle; it never took: decided afresh"}
 	}

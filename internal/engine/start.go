@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -206,7 +207,10 @@ func (e *Engine) prior(ctx context.Context, x *execution, body *ledger.ExecStart
 		if a == nil || (a.Prior == "" && !x.action.Spec.Blind) {
 			return refusal(RefusedBackend, "warden does not know the state before %s: put the host back by hand, and warden will see it", x.c.ID)
 		}
-		x.prior, x.balancers = a.Prior, a.Balancers
+		x.prior, x.balancers = a.Prior, a.Ours()
+		if len(a.Balancers) > 0 && len(x.balancers) == 0 {
+			return refusal(ledger.RefusedDecided, "nothing of what %s did stands: what is left on %s is another hand's, and is left to it", x.c.ID, strings.Join(a.Spared, ", "))
+		}
 	} else if !x.action.Spec.Blind {
 		o, err := e.observeHost(ctx, x)
 		if err != nil {

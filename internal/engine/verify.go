@@ -87,8 +87,7 @@ func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen *l
 	waits := false
 	switch {
 	case err == nil:
-		b, waits = e.remembered(c, o, now)
-		e.halves(ctx, c, o)
+		b, waits = e.remembered(ctx, c, o, now)
 	case all:
 		e.intact.missed(c.ID, e.Clock.Now())
 	}

@@ -188,6 +188,8 @@ func (a anything) aim(b ledger.Body, l *ledger.Ledger) {
 		}
 	case *ledger.CaseForgot:
 		b.Case = c.ID
+	case *ledger.CaseSpare:
+		b.Case = c.ID
 	case *ledger.CaseAnswer:
 		b.Case, b.PlanHash = c.ID, c.PlanHash
 	case *ledger.ExecVerdict:

@@ -138,6 +138,8 @@ func newBody(kind string) Body {
 		return new(CaseCancel)
 	case (*CaseForgot)(nil).kind():
 		return new(CaseForgot)
+	case (*CaseSpare)(nil).kind():
+		return new(CaseSpare)
 	case (*CaseExpire)(nil).kind():
 		return new(CaseExpire)
 	case (*CaseClose)(nil).kind():

@@ -21,7 +21,7 @@ func everyKind() map[string]ledger.Body {
 		"freeze.set": &ledger.FreezeSet{}, "freeze.lift": &ledger.FreezeLift{},
 		"hold.set": &ledger.HoldSet{}, "hold.release": &ledger.HoldRelease{}, "restraint.expire": &ledger.RestraintExpire{},
 		"case.judge": &ledger.CaseJudge{}, "case.answer": &ledger.CaseAnswer{}, "case.expire": &ledger.CaseExpire{},
-		"case.cancel": &ledger.CaseCancel{}, "case.forgot": &ledger.CaseForgot{},
+		"case.cancel": &ledger.CaseCancel{}, "case.forgot": &ledger.CaseForgot{}, "case.spare": &ledger.CaseSpare{},
 		"case.close": &ledger.CaseClose{}, "cases.forget": &ledger.CasesForget{}, "manual.open": &ledger.ManualOpen{},
 		"shadow.end": &ledger.ShadowEnd{}, "exec.start": &ledger.ExecStart{}, "exec.finish": &ledger.ExecFinish{},
 		"exec.verdict": &ledger.ExecVerdict{}, "exec.helped": &ledger.ExecHelped{}, "resolve": &ledger.Resolve{},

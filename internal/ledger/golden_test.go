@@ -51,7 +51,11 @@ func goldenRig(t *testing.T) *rig {
 	r.okAs(bob(), &ledger.CaseCancel{Case: id, Reason: "not tonight", QuietFor: time.Hour})
 	back := r.ok(judge("h12", remedy.LevelConfirm, r.asks("alice")))
 	r.okAs(alice(), &ledger.CaseAnswer{Case: back, Approve: true, PlanHash: r.get(back).PlanHash})
-	r.finish(back, r.start(back, remedy.Warden()), remedy.OutcomePartial)
+	two := func(b *ledger.ExecStart) {
+		b.Balancers = []remedy.BalancerState{{Name: "/run/a.sock", Admin: "ready"}, {Name: "/run/b.sock", Admin: "ready"}, {Name: "/run/c.sock", Admin: "ready"}}
+	}
+	r.finish(back, r.start(back, remedy.Warden(), two), remedy.OutcomePartial, func(b *ledger.ExecFinish) { b.Spared = []string{"/run/c.sock"} })
+	r.ok(&ledger.CaseSpare{Case: back, Balancers: []string{"/run/b.sock"}, Note: "h12 is half back"})
 	r.ok(&ledger.CaseForgot{Case: back, Balancers: []string{"/run/a.sock"}, Blocked: "host_lock", Note: "pid 7"})
 	r.finish(back, r.start(back, remedy.Warden(), reasserting), remedy.OutcomeFailed)
 	r.refused(ledger.RefusedPace, remedy.Warden(), r.starting(back, reasserting))

@@ -118,6 +118,9 @@ type ExecFinish struct {
 	Prior   string         `json:"prior,omitempty"`
 	Output  string         `json:"output,omitempty"`
 	Note    string         `json:"note,omitempty"`
+	// Spared names the load balancers on which the execution changed nothing,
+	// where the backend tells them apart: an undo leaves them alone.
+	Spared []string `json:"spared,omitempty"`
 	// Recovered says, for an aborted execution, that the host was good again.
 	Recovered bool `json:"recovered,omitempty"`
 	// Stale says, for an aborted execution, that the plan had changed since
@@ -149,6 +152,7 @@ func (b *ExecFinish) apply(m *machine, x step) Result {
 	if b.Prior != "" {
 		e.Prior = b.Prior
 	}
+	e.spare(b.Spared)
 	m.bump(counterActions, []string{"action", string(c.Action), "pool", string(c.Pool), "trigger", string(e.Kind), "result", string(b.Outcome)})
 	c.event(x, "FINISHED "+string(b.Outcome)+suffix(b.Note))
 	if c.Cancels(e.Token) && b.Outcome != remedy.OutcomeAborted {

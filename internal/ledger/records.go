@@ -138,8 +138,11 @@ type Execution struct {
 	// Balancers are the load balancers the host was on, each with that state;
 	// of a reassert, those that it is about.
 	Balancers []remedy.BalancerState `json:"balancers,omitempty"`
-	Output    string                 `json:"output,omitempty"`
-	Note      string                 `json:"note,omitempty"`
+	// Spared names those of them that an undo leaves alone, sorted: warden did
+	// not change the host there, or another hand has put it back there since.
+	Spared []string `json:"spared,omitempty"`
+	Output string   `json:"output,omitempty"`
+	Note   string   `json:"note,omitempty"`
 	// Took is whether the wanted state is there and traffic is gone.
 	Took remedy.Fact[bool] `json:"took"`
 	// TookAt is when it was seen to have taken; zero until then.

@@ -190,6 +190,10 @@ func (a *Action) planFor(ctx context.Context, pool remedy.PoolName, host remedy.
 		}
 	}
 	p.Steps = append(p.Steps, a.shown(argv))
+	// Only what can be typed as it stands is a command to do it by hand.
+	if line := command.Quote(argv); a.shown(argv) == line && !a.apply.Uses(command.FieldID) && !a.apply.Uses(command.FieldToken) {
+		p.ManualHint = line
+	}
 	if a.reverse != nil {
 		undo, err := a.reverse.Render(d)
 		if err != nil {

@@ -269,6 +269,12 @@ func TestPlan(t *testing.T) {
 	if want := []string{y.opts.Run[0] + " h1 " + y.dir + " '<case>' '--why=two words' '<token>'"}; !slices.Equal(plain.Steps, want) {
 		t.Errorf("%q, want %q", plain.Steps, want)
 	}
+	if plain.ManualHint != "" {
+		t.Errorf("%q can't be typed", plain.ManualHint)
+	}
+	if p, err := newToy(t).action(t).Plan(t.Context(), "web", "h1"); err != nil || p.ManualHint != p.Steps[0] {
+		t.Errorf("%+v, %v", p, err)
+	}
 	if want := []string{y.opts.Undo[0] + " h1 '<prior>'"}; !slices.Equal(plain.UndoSteps, want) || plain.Summary != "drain h1 in pool web" {
 		t.Errorf("%q, %q", plain.UndoSteps, plain.Summary)
 	}

@@ -19,6 +19,14 @@ func (w *writer) about(topic, rule string, over func(detail string) bool) headli
 	return w.told(said, between, rule, over)
 }
 
+// halfBack words a host that another hand put back on some of its load balancers.
+func (w *writer) halfBack() headline {
+	w.line("%s", capital(noteOf(w.m.Notice.Detail, "it is not as warden left it")))
+	w.byHand()
+	w.line("More: `warden show %s`", w.c.ID)
+	return w.head("half back: ", "takes traffic")
+}
+
 // stopped words a freeze, a hold and their ends: their details say enough.
 func (w *writer) stopped() headline {
 	said := w.m.Notice.Detail
@@ -52,7 +60,7 @@ func (w *writer) told(said, between, rule string, over func(string) bool) headli
 	return h
 }
 
-// The four below report whether a detail says, in the ledger's and the engine's
+// The five below report whether a detail says, in the ledger's and the engine's
 // words, that what it is about has ended. Words they don't know say that it has
 // not, and the rule is said once too often.
 
@@ -63,6 +71,8 @@ func stormOver(detail string) bool {
 func poolBack(detail string) bool {
 	return strings.HasPrefix(detail, "inventory is back") || strings.HasSuffix(detail, " hosts") && strings.Contains(detail, " accepted ")
 }
+
+func balancerBack(detail string) bool { return strings.HasSuffix(detail, " answers again") }
 
 func sourceBack(detail string) bool { return strings.HasSuffix(detail, " can be believed again") }
 

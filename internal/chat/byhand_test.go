@@ -44,6 +44,34 @@ func TestByHandIsSaidWhereverSomethingIsLeftToDo(t *testing.T) {
 	}
 }
 
+// TestPoolNoticesThatAreNotOfTheInventory have words and a hint of their own,
+// and steps that may be prose are never shown as a command.
+func TestPoolNoticesThatAreNotOfTheInventory(t *testing.T) {
+	t.Parallel()
+	for _, hint := range []string{"enc remove edge web-07", ""} {
+		c := newCase(func(c *ledger.Case) {
+			c.Stage, c.Plan.ManualHint, c.Plan.Steps = remedy.StageOut, hint, []string{"would take it out", "/bin/drain '<token>'"}
+		})
+		say := func(id remedy.CaseID, detail string) string {
+			m := chat.Message{Notice: ledger.Notice{Kind: ledger.NoticePool, Case: id, Pool: c.Pool, At: at(3, 12, 0), Detail: detail}}
+			if id != 0 {
+				m.Case = c
+			}
+			text := chat.Render(m, chat.RenderOptions{})
+			return text.Headline + "\n" + strings.Join(text.Lines, "\n")
+		}
+		half := say(c.ID, "web-07 of W-3 is back on some of its load balancers by another hand")
+		deaf := say(0, "its load balancer can't be asked who is in service, so nothing is started (action drain: down)")
+		want := "By hand: " + hint
+		if hint == "" {
+			want = "By hand: `warden show"
+		}
+		if !strings.Contains(half, want) || !strings.Contains(half, "Half back") || strings.Contains(half+deaf, "inventory") || strings.Contains(half, "<token>") || !strings.Contains(deaf, "who is in service, nothing starts") {
+			t.Errorf("%s\n%s", half, deaf)
+		}
+	}
+}
+
 // TestUndoHint is said where warden has no undo, and instead of the undo's steps.
 func TestUndoHint(t *testing.T) {
 	t.Parallel()

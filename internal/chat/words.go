@@ -97,6 +97,12 @@ func (w *writer) message() headline {
 	case ledger.NoticeStorm:
 		return w.about("common mode", "While more hosts are bad at once than may be, I start nothing by myself. By hand works as ever.", stormOver)
 	case ledger.NoticePool:
+		switch {
+		case n.Case != 0:
+			return w.onCase(w.halfBack)
+		case strings.HasPrefix(n.Detail, "its load balancer"):
+			return w.about("load balancer", "While nobody says who is in service, nothing starts in the pool but an undo. By hand works as ever.", balancerBack)
+		}
 		return w.about("inventory", "While its inventory is blocked, nothing starts in the pool but an undo. By hand works as ever.", poolBack)
 	case ledger.NoticeStop:
 		return w.stopped()
@@ -251,7 +257,7 @@ func (w *writer) byHand() {
 	case p.ManualHint != "":
 		w.line("By hand: %s", p.ManualHint)
 	case len(p.Steps) > 0:
-		w.line("By hand: %s", strings.Join(p.Steps, "; "))
+		w.line("By hand: `warden show %s` has the steps", w.c.ID) // which may be prose, and no command
 	}
 }
 

@@ -106,6 +106,9 @@ func ParseArgv(argv []string, fields ...string) (*Argv, error) {
 		}
 		a.elements = append(a.elements, e)
 	}
+	if i := a.scripted(); i > 0 {
+		return nil, &ArgError{Index: i, Text: "this is a shell's script, and what stands in braces would become code: write $1 there, and give the value as further arguments: \"-c\", \"... \\\"$1\\\"\", \"sh\", \"{{ .Host }}\""}
+	}
 	sample := Data{Host: "host-1.example.net", Pool: "pool", ID: "W-1", Action: "action", Prior: "prior", Token: "1.2"}
 	if _, err := a.Render(sample); err != nil {
 		return nil, err
@@ -177,6 +180,27 @@ func (a *Argv) node(n parse.Node, fields []string) error {
 		return nil
 	}
 	return fmt.Errorf("only fields and functions may stand in braces, and not %s: write {{ .Host }}, for example", clip(n.String()))
+}
+
+// scripted is the index of a template that a shell would run as its script, or 0.
+func (a *Argv) scripted() int {
+	shell := false
+	for i, e := range a.elements {
+		switch {
+		case slices.Contains([]string{"sh", "bash", "dash", "zsh", "ksh", "ash"}, filepath.Base(e.text)):
+			shell = true
+		case shell && strings.HasPrefix(e.text, "-") && !strings.HasPrefix(e.text, "--") && strings.Contains(e.text, "c"):
+			for j := i + 1; j < len(a.elements); j++ {
+				if !a.elements[j].dashing { // the script: what follows it are its arguments
+					if a.elements[j].tmpl != nil {
+						return j
+					}
+					return 0
+				}
+			}
+		}
+	}
+	return 0
 }
 
 // Uses reports whether the argv has the field in it.

@@ -37,11 +37,19 @@ func TestParseArgvRefuses(t *testing.T) {
 		{[]string{"/d", `{{ reReplaceAll "(" "" .Host }}`}, 1, "missing closing"},
 		{[]string{"/d", `{{ trimPrefix .Host .Host }}`}, 1, "comes out empty"},
 		{[]string{"/d", `{{ reReplaceAll ".*" "-rf" .Host }}`}, 1, "option"},
+		{[]string{"/bin/sh", "-c", "drain {{ .Host }} {{ .Prior }}"}, 2, "as further arguments"},
+		{[]string{"/usr/bin/sudo", "/bin/bash", "-e", "-uc", "drain {{ .Host }}", "sh", "{{ .Host }}"}, 4, "as further arguments"},
+		{[]string{"/usr/bin/env", "zsh", "-c", "-x", "{{ .Host }}"}, 4, "as further arguments"},
 	} {
 		_, err := ParseArgv(tt.argv, everyField...)
 		e, ok := errors.AsType[*ArgError](err)
 		if !ok || e.Index != tt.index || !strings.Contains(e.Text, tt.want) {
 			t.Errorf("%q: %v, want %d: %s", tt.argv, err, tt.index, tt.want)
+		}
+	}
+	for _, argv := range [][]string{{"/bin/sh", "-c", `drain "$1"`, "sh", "{{ .Host }}"}, {"/bin/sh", "/opt/drain.sh", "{{ .Host }}"}, {"/opt/drain", "-c", "{{ .Host }}"}} {
+		if _, err := ParseArgv(argv, everyField...); err != nil {
+			t.Errorf("%q: %v", argv, err)
 		}
 	}
 	if _, err := ParseArgv(nil); err == nil {

@@ -72,6 +72,32 @@ func TestBlindActionEndsWithAPerson(t *testing.T) {
 	}
 }
 
+// TestBlindActionNeverActsAlone sets one to auto in a pool where another action
+// says who is in service, so that nothing but its blindness caps it.
+func TestBlindActionNeverActsAlone(t *testing.T) {
+	t.Parallel()
+	for _, isBlind := range []bool{true, false} {
+		story(t, func(r *rig) {
+			t := r.t
+			sees := &balancer{clk: r.clk, hooks: r.hooks, servers: r.lb.servers, spec: r.lb.spec}
+			r.lb.spec.Blind, r.lb.spec.CanObserve, r.lb.blur = isBlind, false, isBlind
+			cfg := r.config(defaults())
+			a := cfg.Actions[drain]
+			a.Spec.Blind, a.Spec.CanObserve = isBlind, false
+			cfg.Actions[drain] = a
+			a.Action, a.Spec = sees, sees.spec
+			cfg.Actions["maint"] = a
+			r.cfg = cfg
+			r.restart()
+			r.bad(3)
+			r.rounds(5 * time.Minute)
+			if c := r.last(3); isBlind && (c.Stage != remedy.StageWaiting || r.lb.acts() != 0) || !isBlind && r.lb.acts() != 1 {
+				t.Errorf("blind %v: %s, %d acts", isBlind, c.Stage, r.lb.acts())
+			}
+		})
+	}
+}
+
 // TestBlindActionVerifiedByItsCommand has a command of its own say that it took.
 func TestBlindActionVerifiedByItsCommand(t *testing.T) {
 	t.Parallel()

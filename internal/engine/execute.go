@@ -212,7 +212,9 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 	switch {
 	case x.leads() != nil:
 		return aborted("leadership was lost before the effect")
-	case (x.kind == remedy.KindAct || x.kind == remedy.KindReassert) && cfg != x.cfg:
+	case cfg != x.cfg && (x.kind == remedy.KindManual || x.kind == remedy.KindUndo):
+		return aborted("the config was reloaded since START, and nothing is done by the old one: ask for it again")
+	case cfg != x.cfg:
 		return aborted("the config was reloaded since START: decided afresh")
 	case !o.allowedBy(d):
 		return aborted("%s", why(d))

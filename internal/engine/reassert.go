@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"warden/internal/clock"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
@@ -23,6 +24,8 @@ const (
 	// one may have begun: it reads its configuration before it takes over, and
 	// tells its age in whole seconds.
 	reloadSlack = 30 * time.Second
+	// lifeSlack is what a process' age, told in whole seconds, may be off by.
+	lifeSlack = 2 * time.Second
 	// reassertWithin is how long what was forgotten may wait for its putting
 	// back. Afterwards the host has been in service for so long that it needs
 	// new evidence, or a person.
@@ -35,7 +38,8 @@ const (
 type intact struct {
 	life   remedy.Life
 	at     time.Time
-	missed []time.Time // the first pollsBefore of them
+	mono   time.Duration // of the same instant; a clock that is set moves it not
+	missed []time.Time   // the first pollsBefore of them
 }
 
 // intacts is that by case and load balancer. It is guarded by Engine.mu.
@@ -61,10 +65,17 @@ func (m intacts) keep(open []*ledger.Case) {
 // forgets reports whether a load balancer, asked now, forgot at a reload what
 // it was seen to have: another process answers, it began after the old one was
 // last seen, and not more than one round in between could not see it. The host
-// has to be where it was before the action. Everything else is another hand.
-func (k intact) forgets(b remedy.Balancer, before []remedy.BalancerState) bool {
+// has to be where it was before the action. The old one must have been seen no
+// longer than pollsBefore polls before the new one began, by the wall clock and
+// by the one that nobody sets: rounds that never ran, or came to nothing, saw
+// nothing either. Everything else is another hand.
+func (k intact) forgets(b remedy.Balancer, before []remedy.BalancerState, now clock.Reading, poll time.Duration) bool {
 	life, known := b.Life.Get()
 	if !known || k.life.ID == "" || life.ID == k.life.ID || life.Since.Before(k.at.Add(-reloadSlack)) {
+		return false
+	}
+	ago := max(now.Wall.Sub(life.Since), 0)
+	if most := pollsBefore*poll + lifeSlack; life.Since.Sub(k.at) > most || now.Mono-ago-k.mono > most {
 		return false
 	}
 	missed := 0
@@ -86,7 +97,7 @@ func wasThere(before []remedy.BalancerState, b remedy.Balancer) bool {
 // survey holds what the load balancers say against what is remembered of a
 // case. It returns those that forgot at a reload what the case did, sorted, and
 // those that show another hand.
-func (m intacts) survey(c *ledger.Case, o remedy.Observation, now time.Time) (forgot, reversed []string) {
+func (m intacts) survey(c *ledger.Case, o remedy.Observation, now clock.Reading, poll time.Duration) (forgot, reversed []string) {
 	taken, seen := c.Taken(), m.of(c.ID)
 	if taken == nil || !taken.TakesOut {
 		return nil, nil
@@ -99,8 +110,8 @@ func (m intacts) survey(c *ledger.Case, o remedy.Observation, now time.Time) (fo
 		case !known:
 		case slices.Contains(taken.Spared, b.Name) && wanted: // another hand's, and nothing to put back
 		case wanted:
-			seen[b.Name] = intact{life: life, at: now}
-		case committed && wasThere(taken.Balancers, b), !committed && seen[b.Name].forgets(b, taken.Balancers):
+			seen[b.Name] = intact{life: life, at: now.Wall, mono: now.Mono}
+		case committed && wasThere(taken.Balancers, b), !committed && seen[b.Name].forgets(b, taken.Balancers, now, poll):
 			forgot = append(forgot, b.Name)
 		default:
 			delete(seen, b.Name)
@@ -124,7 +135,7 @@ func (m intacts) missed(id remedy.CaseID, now time.Time) {
 // remembered says what follows from what was forgotten: nil and false when
 // nothing was, so that what is observed speaks for itself.
 func (e *Engine) remembered(ctx context.Context, c *ledger.Case, o remedy.Observation, now time.Time) (b ledger.Body, waits bool) {
-	forgot, back := e.intact.survey(c, o, e.Clock.Now())
+	forgot, back := e.intact.survey(c, o, e.Clock.Read(), e.Config().interval())
 	e.spare(ctx, c, o, back)
 	reversed := len(back) > 0
 	f := c.Forgotten
@@ -233,6 +244,9 @@ func priorOfForgotten(x *execution, o remedy.Observation, body *ledger.ExecStart
 // not on all of its load balancers: what is still out is still warden's.
 func reversal(c *ledger.Case, o remedy.Observation) string {
 	taken := c.Taken()
+	if taken != nil && !taken.TakesOut {
+		return "" // what took nothing out can't come back: it failed again
+	}
 	if wanted, known := o.AsWanted.Get(); !known || wanted {
 		return ""
 	}

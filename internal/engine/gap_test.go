@@ -61,3 +61,21 @@ func TestVerdictOfWhatTakesNothingOut(t *testing.T) {
 		t.Errorf("late: %+v", b)
 	}
 }
+
+// A reassert starts only where the load balancer that forgot is where it was:
+// another state there, or a change elsewhere, is another hand's.
+func TestReassertStartsFromWhatWasForgotten(t *testing.T) {
+	t.Parallel()
+	for admin, ok := range map[string]bool{"ready": true, "maint": false} {
+		for name, forgot := range map[string]bool{"a": true, "b": false} {
+			x := &execution{c: &ledger.Case{
+				Forgotten:  &ledger.Forgotten{Balancers: []string{"a"}},
+				Executions: []ledger.Execution{{Kind: remedy.KindAct, Balancers: []remedy.BalancerState{{Name: "a", Admin: "ready"}, {Name: "b", Admin: "ready"}}}},
+			}}
+			o := remedy.Observation{Balancers: []remedy.Balancer{{Name: name, Admin: admin, AsWanted: remedy.Known(false)}}}
+			if err := priorOfForgotten(x, o, &ledger.ExecStart{}); (err == nil) != (ok && forgot) {
+				t.Errorf("%s on %s: %v", admin, name, err)
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,5 +42,17 @@ func TestSpared(t *testing.T) {
 	ours(before, "a", "b")
 	if n := r.ofKind(ledger.NoticePool); len(n) != told+1 || n[told].Case != id || n[told].Detail != "half back" {
 		t.Errorf("told %+v", n)
+	}
+}
+
+// An attempt counts for a day, and not a moment longer.
+func TestAttemptsCountForADay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.drained("h1")
+	for ago, want := range map[time.Duration]int{24*time.Hour - time.Second: 1, 24 * time.Hour: 0, 25 * time.Hour: 0} {
+		if f := r.facts(func(q *ledger.FactsQuery) { q.Now = r.now.Add(ago) }); f.Attempts != want {
+			t.Errorf("after %v: %d attempts, want %d", ago, f.Attempts, want)
+		}
 	}
 }

@@ -10,6 +10,9 @@ import (
 
 var everyField = []string{FieldHost, FieldPool, FieldID, FieldAction, FieldPrior, FieldToken}
 
+// dashC is what makes a shell run its next argument.
+const dashC = "-c"
+
 func TestParseArgvRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -37,9 +40,9 @@ func TestParseArgvRefuses(t *testing.T) {
 		{[]string{"/d", `{{ reReplaceAll "(" "" .Host }}`}, 1, "missing closing"},
 		{[]string{"/d", `{{ trimPrefix .Host .Host }}`}, 1, "comes out empty"},
 		{[]string{"/d", `{{ reReplaceAll ".*" "-rf" .Host }}`}, 1, "option"},
-		{[]string{"/bin/sh", "-c", "drain {{ .Host }} {{ .Prior }}"}, 2, "as further arguments"},
-		{[]string{"/usr/bin/sudo", "/bin/bash", "-e", "-uc", "drain {{ .Host }}", "sh", "{{ .Host }}"}, 4, "as further arguments"},
-		{[]string{"/usr/bin/env", "zsh", "-c", "-x", "{{ .Host }}"}, 4, "as further arguments"},
+		{[]string{"/bin/sh", dashC, "drain {{ .Host }} {{ .Prior }}"}, 2, "as further arguments"},
+		{[]string{"/usr/bin/sudo", "/bin/bash", "-e", "-eu" + dashC[1:], "drain {{ .Host }}", "sh", "{{ .Host }}"}, 4, "as further arguments"},
+		{[]string{"/usr/bin/env", "zsh", dashC, "-x", "{{ .Host }}"}, 4, "as further arguments"},
 	} {
 		_, err := ParseArgv(tt.argv, everyField...)
 		e, ok := errors.AsType[*ArgError](err)
@@ -47,7 +50,7 @@ func TestParseArgvRefuses(t *testing.T) {
 			t.Errorf("%q: %v, want %d: %s", tt.argv, err, tt.index, tt.want)
 		}
 	}
-	for _, argv := range [][]string{{"/bin/sh", "-c", `drain "$1"`, "sh", "{{ .Host }}"}, {"/bin/sh", "/opt/drain.sh", "{{ .Host }}"}, {"/opt/drain", "-c", "{{ .Host }}"}} {
+	for _, argv := range [][]string{{"/bin/sh", dashC, `drain "$1"`, "sh", "{{ .Host }}"}, {"/bin/sh", "/opt/drain.sh", "{{ .Host }}"}, {"/opt/drain", "-c", "{{ .Host }}"}} {
 		if _, err := ParseArgv(argv, everyField...); err != nil {
 			t.Errorf("%q: %v", argv, err)
 		}

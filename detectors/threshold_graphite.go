@@ -37,9 +37,9 @@ func (b *thresholdBlock) lookAtBuckets(a *thresholdAnswer, k int, out []hostStat
 func (b *thresholdBlock) sumBuckets(a *thresholdAnswer, k int) {
 	w, f, until := b.sums, a.value, b.clock.milli(k)
 	window := b.spec.Window.Milliseconds()
-	w.start(len(b.hosts), remedy.Missing())
+	w.begin(len(b.hosts))
 	for p, i := range b.hosts {
-		w.whole[p] = 0
+		w.whole[p], w.stamp[p] = 0, remedy.Missing()
 		row := a.valueRows.Rows[i]
 		width := f.WidthOf(row)
 		first, end := bucketColumns(f, until, window, width)

@@ -146,6 +146,7 @@ type thresholdBlock struct {
 	words, others [blockHosts]uint8
 	sums          *windowSums // nil unless values are made of windows
 	slides        []*slide    // of each condition, where values are
+	anew          []int32     // hosts whose slides begin from nothing
 	slack         float64     // by how much sums may differ, for 1 of slide.most
 	// unknown are verdicts made beforehand, by number of reason.
 	unknown          [len(stepReasons)]remedy.HostVerdict
@@ -161,7 +162,9 @@ func newThresholdBlock(r *thresholdRound) *thresholdBlock {
 	if r.spec.Aggregate != AggregateNone {
 		b.sums = &windowSums{how: r.spec.Aggregate}
 		for range r.answers {
-			b.slides = append(b.slides, &slide{how: r.spec.Aggregate})
+			if r.spec.Dialect != Graphite {
+				b.slides = append(b.slides, &slide{how: r.spec.Aggregate})
+			}
 		}
 		// Each value comes and goes once and is rounded a few times.
 		b.slack = float64(8*(r.steps+r.windowSteps)+32) * 0x1p-53
@@ -203,6 +206,9 @@ func (b *thresholdBlock) judge(verdicts []remedy.HostVerdict, from, to int) {
 			*v = b.unknown[s.reason]
 		}
 		v.Value, v.Points, v.Term, v.Newest = s.value, s.points, s.term, milliOf(s.stamp)
+	}
+	if len(b.left) > 0 {
+		b.startSlides(from)
 	}
 	for k := last - 1; k >= 0 && len(b.left) > 0; k-- {
 		b.before(verdicts, from, k)

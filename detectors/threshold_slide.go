@@ -55,15 +55,37 @@ func (b *thresholdBlock) slideColumn(a *thresholdAnswer, col int) slideColumn {
 	}
 }
 
-// start empties the windows of hosts; from is the block's first host.
-func (s *slide) start(hosts []int32, from int, a *thresholdAnswer) {
-	s.low, s.high = a.low, a.high
-	for _, i := range hosts {
-		p := int(i) - from
-		s.n[p], s.below[p], s.above[p], s.sum[p], s.most[p], s.loose[p] = 0, 0, 0, 0, 0, math.Inf(-1)
-		if a.mixed() && a.stampsRows.Rows[i] == remedy.RowAmbiguous {
-			s.loose[p] = math.Inf(1) // its age is that of several series
+// startSlides begins at the judged instant, with the windows of the hosts left;
+// from is the block's first. Of hosts without anything odd, judged by one
+// condition, what went over those windows is known.
+func (b *thresholdBlock) startSlides(from int) {
+	w, last := b.sums, b.steps-1
+	for n, s := range b.slides {
+		a := &b.answers[n]
+		s.low, s.high = a.low, a.high
+		known := len(b.answers) == 1 && s.how != AggregateMin && s.how != AggregateMax
+		anew := b.anew[:0]
+		left := b.left
+		for p, i := range b.hosts {
+			if len(left) == 0 || left[0] != i {
+				continue // it is not bad
+			}
+			left = left[1:]
+			at := int(i) - from
+			s.n[at], s.below[at], s.above[at], s.sum[at], s.most[at], s.loose[at] = 0, 0, 0, 0, 0, math.Inf(-1)
+			if known && w.mark[p] == 0 {
+				s.n[at], s.sum[at], s.most[at] = w.n[p], w.value[p], w.value[p]
+				continue
+			}
+			if a.mixed() && a.stampsRows.Rows[i] == remedy.RowAmbiguous {
+				s.loose[at] = math.Inf(1) // its age is that of several series
+			}
+			anew = append(anew, i)
 		}
+		for col := last + b.windowSteps - 1; col >= last && len(anew) > 0; col-- {
+			s.come(anew, from, b.slideColumn(a, col))
+		}
+		b.anew = anew
 	}
 }
 
@@ -264,14 +286,7 @@ func (b *thresholdBlock) plainWords(words *[blockHosts]uint8, a *thresholdAnswer
 // step before the one they were at.
 func (b *thresholdBlock) slideTo(n, from, k int) {
 	a, s := &b.answers[n], b.slides[n]
-	if k == b.steps-2 { // the first
-		s.start(b.left, from, a)
-		for col := k + b.windowSteps - 1; col > k; col-- {
-			s.come(b.left, from, b.slideColumn(a, col))
-		}
-	} else {
-		s.leave(b.left, from, b.slideColumn(a, k+b.windowSteps))
-	}
+	s.leave(b.left, from, b.slideColumn(a, k+b.windowSteps))
 	s.come(b.left, from, b.slideColumn(a, k))
 }
 

@@ -32,6 +32,9 @@ func drawGauges(tb testing.TB, rt *rapid.T, hosts int) *gaugeWorld {
 				c.Query, c.FreshQuery = "rate("+c.Query+"[1m])", c.Query
 			}
 			kind := rapid.IntRange(0, 2).Draw(rt, "direction")
+			if s.Aggregate == AggregateSum {
+				kind = 0 // a sum is never bad below
+			}
 			if kind != 0 {
 				c.BadBelow, c.ClearAbove = new(-10.0), new(-10+float64(rapid.IntRange(0, 5).Draw(rt, "band")))
 			}

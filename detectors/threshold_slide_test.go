@@ -96,10 +96,11 @@ func TestSlidIsRecomputed(t *testing.T) {
 				if rapid.IntRange(0, 3).Draw(rt, "expression") == 0 {
 					c.Query, c.FreshQuery = "rate("+c.Query+"[1m])", c.Query
 				}
-				switch rapid.IntRange(0, 2).Draw(rt, "bounds") {
-				case 0:
+				bounds := rapid.IntRange(0, 2).Draw(rt, "bounds")
+				switch {
+				case bounds == 0 || s.Aggregate == AggregateSum: // a sum is never bad below
 					c.BadAbove = new(rapid.SampledFrom([]float64{80, 0, 160.1}).Draw(rt, "bad_above"))
-				case 1:
+				case bounds == 1:
 					c.BadBelow = new(rapid.SampledFrom([]float64{80, 1000}).Draw(rt, "bad_below"))
 				default:
 					c.BadBelow, c.BadAbove = new(1.0), new(80.0)

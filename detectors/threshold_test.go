@@ -43,6 +43,14 @@ func TestNewThresholdRefuses(t *testing.T) {
 		{"window between intervals", func(s *ThresholdSpec) { s.Aggregate, s.Window = AggregateAvg, 45*time.Second }, "window: 45s is not a multiple"},
 		{"more points than there are", func(s *ThresholdSpec) { s.Aggregate, s.Window, s.MinPoints = AggregateAvg, time.Minute, 3 }, "min_points: 3 is more than the 2 values"},
 		{"points of one value", func(s *ThresholdSpec) { s.MinPoints = 2 }, "min_points: 2 samples of one value"},
+		{"a sum that may be too low", func(s *ThresholdSpec) {
+			s.Aggregate, s.Window = AggregateSum, time.Minute
+			s.Conditions = append(s.Conditions, Condition{Name: "low", Query: "x", BadBelow: new(1.0)})
+		}, "aggregate: sum counts a lost sample as 0, so that conditions.low.bad_below would find a healthy host bad"},
+		{"a sum that may be too low, one condition", func(s *ThresholdSpec) {
+			s.Aggregate, s.Window = AggregateSum, time.Minute
+			s.Conditions = []Condition{{Query: "x", BadBelow: new(1.0), BadAbove: new(2.0)}}
+		}, "aggregate: sum counts a lost sample as 0, so that bad_below would find"},
 		{"too many steps", func(s *ThresholdSpec) { s.Interval, s.For = time.Second, 4*time.Hour }, "interval: window and `for` hold more than"},
 		{"no group", func(s *ThresholdSpec) { s.HostRegex = regexp.MustCompile("a") }, "host_regex: \"a\" has no group"},
 		{"coverage", func(s *ThresholdSpec) { s.MinCoverage = 0 }, "min_coverage: 0 is not a ratio"},

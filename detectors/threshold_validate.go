@@ -209,6 +209,7 @@ func (s ThresholdSpec) validateSamples(bad func(key, format string, args ...any)
 		case s.MinPoints > int(s.Window/s.Interval):
 			bad("min_points", "%d is more than the %d values that a window holds; use at most that, or a shorter interval", s.MinPoints, s.Window/s.Interval)
 		}
+		s.validateSum(bad)
 	default:
 		bad("aggregate", noAggregate, s.Aggregate)
 	}
@@ -228,5 +229,25 @@ func (s ThresholdSpec) validateBuckets(bad func(key, format string, args ...any)
 	}
 	if !slices.Contains([]Aggregate{AggregateAvg, AggregateMin, AggregateMax, AggregateLast, AggregateSum}, s.Aggregate) {
 		bad("aggregate", noAggregate, s.Aggregate)
+	}
+}
+
+// validateSum refuses a sum of samples that is bad when it is low. How many
+// samples there should have been isn't known, so a lost one can't be told from
+// a 0. Buckets have a place each, and Graphite's sums see their holes.
+func (s ThresholdSpec) validateSum(bad func(key, format string, args ...any)) {
+	if s.Aggregate != AggregateSum {
+		return
+	}
+	for _, c := range s.Conditions {
+		if c.BadBelow == nil {
+			continue
+		}
+		key := "bad_below"
+		if c.Name != "" {
+			key = "conditions." + c.Name + ".bad_below"
+		}
+		bad("aggregate", "sum counts a lost sample as 0, so that %s would find a healthy host bad; use avg, with the bound for one sample", key)
+		return
 	}
 }

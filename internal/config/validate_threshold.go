@@ -36,6 +36,25 @@ func (v *validator) threshold(name remedy.DetectorName, at func(...string) []str
 		v.bucketWindow(at, d)
 	} else {
 		v.window(at, d)
+		v.lowSum(at, d)
+	}
+}
+
+// lowSum refuses a sum of samples that is bad when it is low: a lost sample
+// can't be told from a 0.
+func (v *validator) lowSum(at func(...string) []string, d Detector) {
+	if d.Aggregate != "sum" || !v.ok(at("aggregate"), at("source")) {
+		return
+	}
+	low := [][]string{at("bad_below")}
+	for _, c := range slices.Sorted(maps.Keys(d.Conditions)) {
+		low = append(low, at("conditions", c, "bad_below"))
+	}
+	for _, p := range low {
+		if v.given[pathKey(p)] {
+			v.fail(at("aggregate"), "aggregate = \"sum\" counts a lost sample as 0, so that bad_below would find a healthy host bad: use avg, with the bound for one sample")
+			return
+		}
 	}
 }
 

@@ -48,6 +48,7 @@ func (w *windowSums) nothing() float64 {
 		return math.Inf(1)
 	case AggregateMax:
 		return math.Inf(-1)
+	case AggregateNone, AggregateAvg, AggregateLast, AggregateSum:
 	}
 	return math.Copysign(0, -1)
 }
@@ -121,7 +122,7 @@ func (w *windowSums) add(p int, v float64) {
 		w.value[p] = max(w.value[p], v)
 	case AggregateLast:
 		w.value[p] = v
-	default:
+	case AggregateNone, AggregateAvg, AggregateSum:
 		w.value[p] += v
 	}
 }

@@ -97,7 +97,7 @@ func (e *Engine) subjects(r *round, p *poolRound, open []*ledger.Case, full func
 		j := &p.judgements[n]
 		hosts = max(hosts, len(j.Verdicts))
 		for h, t := range known[n] {
-			if k, ok := j.Of(h); ok && worthDeciding(j.Verdicts[k].Verdict, t.c, j.Detector) && !(t.c == nil && full()) {
+			if k, ok := j.Of(h); ok && worthDeciding(j.Verdicts[k].Verdict, t.c, j.Detector) && (t.c != nil || !full()) {
 				told = append(told, subject{n: n, j: j, k: k, c: t.c, turn: t.turn})
 			}
 		}

@@ -309,8 +309,28 @@ func TestSeparable(t *testing.T) {
 		`max_over_time(x[1h:1m] @start())`: false,
 		`x{mail="a@b"}`:                    false, // costs a whole fetch and no more
 		`x > step()`:                       false,
-		`bend(x)`:                          true,
-		`range_total`:                      true,
+		`x OFFSET -5m`:                     false,
+		`x Offset\t-5m`:                    false,
+		`x OFFSET 5m`:                      true,
+		`x offset (-5m)`:                   false, // MetricsQL
+		`x offset # why\n -5m`:             false,
+		`bend(x)`:                          false, // nobody knows what it does
+		`range_avg(x)`:                     false, // of VictoriaMetrics, over the window
+		`running_sum(x)`:                   false,
+		`keep_last_value(x)`:               false,
+		`keep_next_value(x)`:               false,
+		`interpolate(x)`:                   false,
+		`rand()`:                           false,
+		`now() - x`:                        false,
+		`WITH (y = x) y`:                   false,
+		`Start()`:                          false,
+		`SUM BY (host) (rate(x[5m]))`:      true,
+		`sum(x) without(pod) / on (host) group_left (dc) y`:     true,
+		`(x > bool (y)) and (z) or (a) unless (b)`:              true,
+		`histogram_quantile(0.9, sum by (le) (rate(x[5m])))`:    true,
+		`label_replace(x, "host", "$1", "instance", "([^:]+)")`: true,
+		`avg_over_time((clamp_min(x, 0))[10m:1m])`:              true,
+		`range_total`: true,
 	} {
 		if got := p.Separable(expr); got != want {
 			t.Errorf("%s: %v", expr, got)

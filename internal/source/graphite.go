@@ -79,10 +79,47 @@ func (g *Graphite) Columns(ctx context.Context, q remedy.Query, on *Table) Colum
 	return c
 }
 
-// Raw implements Raw. Each series has one label, target.
+// Raw implements Raw. Each series has one label, target. A query whose Start
+// equals its End is about an instant: it looks back, as Prometheus does, and has
+// of each series the newest value of a bucket that begins no later.
 func (g *Graphite) Raw(ctx context.Context, q remedy.Query) Answer {
+	if !q.Start.Equal(q.End) {
+		return g.window(ctx, q, always())
+	}
+	until := q.End.Truncate(time.Second)
+	var a Answer
+	for _, back := range [...]time.Duration{lookBack, longLookBack} {
+		// The buckets of an archive of many minutes begin long before the
+		// instant, so that the short look finds none of them.
+		back := remedy.NewQuery(q.Source, q.Expr, until.Add(-back), until, q.Step)
+		a = g.window(ctx, back, periodOf(back))
+		if a.Failed != "" {
+			return a
+		}
+		found := len(a.Series) == 0
+		for i, s := range a.Series {
+			if n := len(s.Points); n > 0 {
+				a.Series[i].Points, found = s.Points[n-1:], true
+			}
+		}
+		if found {
+			break
+		}
+	}
+	return a
+}
+
+// How far back an instant looks: the first as Prometheus does, the second where
+// no series has a value in that.
+const (
+	lookBack     = 5 * time.Minute
+	longLookBack = 2 * time.Hour
+)
+
+// window has what was stored in a window, as it came.
+func (g *Graphite) window(ctx context.Context, q remedy.Query, keep period) Answer {
 	var series []remedy.Series
-	failed := g.answered(ctx, q, always(), nil, func(d *rendered) error {
+	failed := g.answered(ctx, q, keep, nil, func(d *rendered) error {
 		series = d.raw()
 		return nil
 	})

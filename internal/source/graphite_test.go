@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,61 @@ func TestGraphiteFetch(t *testing.T) {
 	a := g.Raw(t.Context(), graphiteQuery())
 	if d := cmp.Diff(Answer{Series: []remedy.Series{{Labels: map[string]string{"target": "canary.a.count"}, Points: want}}}, a); d != "" {
 		t.Error(d)
+	}
+}
+
+// An instant looks back: it shows of each series the newest value of a bucket
+// that begins no later, and never one that begins after it.
+func TestGraphiteInstant(t *testing.T) {
+	t.Parallel()
+	const now = 1772366400
+	instant := time.Unix(now, 0).Add(678 * time.Millisecond)
+	tests := []struct {
+		name string
+		body func(from int64) string
+		asks int
+		want []remedy.Series
+	}{
+		{"the newest is not there yet, and the one after it is not shown", func(int64) string {
+			return `[{"target": "a", "datapoints": [[1, 1772366340], [2, 1772366370], [null, 1772366400], [9, 1772366430]]},
+				{"target": "b", "datapoints": [[3, 1772366340], [4, 1772366370], [5, 1772366400], [null, 1772366430]]},
+				{"target": "c", "datapoints": [[null, 1772366340], [null, 1772366370], [null, 1772366400], [null, 1772366430]]}]`
+		}, 1, []remedy.Series{
+			{Labels: map[string]string{"target": "a"}, Points: []remedy.Point{{At: (now - 30) * 1000, Value: 2}}},
+			{Labels: map[string]string{"target": "b"}, Points: []remedy.Point{{At: now * 1000, Value: 5}}},
+			{Labels: map[string]string{"target": "c"}, Points: []remedy.Point{}},
+		}},
+		{"an archive of an hour", func(from int64) string {
+			if now-from < 1000 {
+				return `[{"target": "a", "datapoints": [[null, 1772368200]]}]`
+			}
+			return `[{"target": "a", "datapoints": [[7, 1772361000], [8, 1772364600], [9, 1772368200]]}]`
+		}, 2, []remedy.Series{{Labels: map[string]string{"target": "a"}, Points: []remedy.Point{{At: 1772364600_000, Value: 8}}}}},
+		{"nothing by that name", func(int64) string { return `[]` }, 1, []remedy.Series{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			asks := 0
+			g := serveGraphite(t, func(w http.ResponseWriter, r *http.Request) {
+				asks++
+				from, err := strconv.ParseInt(r.FormValue("from"), 10, 64)
+				if err != nil || r.FormValue("until") != "1772366400" || from > now-300 {
+					t.Errorf("asked from %s until %s", r.FormValue("from"), r.FormValue("until"))
+				}
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, tt.body(from))
+			})
+			a := g.Raw(t.Context(), remedy.NewQuery("graph", "x", instant, instant, 30*time.Second))
+			if d := cmp.Diff(Answer{Series: tt.want}, a); d != "" || asks != tt.asks {
+				t.Errorf("asked %d times\n%s", asks, d)
+			}
+		})
+	}
+	refusal := `Invalid parameters (Received request for unknown function: nofunc); targets: "nofunc(a)"`
+	g := serveGraphite(t, status(400, refusal))
+	if a := g.Raw(t.Context(), remedy.NewQuery("graph", "nofunc(a)", instant, instant, time.Second)); !strings.Contains(a.Failed, "unknown function: nofunc") {
+		t.Errorf("Graphite's own words are missing: %s", a.Failed)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -66,20 +65,6 @@ func (p *Prometheus) Columns(ctx context.Context, q remedy.Query, on *Table) Col
 	c.Table = p.tables.shared(c.Table)
 	return c
 }
-
-// Separable implements Columnar. Apart from the modifiers that mean the ends of
-// the window asked for, and offsets into the future, which late_within doesn't
-// know of, the value of a PromQL expression at an instant depends on nothing
-// but the instant. An @ in a label's value is taken for a modifier: that only
-// costs a whole fetch.
-func (p *Prometheus) Separable(expr string) bool { return !inseparable.MatchString(expr) }
-
-// Joinable implements Joinable: what is separable is.
-func (p *Prometheus) Joinable(expr string) bool { return p.Separable(expr) }
-
-// inseparable finds what makes values depend on the window: start(), end() and
-// any other use of @, the experimental step() and range(), negative offsets.
-var inseparable = regexp.MustCompile(`@|\boffset\s*-|\b(?i:start|end|step|range)\s*\(`)
 
 // Raw implements Raw. The answer of an instant query may be a matrix as well:
 // the raw samples of a range selector.

@@ -110,15 +110,15 @@ func (s CanarySpec) validateTargets(bad func(key, format string, args ...any)) {
 	if s.HostLabel != "" {
 		bad("host_label", "Graphite's series have no labels; use host_node")
 	}
-	for _, q := range [][2]string{{"query", s.Query}, {"expect_query", s.ExpectQuery}, {"canary_target", s.CanaryTarget}} {
-		refuseInvented(bad, q[0], q[1])
-	}
+	refuse(bad, "query", CheckTarget(s.Query))
+	refuse(bad, "expect_query", CheckTarget(s.ExpectQuery))
+	refuse(bad, "canary_target", CheckPulse(s.CanaryTarget))
 }
 
-// refuseInvented refuses a target that makes up values.
-func refuseInvented(bad func(key, format string, args ...any), key, target string) {
-	if f := Invents(target); f != "" {
-		bad(key, "%s makes up values where nothing was measured, so that a hole can't be told from a number; remove it", f)
+// refuse says what is wrong with a key, if something is.
+func refuse(bad func(key, format string, args ...any), key string, err error) {
+	if err != nil {
+		bad(key, "%v", err)
 	}
 }
 

@@ -1,10 +1,6 @@
 package detectors
 
-import (
-	"strings"
-
-	"warden/internal/remedy"
-)
+import "warden/internal/remedy"
 
 // Dialect says what language a source's queries are in, and what its points
 // are. The zero value is PromQL, over instants.
@@ -24,33 +20,4 @@ func (d Dialect) fits(f *remedy.Frame, q remedy.Query) bool {
 		return f.FitsBuckets(q)
 	}
 	return f.Fits(q)
-}
-
-// inventing are Graphite's functions whose values stand where nothing was
-// measured: through them, what is missing looks like a number.
-var inventing = []string{
-	"constantLine", "fallbackSeries", "holtWintersForecast", "identity", "interpolate", "keepLastValue", "randomWalk",
-	"randomWalkFunction", "threshold", "time", "timeFunction", "transformNull",
-}
-
-// Invents returns the first function in a Graphite target that makes up values
-// where there are none, or "" when there is none. A detector must not be given
-// such a target: to it a hole would be a 0, or a dead series alive.
-func Invents(target string) string {
-	start := 0
-	for i := range len(target) {
-		c := target[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_':
-			continue
-		case c == '(':
-			for _, f := range inventing {
-				if strings.EqualFold(target[start:i], f) {
-					return f
-				}
-			}
-		}
-		start = i + 1
-	}
-	return ""
 }

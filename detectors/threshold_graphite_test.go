@@ -349,8 +349,8 @@ func TestThresholdRefusesOnGraphite(t *testing.T) {
 		".query: missing":                       func(s *ThresholdSpec) { s.Conditions[0].Query = "" },
 		".fresh_query: Graphite's":              func(s *ThresholdSpec) { s.Conditions[0].FreshQuery = "a" },
 		".host_label: Graphite's":               func(s *ThresholdSpec) { s.HostLabel = "host" },
-		".query: keepLastValue makes up":        func(s *ThresholdSpec) { s.Conditions[0].Query = "keepLastValue(a.b, 3)" },
-		".canary_target: constantLine makes up": func(s *ThresholdSpec) { s.CanaryTarget = "constantLine(1)" },
+		".query: keepLastValue may make up":        func(s *ThresholdSpec) { s.Conditions[0].Query = "keepLastValue(a.b, 3)" },
+		".canary_target: constantLine may make up": func(s *ThresholdSpec) { s.CanaryTarget = "constantLine(1)" },
 		".conditions.x.query: transformNull": func(s *ThresholdSpec) {
 			s.Conditions = append(s.Conditions, Condition{Name: "x", Query: "transformNull(a)", BadAbove: new(1.0)})
 		},

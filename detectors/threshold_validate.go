@@ -117,7 +117,7 @@ func (c Condition) validateTarget(bad func(key, format string, args ...any)) {
 	if c.FreshQuery != "" {
 		bad("fresh_query", "Graphite's buckets tell their own age; remove fresh_query")
 	}
-	refuseInvented(bad, "query", c.Query)
+	refuse(bad, "query", CheckTarget(c.Query))
 }
 
 func (c Condition) validateBounds(bad func(key, format string, args ...any)) {
@@ -217,7 +217,7 @@ func (s ThresholdSpec) validateSamples(bad func(key, format string, args ...any)
 
 // validateBuckets checks what is special to Graphite.
 func (s ThresholdSpec) validateBuckets(bad func(key, format string, args ...any)) {
-	refuseInvented(bad, "canary_target", s.CanaryTarget)
+	refuse(bad, "canary_target", CheckPulse(s.CanaryTarget))
 	if s.HostLabel != "" {
 		bad("host_label", "Graphite's series have no labels; use host_node")
 	}

@@ -42,8 +42,11 @@ func newBlockWhen(c *config.Config, b config.BlockWhen) (engine.BlockWhen, error
 		return out, nil
 	}
 	out.Dialect = detectors.Graphite
-	if f := detectors.Invents(b.Present); f != "" {
-		return out, fmt.Errorf("guardrails.block_when: %s: present calls %s, which makes up values where there are none: to warden what is gone would be there; leave it out", b.Name, f)
+	if err := detectors.CheckTarget(b.Query); err != nil {
+		return out, fmt.Errorf("guardrails.block_when: %s: query: %w", b.Name, err)
+	}
+	if err := detectors.CheckPulse(b.Present); err != nil {
+		return out, fmt.Errorf("guardrails.block_when: %s: present: %w", b.Name, err)
 	}
 	return out, nil
 }

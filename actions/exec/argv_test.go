@@ -3,6 +3,7 @@ package exec
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,7 +30,7 @@ func TestArgvIsGivenByteForByte(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := strings.Join(append(odd[:len(odd):len(odd)], host, "--host="+host+";x", "web "+host), "\x00") + "\x00"
+		want := strings.Join(append(slices.Clip(odd), host, "--host="+host+";x", "web "+host), "\x00") + "\x00"
 		if string(got) != want {
 			t.Errorf("%.20s: got %q\nwant %q", host, got, want)
 		}

@@ -103,6 +103,7 @@ func openGraphite(t *testing.T) func(string) source.Source {
 // byThreshold has the rig's hosts judged by a threshold detector: a host that
 // receives less than half is bad.
 func byThreshold(t *testing.T, change func(*detectors.ThresholdSpec)) func(*setup) {
+	t.Helper()
 	spec := detectors.DefaultThreshold()
 	c := defaults().canary
 	spec.Name, spec.Source, spec.Pools, spec.Propose, spec.HostLabel = c.Name, c.Source, c.Pools, c.Propose, c.HostLabel
@@ -126,6 +127,7 @@ func byThreshold(t *testing.T, change func(*detectors.ThresholdSpec)) func(*setu
 // detector.
 func TestBadAnswersToThreshold(t *testing.T) {
 	badAnswers(t, toThreshold(hostilePrometheus().Answers()), func(t *testing.T) *hostileRig {
+		t.Helper()
 		return newHostileRig(t, hostilePrometheus(), openPrometheus(t), byThreshold(t, func(*detectors.ThresholdSpec) {}))
 	})
 }
@@ -133,6 +135,7 @@ func TestBadAnswersToThreshold(t *testing.T) {
 // TestBadAnswersToThresholdOnGraphite gives it those of Graphite.
 func TestBadAnswersToThresholdOnGraphite(t *testing.T) {
 	badAnswers(t, toThreshold(hostileGraphite().Answers()), func(t *testing.T) *hostileRig {
+		t.Helper()
 		return newHostileRig(t, hostileGraphite(), openGraphite(t), byThreshold(t, func(s *detectors.ThresholdSpec) {
 			s.Dialect, s.HostLabel, s.HostNode = detectors.Graphite, "", 2
 			s.Conditions[0].Query, s.CanaryTarget, s.MaxStaleness = "canary.*.received", "canary.target.received", 2*time.Minute

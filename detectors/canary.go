@@ -182,12 +182,17 @@ func (c *Canary) Spec() Spec {
 }
 
 // Warnings says, a sentence each, what is allowed but will keep the detector
-// from ever saying bad. It is meant for `config check`.
+// from ever saying bad, or may have it say so of a healthy host. It is meant for `config check`.
 func (c *Canary) Warnings() []string {
 	var out []string
 	if c.selector == "" {
 		out = append(out, c.spec.key("fresh_query")+": query is an expression, whose age can't be known, so every host"+
 			" stays unknown (no_freshness); set fresh_query to a plain selector with the same host label")
+	}
+	if c.spec.Dialect == Graphite {
+		if w := sumWarning(c.spec.Query, true, false); w != "" {
+			out = append(out, c.spec.key("query")+": "+w)
+		}
 	}
 	if c.spec.CanaryTarget == "" {
 		out = append(out, "sources."+string(c.spec.Source)+".canary_target: not set, so a host whose series ended stays"+

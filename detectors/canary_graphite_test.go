@@ -320,15 +320,15 @@ func TestGraphiteHostNames(t *testing.T) {
 func TestGraphiteRefuses(t *testing.T) {
 	t.Parallel()
 	for want, edit := range map[string]func(*CanarySpec){
-		".query: missing":                       func(s *CanarySpec) { s.Query = "" },
-		".fresh_query: Graphite's":              func(s *CanarySpec) { s.FreshQuery = "a" },
-		".host_label: Graphite's":               func(s *CanarySpec) { s.HostLabel = "host" },
+		".query: missing":                          func(s *CanarySpec) { s.Query = "" },
+		".fresh_query: Graphite's":                 func(s *CanarySpec) { s.FreshQuery = "a" },
+		".host_label: Graphite's":                  func(s *CanarySpec) { s.HostLabel = "host" },
 		".query: keepLastValue may make up":        func(s *CanarySpec) { s.Query = "sumSeries(keepLastValue(a.b, 3))" },
 		".canary_target: constantLine may make up": func(s *CanarySpec) { s.CanaryTarget = "constantLine(1)" },
 		".expect_query: transformNull may make up": func(s *CanarySpec) { s.ExpectPerMinute, s.ExpectQuery = 0, "transformNull(a)" },
-		".expect_per_minute: missing":           func(s *CanarySpec) { s.ExpectPerMinute = 0 },
-		".min_points: 0 is too few":             func(s *CanarySpec) { s.MinPoints = 0 },
-		".host_node: the source's":              func(s *CanarySpec) { s.Dialect, s.Query, s.CanaryTarget = PromQL, "up", "up" },
+		".expect_per_minute: missing":              func(s *CanarySpec) { s.ExpectPerMinute = 0 },
+		".min_points: 0 is too few":                func(s *CanarySpec) { s.MinPoints = 0 },
+		".host_node: the source's":                 func(s *CanarySpec) { s.Dialect, s.Query, s.CanaryTarget = PromQL, "up", "up" },
 	} {
 		if _, err := NewCanary(graphiteSpec(edit)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q in %v", want, err)

@@ -50,6 +50,17 @@ func sumsUp(target string) (sum, ratio string) {
 	return sum, ratio
 }
 
+// sumWarning says what may come of a target that adds series up, where a value
+// that is too low, or too high, is bad; "" when nothing does.
+func sumWarning(target string, low, high bool) string {
+	sum, ratio := sumsUp(target)
+	if sum == "" || !low && (!high || ratio == "") {
+		return ""
+	}
+	return sum + " makes one series of several and counts one that has no value as 0, so that a healthy host may look bad;" +
+		" ask for one series a host, or use averageSeries or maxSeries where they will do"
+}
+
 // noCallback says that none of a function's arguments names another function.
 const noCallback = -1
 

@@ -92,6 +92,41 @@ func TestCheckPulse(t *testing.T) {
 	}
 }
 
+// TestWarnsOfSums: series that are added up lose one silently, which matters
+// where too little is bad.
+func TestWarnsOfSums(t *testing.T) {
+	t.Parallel()
+	for target, sum := range map[string]string{
+		"a.*": "", "averageSeries(a.*)": "", "maxSeries(a.*)": "", "groupByNode(a.*.*,1)": "", "aggregate(a.*,'max')": "", "divideSeries(a,b)": "",
+		"sumSeries(a.*)": "sumSeries", "alias(sum (a.*),'x')": "sum", "a|sumSeriesWithWildcards(1)": "sumSeriesWithWildcards", "aggregate(a.*,'total')": "aggregate",
+		"groupByNode(a.*.*,1,'sum')": "groupByNode", "groupByNodes(a.*.*,'sumSeries',1)": "groupByNodes", "groupByTags(a.*.*,\"sum\",'host')": "groupByTags",
+		"aggregateWithWildcards(a.*,'sum',1)": "aggregateWithWildcards", "asPercent(a.*)": "asPercent",
+		"divideSeries(a,sumSeries(b.*))": "sumSeries",
+	} {
+		low := graphiteThreshold(t, Condition{Query: target, BadBelow: new(1.0)}).Warnings()
+		high := graphiteThreshold(t, Condition{Query: target, BadAbove: new(1.0)}).Warnings()
+		canary := mustCanary(t, graphiteSpec(func(s *CanarySpec) { s.Query = target })).Warnings()
+		turned := strings.HasPrefix(target, "divideSeries(") || strings.HasPrefix(target, "asPercent(")
+		for name, tt := range map[string]struct {
+			got  []string
+			warn bool
+		}{"below": {low, sum != ""}, "above": {high, sum != "" && turned}, "canary": {canary, sum != ""}} {
+			if len(tt.got) != map[bool]int{true: 1}[tt.warn] || tt.warn && !strings.Contains(tt.got[0], ".query: "+sum+" makes one series of several") {
+				t.Errorf("%s, %s: %q", target, name, tt.got)
+			}
+		}
+	}
+}
+
+func graphiteThreshold(tb testing.TB, c Condition) *Threshold {
+	tb.Helper()
+	d, err := NewThreshold(storedSpec(func(s *ThresholdSpec) { s.Conditions = []Condition{c} }))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return d
+}
+
 // TestUnknownFunctionsAreRefused: however deep, in whatever place.
 func TestUnknownFunctionsAreRefused(t *testing.T) {
 	t.Parallel()

@@ -210,13 +210,19 @@ func (t *Threshold) Spec() Spec {
 }
 
 // Warnings says, a sentence each, what is allowed but will keep the detector
-// from ever saying bad. It is meant for `config check`.
+// from ever saying bad, or may have it say so of a healthy host. It is meant for `config check`.
 func (t *Threshold) Warnings() []string {
 	var out []string
 	for i, c := range t.conditions {
 		if c.dated == "" {
 			out = append(out, t.spec.conditionKey(i, "fresh_query")+": query is an expression, whose age can't be known, so every host"+
 				" stays unknown (no_freshness); set fresh_query to a plain selector with the same host label")
+		}
+		if t.spec.Dialect != Graphite {
+			continue
+		}
+		if w := sumWarning(c.expr, c.low.set, c.high.set); w != "" {
+			out = append(out, t.spec.conditionKey(i, "query")+": "+w)
 		}
 	}
 	return out

@@ -346,9 +346,9 @@ func TestThresholdHostNamesOnGraphite(t *testing.T) {
 func TestThresholdRefusesOnGraphite(t *testing.T) {
 	t.Parallel()
 	for want, edit := range map[string]func(*ThresholdSpec){
-		".query: missing":                       func(s *ThresholdSpec) { s.Conditions[0].Query = "" },
-		".fresh_query: Graphite's":              func(s *ThresholdSpec) { s.Conditions[0].FreshQuery = "a" },
-		".host_label: Graphite's":               func(s *ThresholdSpec) { s.HostLabel = "host" },
+		".query: missing":                          func(s *ThresholdSpec) { s.Conditions[0].Query = "" },
+		".fresh_query: Graphite's":                 func(s *ThresholdSpec) { s.Conditions[0].FreshQuery = "a" },
+		".host_label: Graphite's":                  func(s *ThresholdSpec) { s.HostLabel = "host" },
 		".query: keepLastValue may make up":        func(s *ThresholdSpec) { s.Conditions[0].Query = "keepLastValue(a.b, 3)" },
 		".canary_target: constantLine may make up": func(s *ThresholdSpec) { s.CanaryTarget = "constantLine(1)" },
 		".conditions.x.query: transformNull": func(s *ThresholdSpec) {

@@ -106,6 +106,11 @@ func newFakeAPI() *fakeAPI {
 			remedy.Answer{Guardrail: "settle", Effect: remedy.EffectWait, Observed: "last ended 03:11:00 UTC", Limit: "5m"},
 			remedy.Answer{Guardrail: "in_service_known", Effect: remedy.EffectCap, Cap: remedy.LevelConfirm, Observed: "assumed"})
 	})
+	add(1049, "ingest-06", remedy.StageProposed, 3*time.Minute, func(c *ledger.Case) {
+		c.Decision = fakeDecision(remedy.LevelNotify,
+			remedy.Answer{Guardrail: "pool_floor", Effect: remedy.EffectAllow, Cap: remedy.LevelAuto, Observed: "38 of 40 in service after this (rehearsed)", Limit: "floor 30"})
+		c.Decision.Effective, c.Decision.Rehearsed = remedy.LevelNotify, []remedy.CaseID{1048, 1047}
+	})
 	add(1051, "ingest-30", remedy.StageExecuting, time.Hour, func(c *ledger.Case) {
 		c.Outcome, c.Note = remedy.OutcomeUnknown, "the backend can't be asked"
 		c.Executions = []ledger.Execution{{Token: remedy.Token{Term: 2, Index: 40}, Attempt: 1, Kind: remedy.KindAct, By: remedy.Warden(), StartedAt: fakeNow.Add(-50 * time.Minute), Outcome: remedy.OutcomeUnknown}}

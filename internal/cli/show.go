@@ -167,6 +167,14 @@ func (p *program) explainCase(d *web.CaseDetail) {
 	o, k := p.printer, d.Case
 	o.title(k)
 	o.line(chat.Clean(whatNext(k)))
+	decision := k.Decision
+	if d.Now != nil {
+		// It was asked about on an older decision, and starts on none of it.
+		decision = d.Now
+	}
+	if decision != nil && len(decision.Rehearsed) > 0 {
+		o.line(rehearsal(decision))
+	}
 	o.line("")
 	rows := [][]cell{}
 	if f := k.Latest; f != nil {
@@ -183,11 +191,6 @@ func (p *program) explainCase(d *web.CaseDetail) {
 		}
 	}
 	o.table("  ", nil, rows)
-	decision := k.Decision
-	if d.Now != nil {
-		// It was asked about on an older decision, and starts on none of it.
-		decision = d.Now
-	}
 	if decision != nil {
 		o.line("")
 		o.answers("  ", decision)
@@ -203,6 +206,23 @@ func (p *program) explainCase(d *web.CaseDetail) {
 		o.timeline(k)
 	}
 }
+
+// rehearsal says which cases a decision below confirm counted that did nothing
+// either.
+func rehearsal(d *remedy.Decision) string {
+	ids := make([]string, 0, mostRehearsed)
+	for _, id := range d.Rehearsed[:min(len(d.Rehearsed), mostRehearsed)] {
+		ids = append(ids, id.String())
+	}
+	more := ""
+	if len(d.Rehearsed) > mostRehearsed {
+		more = " and more"
+	}
+	return say("rehearsed: at %s nothing is done. What is marked counts what would have been done for %s%s.", d.Effective, strings.Join(ids, ", "), more)
+}
+
+// mostRehearsed is how many cases are named.
+const mostRehearsed = 5
 
 // standsInTheWay says what keeps a case that waits from starting.
 func standsInTheWay(d *remedy.Decision, approved bool) string {

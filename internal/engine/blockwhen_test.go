@@ -214,6 +214,22 @@ func TestBlockWhenElsewhere(t *testing.T) {
 	})
 }
 
+// The past is asked for past the cache: what that holds of now is neither used
+// nor thrown away.
+func TestExplainLeavesTheCacheAlone(t *testing.T) {
+	t.Parallel()
+	s := &siren{kept: &siren{fires: []float64{1}}}
+	story(t, func(r *rig) {
+		r.rounds(10 * time.Minute)
+		before := s.fetched
+		spec := r.cfg.Detectors[0].Spec()
+		got := r.e.recall(r.ctx(), r.cfg, Target{Pool: ingest, Host: r.host(3)}, spec, r.clk.Now().Add(-5*time.Minute))
+		if a := answerOf(Recomputed{Guardrails: got}, "block_when"); a != "allow" || s.fetched != before {
+			r.t.Errorf("%q, and the cache was asked %d times", a, s.fetched-before)
+		}
+	}, heeding(s))
+}
+
 // The past is explained with what the sources still know of it.
 func TestExplainBlockWhen(t *testing.T) {
 	t.Parallel()

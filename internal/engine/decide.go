@@ -239,16 +239,10 @@ func (e *Engine) decideHost(ctx context.Context, r *round, s subject, again *jud
 		}
 		s.j = again
 	}
-	if !e.decideCase(ctx, r, s, facts, q, d, judged) {
+	if !e.decideCase(ctx, r, s, facts, q, d, judged, l) {
 		return undecided
 	}
 	return judged
-}
-
-// heldOut reports whether a shadow execution holds the host out.
-func heldOut(f ledger.Facts, h remedy.HostName) bool {
-	_, held := slices.BinarySearch(f.ShadowOut, h)
-	return held
 }
 
 // due says what a case's time has come for.
@@ -259,13 +253,14 @@ func (d due) tells(l remedy.Level) bool { return d.tell && l == remedy.LevelNoti
 
 // decideCase fills in the decision on a bad host. It reports whether it is
 // worth committing.
-func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledger.Facts, q ledger.FactsQuery, now due, b *ledger.CaseJudge) bool {
+func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledger.Facts, q ledger.FactsQuery, now due, b *ledger.CaseJudge, l *ledger.Ledger) bool {
 	action, c := r.cfg.Actions[q.Action], s.c
 	w := e.world(r.cfg, s.j, facts, q, r.now)
 	w.Domains, w.Blocks = r.pools[q.Pool].domains(facts, q.Host), r.blocking(r.cfg)
-	d := policy.Decide(policy.Proposal{
+	proposal := policy.Proposal{
 		Kind: remedy.KindAct, Pool: q.Pool, Host: q.Host, Action: q.Action, Detector: q.Detector, TakesOut: action.Spec.TakesOut,
-	}, w)
+	}
+	d := policy.Decide(proposal, w)
 	b.Decision, b.Shadow, b.ShadowOut, b.TakesOut = &d, q.Shadow, r.cfg.ShadowOut, action.Spec.TakesOut
 	if q.Shadow {
 		b.Domain = r.pools[q.Pool].domain(facts.Limits.DomainLabel, q.Host)
@@ -279,8 +274,12 @@ func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledg
 			b.Ask = &ledger.Ask{PlanHash: b.Plan.Hash(), Approvers: action.Approvers, ExpiresAt: e.asOf().Add(action.ExpiresAfter)}
 		}
 	}
-	return c == nil || (d.Allowed() && c.Stage == remedy.StageDetected) || b.Count || b.Tell || b.Ask != nil ||
+	worth := c == nil || (d.Allowed() && c.Stage == remedy.StageDetected) || b.Count || b.Tell || b.Ask != nil ||
 		!sameDecision(c.Decision, &d) || (b.Plan != nil && b.Plan.Hash() != c.PlanHash)
+	if worth && len(facts.Rehearsed) > 0 {
+		e.markRehearsed(&d, r, s.j, proposal, w, facts, q, l)
+	}
+	return worth
 }
 
 // sameDecision compares what matters: effects and levels, not words, for those

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,9 +12,11 @@ import (
 	"warden/internal/remedy"
 )
 
-// lentTo is what a detector is lent to: the hosts of a pool.
+// lentTo is what a detector is lent to: the hosts of a pool. The detector is the
+// one of a config: another config's says nothing for it.
 type lentTo struct {
 	detector remedy.DetectorName
+	config   string // its hash
 	pool     remedy.PoolName
 }
 
@@ -38,12 +41,13 @@ func (e *Engine) lend(ctx context.Context, cfg *Config, d detectors.Detector, po
 		return nil // before the first round
 	}
 	at := judgedAt(e.Clock.Now(), d.Spec().Interval)
-	key := lentTo{d.Spec().Name, pool}
+	key := lentTo{d.Spec().Name, cfg.Hash, pool}
 	if known := e.lent[key]; known != nil && known.At.Equal(at) {
 		return known
 	}
 	view := e.lentView(p, &round{cfg: cfg, now: e.Clock.Now()})
 	j := d.Judge(view, at, e.fetchFresh(ctx, cfg, d.Queries(view, at)), nil)
+	maps.DeleteFunc(e.lent, func(k lentTo, _ *remedy.Judgement) bool { return k.config != cfg.Hash })
 	e.lent[key] = &j
 	return &j
 }

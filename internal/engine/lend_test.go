@@ -205,3 +205,37 @@ func TestProbeIsShownAndNothingElse(t *testing.T) {
 		c.Pools[ingest] = p
 	}))
 }
+
+// After a reload a detector is asked afresh, also within one of its intervals:
+// what it said by its old bounds is not what it says.
+func TestLentAgainAfterReload(t *testing.T) {
+	t.Parallel()
+	g := &gauges{value: func(remedy.HostName, time.Time) float64 { return 40 }}
+	story(t, func(r *rig) {
+		r.rounds(time.Minute)
+		said := func(cfg *Config) remedy.Verdict {
+			d, ok := cfg.detector("traffic_gone")
+			if !ok {
+				r.t.Fatal("there is no such detector")
+			}
+			var j *remedy.Judgement
+			r.do(func() { r.e.locked(func() { j = r.e.lend(context.Background(), cfg, d, ingest) }) })
+			f, _ := j.Of(r.host(3))
+			return j.Verdicts[f].Verdict
+		}
+		if v := said(r.cfg); v != remedy.VerdictBad {
+			r.t.Fatal(v)
+		}
+		spec := detectors.DefaultThreshold()
+		spec.Name, spec.Source, spec.Pools = "traffic_gone", "gauge", []remedy.PoolName{ingest}
+		spec.Interval, spec.For, spec.MaxStaleness = 5*time.Second, 5*time.Second, 5*time.Minute
+		spec.Conditions = []detectors.Condition{{Query: "traffic", BadAbove: new(100.0), Unit: "requests a second"}}
+		d, err := detectors.NewThreshold(spec)
+		r.must(err)
+		edited := *r.cfg
+		edited.Hash, edited.Detectors = "edited", []detectors.Detector{r.cfg.Detectors[0], d}
+		if v := said(&edited); v != remedy.VerdictGood {
+			r.t.Errorf("%s by the bounds of before the reload", v)
+		}
+	}, lending(g, func(*Config) {}))
+}

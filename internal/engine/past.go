@@ -83,7 +83,9 @@ func (p past) guardrails(freeze *ledger.Freeze, cfg *Config, spec detectors.Spec
 // left out.
 func (e *Engine) recall(ctx context.Context, cfg *Config, t Target, spec detectors.Spec, at time.Time) []Recalled {
 	r := &round{cfg: cfg}
-	r.blocks = cfg.blocks(at, e.fetch(ctx, cfg, cfg.blockQueries(at)))
+	// Of the past nothing is remembered, and asking what is would forget what
+	// the rounds need.
+	r.blocks = cfg.blocks(at, e.fetchFresh(ctx, cfg, cfg.blockQueries(at)))
 	d := policy.Decide(policy.Proposal{
 		Kind: remedy.KindAct, Pool: t.Pool, Host: t.Host, Action: spec.Proposes, Detector: spec.Name,
 	}, policy.World{Now: at, Windows: remedy.Known(cfg.Windows), Blocks: r.blocking(cfg)})

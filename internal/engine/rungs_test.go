@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,4 +208,43 @@ func TestApprovedButUnknown(t *testing.T) {
 		r.bad(3)
 		r.reaches(3, remedy.StageOut)
 	}, level(remedy.LevelConfirm))
+}
+
+// What a decision below confirm counts that was only rehearsed says so, and
+// names whose it is. A real decision has none of it.
+func TestRehearsedAnswersSaySo(t *testing.T) {
+	t.Parallel()
+	for _, rung := range []remedy.Level{remedy.LevelMetricOnly, remedy.LevelNotify, remedy.LevelAuto} {
+		story(t, func(r *rig) {
+			r.rounds(time.Minute)
+			r.bad(3)
+			r.rounds(10 * time.Minute)
+			first := r.last(3)
+			r.bad(4)
+			r.rounds(10 * time.Minute)
+			second := r.last(4)
+			if len(first.Decision.Rehearsed) != 0 || marked(first) != "" {
+				r.t.Errorf("%s: nothing was rehearsed before: %v %q", rung, first.Decision.Rehearsed, marked(first))
+			}
+			want, of := "coverage max_out pool_floor rate settle", []remedy.CaseID{first.ID}
+			if rung == remedy.LevelAuto {
+				want, of = "", nil
+			}
+			if got := marked(second); got != want || !slices.Equal(second.Decision.Rehearsed, of) {
+				r.t.Errorf("%s: %q are marked, of %v; want %q of %v\n%+v", rung, got, second.Decision.Rehearsed, want, of, second.Decision.Answers)
+			}
+		}, level(rung), func(s *setup) { s.limits.MaxOut = 5 })
+	}
+}
+
+// marked names the guardrails whose answers are said to be rehearsed, sorted.
+func marked(c *ledger.Case) string {
+	var all []string
+	for _, a := range c.Decision.Answers {
+		if strings.HasSuffix(a.Observed, rehearsed) {
+			all = append(all, a.Guardrail)
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }

@@ -52,6 +52,9 @@ type Facts struct {
 	TakenOut []remedy.HostName
 	// ShadowOut are the hosts that shadow executions hold out now.
 	ShadowOut []remedy.HostName
+	// Rehearsed are the newest cases, newest first, whose shadow executions may
+	// be counted in here; empty on the real budget.
+	Rehearsed []remedy.CaseID
 	Quiet     *Quiet
 	LastTold  time.Time
 	Case      *Case // the open case, or nil
@@ -125,6 +128,9 @@ func (l *Ledger) Facts(q FactsQuery) Facts {
 	return f
 }
 
+// maxRehearsed bounds the cases that a decision names.
+const maxRehearsed = 20
+
 // rates fills in everything that is counted over STARTs.
 func (m *machine) rates(f *Facts, p *pool, q FactsQuery) {
 	for _, other := range m.pools {
@@ -138,6 +144,10 @@ func (m *machine) rates(f *Facts, p *pool, q FactsQuery) {
 			}
 			if !s.Shadow && q.Own != 0 && s.Case == q.Own && s.EndedAt.IsZero() {
 				continue
+			}
+			counts := other == p && (age < 24*time.Hour || s.Host == q.Host) || f.ClusterHour > 0 || f.ClusterDay > 0
+			if s.Shadow && counts {
+				f.Rehearsed = append(f.Rehearsed, s.Case)
 			}
 			if age < time.Hour {
 				f.ClusterHourly++
@@ -166,6 +176,10 @@ func (m *machine) rates(f *Facts, p *pool, q FactsQuery) {
 			}
 		}
 	}
+	slices.Sort(f.Rehearsed)
+	slices.Reverse(f.Rehearsed)
+	f.Rehearsed = slices.Compact(f.Rehearsed)
+	f.Rehearsed = f.Rehearsed[:min(len(f.Rehearsed), maxRehearsed)]
 	slices.Sort(f.TakenOut)
 	f.TakenOut = slices.Compact(f.TakenOut)
 	slices.Sort(f.ShadowOut)

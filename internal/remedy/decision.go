@@ -49,6 +49,10 @@ type Decision struct {
 	// about the effective level.
 	WouldAct bool `json:"would_act,omitempty"`
 	WouldAsk bool `json:"would_ask,omitempty"`
+	// Rehearsed are the newest cases, newest first, whose actions were not done
+	// either, below confirm, and are counted in answers all the same, so that
+	// what is learnt there is what would happen above. Those answers say so.
+	Rehearsed []CaseID `json:"rehearsed,omitempty"`
 	// Answers has one entry per guardrail, always all of them, in table order.
 	Answers []Answer `json:"answers"`
 }

@@ -47,7 +47,7 @@ func (c *Canary) Advise(pool remedy.PoolView, j *remedy.Judgement, results remed
 	if off := median < c.spec.BadBelow || median > 2; off && expected > 0 && median > 0 {
 		out = append(out, Proposal{
 			Line: "expect_per_minute = " + nice(median*expected),
-			Why:  fmt.Sprintf("half of the hosts receive more than %s a minute and half less; %s is expected", nice(median*expected), nice(expected)),
+			Why:  fmt.Sprintf("half of the hosts receive %s a minute or more; %s is expected", nice(median*expected), nice(expected)),
 		})
 	}
 	if s.points > 0 && c.spec.Dialect == PromQL {
@@ -61,6 +61,9 @@ func (c *Canary) Advise(pool remedy.PoolView, j *remedy.Judgement, results remed
 	return out
 }
 
+// fewest is of how many hosts what is usual for them can be told from a sick one.
+const fewest = 5
+
 // Advise implements Adviser.
 func (t *Threshold) Advise(pool remedy.PoolView, j *remedy.Judgement, results remedy.Results, strangers []string) []Proposal {
 	s := surveyOf(j)
@@ -70,16 +73,18 @@ func (t *Threshold) Advise(pool remedy.PoolView, j *remedy.Judgement, results re
 		out = append(out, wide(asked, results, t.spec.Interval)...)
 	}
 	limit := max(1, int(t.spec.MaxBadFraction*float64(pool.N())))
-	if len(t.conditions) != 1 || s.badNow <= limit || len(s.values) == 0 {
+	n := len(s.values)
+	if len(t.conditions) != 1 || s.badNow <= limit || n < fewest {
 		return out
 	}
-	median := s.values[len(s.values)/2]
+	median := s.values[n/2]
+	worst := (n + 9) / 10 // one of ten, and one at least, may be sick
 	why := fmt.Sprintf("%d of %d hosts are past the bound now, and more than %d is no host problem; half of the hosts are at %s or more", s.badNow, pool.N(), limit, nice(median))
 	if c := t.conditions[0]; c.high.set && median > c.high.bad {
-		top := s.values[min(len(s.values)-1, len(s.values)*9/10)]
+		top := s.values[n-1-worst]
 		out = append(out, Proposal{Line: "bad_above = " + nice(top+math.Abs(top)/2), Why: why})
 	} else if c.low.set && median < c.low.bad {
-		low := s.values[len(s.values)/10]
+		low := s.values[worst]
 		out = append(out, Proposal{Line: "bad_below = " + nice(low-math.Abs(low)/2), Why: why})
 	}
 	return out

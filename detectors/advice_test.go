@@ -97,6 +97,36 @@ func TestAdviseThreshold(t *testing.T) {
 	}
 }
 
+// TestAdviseLeavesTheSickOut: a proposed bound is one that the only sick host
+// is past, in small pools as well, and in tiny ones there is none.
+func TestAdviseLeavesTheSickOut(t *testing.T) {
+	below := func(s *ThresholdSpec) { s.Conditions = []Condition{{Query: "load", BadBelow: new(1000.0)}} }
+	for n := 1; n <= 40; n++ {
+		for name, tt := range map[string]struct {
+			edit          func(*ThresholdSpec)
+			healthy, sick float64
+			want          string
+		}{"above": {func(*ThresholdSpec) {}, 200, 900, "bad_above = 300"}, "below": {below, 400, 20, "bad_below = 200"}} {
+			w := newGaugeWorld(t, thresholdSpec(tt.edit), n)
+			for i, h := range w.pool.Hosts {
+				if v := tt.healthy; i < (n+9)/10 {
+					w.set(string(h.Name), tt.sick)
+				} else {
+					w.set(string(h.Name), v)
+				}
+			}
+			j := w.judge()
+			want := []string{tt.want}
+			if n < fewest {
+				want = nil
+			}
+			if got := lines(w.t.Advise(w.pool, &j, w.results(), nil)); !slices.Equal(got, want) {
+				t.Errorf("%s, %d hosts: got %q, want %q", name, n, got, want)
+			}
+		}
+	}
+}
+
 // TestAdviseWideBuckets: most series are stored more coarsely than they are
 // looked at. The heart may be.
 func TestAdviseWideBuckets(t *testing.T) {

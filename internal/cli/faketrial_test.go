@@ -21,7 +21,7 @@ func (*fakeAPI) tryDetector(r *http.Request) (any, error) {
 			{Query: `timestamp(canary_received_total{job="ingest"})`, Series: 4},
 		},
 		Unmatched: 1, Strangers: []string{"ingest-99:9100"},
-		Proposals: []detectors.Proposal{{Line: "expect_per_minute = 30", Why: "half of the hosts receive more than 30 a minute and half less; 60 is expected"}},
+		Proposals: []detectors.Proposal{{Line: "expect_per_minute = 30", Why: "half of the hosts receive 30 a minute or more; 60 is expected"}},
 	}}
 	for _, f := range []*remedy.Finding{fakeFinding("ingest-17", 0.41, 6*time.Minute), fakeFinding("ingest-18", 0.97, 0), fakeFinding("ingest-19", 0.7, 0)} {
 		f.At = at

@@ -214,6 +214,7 @@ func (v *validator) pool(name remedy.PoolName, p Pool) {
 		v.slots(name, p)
 	}
 	v.domains(name, p)
+	v.nobody(name, p)
 	unwatched := len(v.config.DetectorsOf(name)) == 0 && len(v.config.Detectors) > 0
 	for d := range v.config.Detectors {
 		unwatched = unwatched && v.ok([]string{"detectors", string(d), "pools"})

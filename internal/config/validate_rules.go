@@ -113,6 +113,7 @@ func (v *validator) timing(name remedy.DetectorName, at func(...string) []string
 			d.Interval, d.Window, d.For, maxSteps)
 	}
 	v.evidence(name, at, d)
+	v.blind(name, at, d)
 	v.between(at("common_mode_window"), d.CommonModeWindow, 60*second, 7*day)
 	v.between(at("storm_cooldown"), d.StormCooldown, 0, 7*day)
 }

@@ -121,11 +121,12 @@ type hostState struct {
 // stepReasons are what a step can be unknown for, most telling last: of two
 // conditions that are unknown the later of these is told.
 var stepReasons = [...]string{
-	"", remedy.ReasonNoSeries, remedy.ReasonFewPoints, remedy.ReasonStale, remedy.ReasonFuture, remedy.ReasonNotANumber, remedy.ReasonDuplicate, remedy.ReasonSourceStale,
+	"", remedy.ReasonNoSeries, remedy.ReasonNoValue, remedy.ReasonFewPoints, remedy.ReasonStale, remedy.ReasonFuture, remedy.ReasonNotANumber, remedy.ReasonDuplicate, remedy.ReasonSourceStale,
 }
 
 const (
 	whyNoSeries = iota + 1
+	whyNoValue
 	whyFewPoints
 	whyStale
 	whyFuture
@@ -361,8 +362,10 @@ func (b *thresholdBlock) notGood(a *thresholdAnswer, host, col int, first, last 
 		s.reason, s.stamp = whyDuplicate, remedy.Missing()
 	case missing(s.stamp):
 		s.reason = whyNoSeries
-		if s.stamp = a.newestBefore(host, col); !missing(s.stamp) && s.stamp < first {
+		if s.stamp = a.newestBefore(host, col); s.stamp < first {
 			s.reason = whyStale // it was there; now only its age is known
+		} else if !missing(s.stamp) {
+			s.reason = whyNoValue
 		}
 	case s.stamp > last:
 		s.reason, s.stamp = whyFuture, remedy.Missing()
@@ -371,7 +374,7 @@ func (b *thresholdBlock) notGood(a *thresholdAnswer, host, col int, first, last 
 	case int(s.points) < b.spec.MinPoints:
 		s.reason = whyFewPoints
 	case remedy.IsMissing(v):
-		s.reason = whyNoSeries
+		s.reason = whyNoValue // fresh_query has one
 	case !isFinite(v):
 		s.reason = whyNotANumber
 	case v < a.low.bad:

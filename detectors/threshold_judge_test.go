@@ -78,14 +78,14 @@ func TestThresholdOneHost(t *testing.T) {
 		{"-Inf now", nil, value(steps(math.Inf(-1), 0)), remedy.ReasonNotANumber},
 		{"-Inf, and low is good", noBand, value(always(math.Inf(-1))), remedy.ReasonNotANumber},
 		{"+Inf, and high is good", below, value(always(math.Inf(1))), remedy.ReasonNotANumber},
-		{"no value now", nil, value(without(0)), remedy.ReasonNoSeries},
-		{"no value at all", nil, value(nothing), remedy.ReasonNoSeries},
+		{"no value now", nil, value(without(0)), remedy.ReasonNoValue},
+		{"no value at all", nil, value(nothing), remedy.ReasonNoValue},
 
 		{"exactly max_staleness", nil, stamp(steps(sec(-50), 0)), "bad"},
 		{"over max_staleness", nil, stamp(steps(sec(-51), 0)), remedy.ReasonStale},
 		{"old value still answered", nil, stamp(always(sec(-280))), remedy.ReasonStale},
 		{"stamp gone a while ago", nil, stamp(without(0, 1)), remedy.ReasonStale},
-		{"stamp gone just now", nil, stamp(without(0)), remedy.ReasonNoSeries},
+		{"stamp gone just now", nil, stamp(without(0)), remedy.ReasonNoValue},
 		{"no stamps at all", nil, stamp(nothing), remedy.ReasonNoSeries},
 		{"stamp NaN", nil, stamp(always(math.NaN())), remedy.ReasonNoSeries},
 		{"stamp absurd", nil, stamp(always(1e300)), remedy.ReasonNoSeries},
@@ -101,6 +101,10 @@ func TestThresholdOneHost(t *testing.T) {
 		{"a window with a hole", windowed(AggregateAvg), value(without(1)), "bad"},
 		{"a window with too many holes", windowed(AggregateAvg), value(without(1, 2)), remedy.ReasonFewPoints},
 		{"a window of one old sample", windowed(AggregateAvg), stamp(always(sec(-20))), remedy.ReasonFewPoints},
+		{"a window, and the sample now is gone", windowed(AggregateAvg), func(w *gaugeWorld) {
+			w.edit(w.value(0), "h00", without(0))
+			w.edit(w.stamps(0), "h00", without(0))
+		}, remedy.ReasonNoValue},
 		{"a window that overflows", windowed(AggregateSum), set(math.MaxFloat64), remedy.ReasonNotANumber},
 
 		{"expression", expression, func(*gaugeWorld) {}, "bad"},
@@ -142,7 +146,7 @@ func TestThresholdOneHost(t *testing.T) {
 			w.series[w.value(0)]["h00 again"].Labels["instance"] = "h00"
 			w.edit(w.value(0), "h00 again", nothing)
 			w.edit(w.value(0), "h00", nothing)
-		}, remedy.ReasonNoSeries},
+		}, remedy.ReasonNoValue},
 		{"two values, one good", nil, func(w *gaugeWorld) {
 			w.add(w.value(0), "h00 again")
 			w.series[w.value(0)]["h00 again"].Labels["instance"] = "h00"

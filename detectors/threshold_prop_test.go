@@ -223,7 +223,7 @@ func (w *gaugeWorld) expectedBy(c int, host string, back int) string {
 				if float64(at)/1000-older > spec.MaxStaleness.Seconds() {
 					return remedy.ReasonStale
 				}
-				break
+				return remedy.ReasonNoValue
 			}
 		}
 		return remedy.ReasonNoSeries
@@ -254,7 +254,7 @@ func (w *gaugeWorld) expectedBy(c int, host string, back int) string {
 	b := spec.Conditions[c]
 	switch {
 	case !has:
-		return remedy.ReasonNoSeries
+		return remedy.ReasonNoValue
 	case !isFinite(v):
 		return remedy.ReasonNotANumber
 	case b.BadBelow != nil && v < *b.BadBelow, b.BadAbove != nil && v > *b.BadAbove:
@@ -321,7 +321,7 @@ func TestThresholdBlocks(t *testing.T) {
 			w.pool.Hosts[i].State = remedy.ServiceOut
 		}
 	}
-	want := []string{"bad", "pending", "no_series", "out", "good"}
+	want := []string{"bad", "pending", "no_value", "out", "good"}
 	for i, f := range w.judge().Findings() {
 		if say(f) != want[i%5] {
 			t.Fatalf("host %d is %s, want %s", i, say(f), want[i%5])

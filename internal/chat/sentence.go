@@ -101,6 +101,8 @@ func ReasonWords(reason string) string {
 		return "bad now, but not for long enough yet"
 	case remedy.ReasonNoSeries:
 		return "the source has no series for this host"
+	case remedy.ReasonNoValue:
+		return "its series has no value at that moment"
 	case remedy.ReasonNeverSeen:
 		return "the source has not shown this host lately, so nothing can have stopped"
 	case remedy.ReasonStale:

@@ -72,7 +72,7 @@ func TestFindingSentence(t *testing.T) {
 
 func TestEveryReasonHasWords(t *testing.T) {
 	for _, reason := range []string{
-		remedy.ReasonBetween, remedy.ReasonPending, remedy.ReasonNoSeries, remedy.ReasonNeverSeen, remedy.ReasonStale,
+		remedy.ReasonBetween, remedy.ReasonPending, remedy.ReasonNoSeries, remedy.ReasonNoValue, remedy.ReasonNeverSeen, remedy.ReasonStale,
 		remedy.ReasonFewPoints, remedy.ReasonNotANumber, remedy.ReasonDuplicate, remedy.ReasonNoFreshness,
 		remedy.ReasonSourceFailed, remedy.ReasonSourceStale, remedy.ReasonNoExpectation, remedy.ReasonFuture,
 		remedy.ReasonManyStopped, remedy.ReasonPeersNotFresh,

@@ -60,6 +60,7 @@ const (
 	ReasonBetween       = "between"         // neither bad nor clear of the threshold: the open case is the memory
 	ReasonPending       = "pending"         // bad now, but not at every step of `for`
 	ReasonNoSeries      = "no_series"       // no series for this host in the answer
+	ReasonNoValue       = "no_value"        // the host has a series, but no value at the judged instant
 	ReasonNeverSeen     = "never_seen"      // the source has never shown this host within seen_within
 	ReasonStale         = "stale"           // the newest sample is older than max_staleness
 	ReasonFewPoints     = "few_points"      // fewer raw samples than min_points

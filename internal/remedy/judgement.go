@@ -96,7 +96,7 @@ type HostVerdict struct {
 var reasonWords = [...]string{
 	"", ReasonBetween, ReasonPending, ReasonNoSeries, ReasonNeverSeen, ReasonStale, ReasonFewPoints, ReasonNotANumber,
 	ReasonDuplicate, ReasonNoFreshness, ReasonSourceFailed, ReasonSourceStale, ReasonNoExpectation, ReasonFuture,
-	ReasonManyStopped, ReasonPeersNotFresh,
+	ReasonManyStopped, ReasonPeersNotFresh, ReasonNoValue,
 }
 
 // Reason is why the verdict is unknown, one of the Reason* words; empty for the

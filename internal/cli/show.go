@@ -250,24 +250,3 @@ func howFar(d *remedy.Decision, now remedy.Level) string {
 	}
 	return text
 }
-
-// timeline shows what happened and which person did it, the date only where it
-// changes.
-func (o *printer) timeline(k *ledger.Case) {
-	rows := make([][]cell, 0, len(k.Events))
-	label, day := c("then"), ""
-	for _, e := range k.Events {
-		date := e.At.In(o.zone).Format("2006-01-02")
-		shown := ""
-		if date != day {
-			shown, day = date, date
-		}
-		by := ""
-		if e.By != "" && e.By != remedy.Warden().Name {
-			by = "by " + e.By
-		}
-		rows = append(rows, []cell{label, c("%s", shown), c("%s", o.clockTime(e.At)), c("%s", joined(" ", e.What, by))})
-		label = cell{}
-	}
-	o.table("  ", nil, rows)
-}

@@ -57,13 +57,15 @@ type caseAccount struct {
 	phase    phase
 	before   phase // before the START that runs
 	takesOut bool
-	domain   string // where its host stood at its newest START that was no undo
-	manual   *ledger.ManualOpen
-	verdict  remedy.Verdict
-	level    remedy.Level
-	plan     string
-	ask      *ledger.Ask
-	approved bool
+	// domain is where its host stood at its newest START that was no undo, nor a
+	// putting back that was called off: stood is where it did before that.
+	domain, stood string
+	manual        *ledger.ManualOpen
+	verdict       remedy.Verdict
+	level         remedy.Level
+	plan          string
+	ask           *ledger.Ask
+	approved      bool
 	// forgot says that load balancers forgot what it did; back is when that was
 	// put back last, and running reasserts.
 	forgot    bool
@@ -220,6 +222,7 @@ func (c *caseAccount) finish(b *ledger.ExecFinish) {
 		c.phase = unknown
 	case c.reasserts:
 		if b.Outcome == remedy.OutcomeAborted { // it changed nothing
+			c.domain = c.stood
 			c.back = c.back[:len(c.back)-1]
 		}
 		c.phase, c.forgot = effective, c.forgot && b.Outcome != remedy.OutcomeDone
@@ -306,6 +309,7 @@ func (k *checker) start(b *ledger.ExecStart, id remedy.CaseID, by remedy.Actor, 
 	}
 	c.before, c.phase, c.reasserts = c.phase, running, b.Kind == remedy.KindReassert
 	if c.reasserts {
+		c.domain, c.stood = b.Domain, c.domain
 		k.reassert(b, c, fail)
 		k.room(c, limits, fail)
 		return

@@ -57,9 +57,7 @@ type caseAccount struct {
 	phase    phase
 	before   phase // before the START that runs
 	takesOut bool
-	// domain is where its host stood at its newest START that was no undo, nor a
-	// putting back that was called off: stood is where it did before that.
-	domain, stood string
+	domain, stood string // where its host stood at its newest START that was no undo, and at the one before
 	manual        *ledger.ManualOpen
 	verdict       remedy.Verdict
 	level         remedy.Level

@@ -51,12 +51,12 @@ const (
 )
 
 type caseAccount struct {
-	pool     remedy.PoolName
-	host     remedy.HostName
-	action   remedy.ActionName
-	phase    phase
-	before   phase // before the START that runs
-	takesOut bool
+	pool          remedy.PoolName
+	host          remedy.HostName
+	action        remedy.ActionName
+	phase         phase
+	before        phase // before the START that runs
+	takesOut      bool
 	domain, stood string // where its host stood at its newest START that was no undo, and at the one before
 	manual        *ledger.ManualOpen
 	verdict       remedy.Verdict

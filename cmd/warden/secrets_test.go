@@ -95,8 +95,11 @@ func (s *seen) check(t *testing.T) {
 	}
 }
 
-// sayText is a command that says all it knows, in each way it can.
+// sayText is a command that says all it knows, in each way it can. Only what it
+// observes with holds its tongue on stdout: a prior value with a secret in it
+// is none, and then nothing is done.
 const sayText = `#!/bin/sh
+case $1 in observe) exec >&2;; esac
 echo "$1 marker-of-the-command"
 echo "$SAY_TOKEN"
 env

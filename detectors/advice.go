@@ -36,7 +36,7 @@ var (
 // Advise implements Adviser.
 func (c *Canary) Advise(pool remedy.PoolView, j *remedy.Judgement, results remedy.Results, strangers []string) []Proposal {
 	s := surveyOf(j)
-	out := s.common(pool, strangers, c.spec.HostRegex, c.spec.MaxStaleness, c.spec.MinPoints)
+	out := s.common(strangers, c.spec.HostRegex, c.spec.MaxStaleness, c.spec.MinPoints)
 	if c.spec.Dialect == Graphite {
 		out = append(out, wide(c.Queries(pool, j.At)[:1], results, c.spec.Interval)...)
 	}
@@ -67,7 +67,7 @@ const fewest = 5
 // Advise implements Adviser.
 func (t *Threshold) Advise(pool remedy.PoolView, j *remedy.Judgement, results remedy.Results, strangers []string) []Proposal {
 	s := surveyOf(j)
-	out := s.common(pool, strangers, t.spec.HostRegex, t.spec.MaxStaleness, t.spec.MinPoints)
+	out := s.common(strangers, t.spec.HostRegex, t.spec.MaxStaleness, t.spec.MinPoints)
 	if t.spec.Dialect == Graphite {
 		asked := slices.DeleteFunc(t.Queries(pool, j.At), func(q remedy.Query) bool { return q.Expr == t.spec.CanaryTarget })
 		out = append(out, wide(asked, results, t.spec.Interval)...)
@@ -160,7 +160,7 @@ func surveyOf(j *remedy.Judgement) survey {
 }
 
 // common is the advice about what every kind has.
-func (s *survey) common(pool remedy.PoolView, strangers []string, regex *regexp.Regexp, stale time.Duration, least int) []Proposal {
+func (s *survey) common(strangers []string, regex *regexp.Regexp, stale time.Duration, least int) []Proposal {
 	var out []Proposal
 	if s.seen > 0 && s.stale > s.seen/2 {
 		median := s.ages[len(s.ages)/2]

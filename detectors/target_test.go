@@ -35,7 +35,7 @@ func TestEveryFunctionIsClassified(t *testing.T) {
 	arguments := map[string]string{
 		"aggregate": ",'sum'", "aggregateWithWildcards": ",'max',1", "groupByNodes": ",'avg',1,2", "groupByTags": ",'sum','host'",
 	}
-	for _, f := range strings.Fields(graphiteKept) {
+	for f := range strings.FieldsSeq(graphiteKept) {
 		for _, target := range []string{f + "(a.*" + arguments[f] + ")", "alias( " + f + " ( a.{b,c}.[de]*" + arguments[f] + " ) , \"x(\")"} {
 			if err := CheckTarget(target); err != nil {
 				t.Errorf("%s: %v", target, err)

@@ -219,7 +219,7 @@ func TestLentAgainAfterReload(t *testing.T) {
 				r.t.Fatal("there is no such detector")
 			}
 			var j *remedy.Judgement
-			r.do(func() { r.e.locked(func() { j = r.e.lend(context.Background(), cfg, d, ingest) }) })
+			r.do(func() { r.e.locked(func() { j = r.e.lend(t.Context(), cfg, d, ingest) }) })
 			f, _ := j.Of(r.host(3))
 			return j.Verdicts[f].Verdict
 		}

@@ -17,11 +17,11 @@ const rehearsed = " (rehearsed)"
 func (e *Engine) markRehearsed(d *remedy.Decision, r *round, j *judgement, p policy.Proposal, w policy.World, facts ledger.Facts, q ledger.FactsQuery, l *ledger.Ledger) {
 	q.Shadow = false
 	done := l.Facts(q)
-	real := e.world(r.cfg, j, done, q, r.now)
-	real.Domains, real.Blocks = r.pools[q.Pool].domains(done, q.Host), w.Blocks
+	actual := e.world(r.cfg, j, done, q, r.now)
+	actual.Domains, actual.Blocks = r.pools[q.Pool].domains(done, q.Host), w.Blocks
 	// These are read afresh each time, and have nothing to do with it.
-	real.Clock, real.FreezeFile = w.Clock, w.FreezeFile
-	would := policy.Decide(p, real)
+	actual.Clock, actual.FreezeFile = w.Clock, w.FreezeFile
+	would := policy.Decide(p, actual)
 	for i := range d.Answers {
 		a := &d.Answers[i]
 		if b := would.Answers[i]; a.Observed != b.Observed || a.Effect != b.Effect {

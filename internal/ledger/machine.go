@@ -281,12 +281,14 @@ func (m *machine) running(p *pool, host remedy.HostName, own remedy.CaseID) (n i
 }
 
 // executes adds a case to those that are executing, and drops those that
-// aren't any more.
+// aren't any more. The list is made anew: readers and previews share the old one.
 func (m *machine) executes(id remedy.CaseID) {
-	m.executing = slices.DeleteFunc(m.executing, func(other remedy.CaseID) bool {
-		c := m.find(other)
-		return other == id || c == nil || c.Stage != remedy.StageExecuting
-	})
-	i, _ := slices.BinarySearch(m.executing, id)
-	m.executing = slices.Insert(m.executing, i, id)
+	next := make([]remedy.CaseID, 0, len(m.executing)+1)
+	for _, other := range m.executing {
+		if c := m.find(other); other != id && c != nil && c.Stage == remedy.StageExecuting {
+			next = append(next, other)
+		}
+	}
+	i, _ := slices.BinarySearch(next, id)
+	m.executing = slices.Insert(next, i, id)
 }

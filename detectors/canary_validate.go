@@ -137,20 +137,15 @@ func (s CanarySpec) validateExpectation(bad func(key, format string, args ...any
 	}
 }
 
-func (s CanarySpec) validateTimes(bad func(key, format string, args ...any)) {
-	for _, t := range []struct {
-		key string
-		d   time.Duration
-		min time.Duration
-	}{
-		{"interval", s.Interval, time.Second},
-		{"window", s.Window, max(s.Interval, time.Second)},
-		{"for", s.For, 0},
-		{"seen_within", s.SeenWithin, time.Second},
-		{"max_staleness", s.MaxStaleness, time.Second},
-		{"common_mode_window", s.CommonModeWindow, time.Second},
-		{"storm_cooldown", s.StormCooldown, 0},
-	} {
+// span is a time of a spec, and how short it may be.
+type span struct {
+	key    string
+	d, min time.Duration
+}
+
+// validateSpans holds times to what any source can answer.
+func validateSpans(bad func(key, format string, args ...any), spans []span) {
+	for _, t := range spans {
 		switch {
 		case t.d < t.min:
 			bad(t.key, "%v is too short; use at least %v", t.d, t.min)
@@ -160,6 +155,18 @@ func (s CanarySpec) validateTimes(bad func(key, format string, args ...any)) {
 			bad(t.key, "%v is finer than sources can tell; use whole milliseconds", t.d)
 		}
 	}
+}
+
+func (s CanarySpec) validateTimes(bad func(key, format string, args ...any)) {
+	validateSpans(bad, []span{
+		{"interval", s.Interval, time.Second},
+		{"window", s.Window, max(s.Interval, time.Second)},
+		{"for", s.For, 0},
+		{"seen_within", s.SeenWithin, time.Second},
+		{"max_staleness", s.MaxStaleness, time.Second},
+		{"common_mode_window", s.CommonModeWindow, time.Second},
+		{"storm_cooldown", s.StormCooldown, 0},
+	})
 	if s.Interval > 0 && (s.Window+s.For)/s.Interval > mostSteps {
 		bad("interval", "window and `for` hold more than %d intervals, more than a source answers at once; make interval longer", mostSteps)
 	}

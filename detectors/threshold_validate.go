@@ -150,26 +150,14 @@ func (s ThresholdSpec) validateRest(bad func(key, format string, args ...any)) {
 	if s.HostRegex != nil && s.HostRegex.NumSubexp() < 1 {
 		bad("host_regex", "%q has no group; put the part that names the host in parentheses, as in '^([^.:]+)'", s.HostRegex)
 	}
-	for _, t := range []struct {
-		key    string
-		d, min time.Duration
-	}{
+	validateSpans(bad, []span{
 		{"interval", s.Interval, time.Second},
 		{"window", s.Window, 0},
 		{"for", s.For, 0},
 		{"max_staleness", s.MaxStaleness, time.Second},
 		{"common_mode_window", s.CommonModeWindow, time.Second},
 		{"storm_cooldown", s.StormCooldown, 0},
-	} {
-		switch {
-		case t.d < t.min:
-			bad(t.key, "%v is too short; use at least %v", t.d, t.min)
-		case t.d > longest:
-			bad(t.key, "%v is too long; use at most %v", t.d, longest)
-		case t.d%time.Millisecond != 0:
-			bad(t.key, "%v is finer than sources can tell; use whole milliseconds", t.d)
-		}
-	}
+	})
 	if s.Interval > 0 && (s.Window+s.For)/s.Interval > mostSteps {
 		bad("interval", "window and `for` hold more than %d intervals, more than a source answers at once; make interval longer", mostSteps)
 	}

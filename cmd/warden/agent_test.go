@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +18,8 @@ import (
 	"time"
 
 	"warden/internal/ledger"
+	"warden/internal/realtest"
+	"warden/internal/realtest"
 	"warden/internal/remedy"
 	"warden/internal/web"
 )
@@ -97,7 +98,7 @@ func (a *agent) start(env ...string) {
 // launch starts the daemon and doesn't wait.
 func (a *agent) launch(env ...string) {
 	a.t.Helper()
-	a.listen = freeAddress(a.t)
+	a.listen = realtest.Address(a.t)
 	a.cmd = exec.Command(binary(), "agent", "--config.file", a.config, "--storage.path", a.storage,
 		"--web.listen-address", a.listen, "--web.socket", a.socket, "--node.name", "n1")
 	a.cmd.Env = append([]string{"TZ=UTC"}, env...)
@@ -345,14 +346,4 @@ func shortDir(t *testing.T) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -316,12 +316,7 @@ func (g *Graphite) path(name string) string { return filepath.Join(g.dir, name) 
 func (g *Graphite) configure() error {
 	addresses := make([]string, 4)
 	for i := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = l.Close() }() // held until all four are chosen
-		addresses[i] = l.Addr().String()
+		addresses[i] = Address(g.tb)
 	}
 	g.URL, g.Line, g.pickle, g.link = "http://"+addresses[0], addresses[1], addresses[2], addresses[3]
 	port := func(address string) string { _, p, _ := strings.Cut(address, ":"); return p }

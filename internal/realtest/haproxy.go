@@ -231,20 +231,13 @@ func (h *HAProxy) handler(name string) http.Handler {
 }
 
 func (h *HAProxy) start(dir string, opts HAProxyOptions) error {
-	front, err := freeHAProxyPort()
-	if err != nil {
-		return err
-	}
-	api, err := freeHAProxyPort()
-	if err != nil {
-		return err
-	}
-	h.TCP, h.URL = fmt.Sprintf("127.0.0.1:%d", api), fmt.Sprintf("http://127.0.0.1:%d", front)
+	front := Address(h.tb)
+	h.TCP, h.URL = Address(h.tb), "http://"+front
 	var cfg strings.Builder
 	fmt.Fprintf(&cfg, "global\n stats socket %s mode 600 level admin expose-fd listeners\n", h.Socket)
 	fmt.Fprintf(&cfg, " stats socket ipv4@%s level admin\n stats socket %s mode 600 level operator\n", h.TCP, h.Operator)
 	fmt.Fprintf(&cfg, "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n")
-	fmt.Fprintf(&cfg, "frontend fe\n bind 127.0.0.1:%d\n default_backend %s\nbackend %s\n", front, h.Backend, h.Backend)
+	fmt.Fprintf(&cfg, "frontend fe\n bind %s\n default_backend %s\nbackend %s\n", front, h.Backend, h.Backend)
 	for _, name := range opts.Servers {
 		fmt.Fprintf(&cfg, " server %s %s weight 100", name, h.servers[name].Listener.Addr())
 		if opts.Check {
@@ -391,13 +384,4 @@ func haproxyDir(tb testing.TB) string {
 	}
 	tb.Cleanup(func() { _ = os.RemoveAll(short) })
 	return short
-}
-
-func freeHAProxyPort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

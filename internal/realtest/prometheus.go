@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -65,12 +64,10 @@ func StartPrometheus(tb testing.TB, opts PrometheusOptions) *Prometheus {
 	if err := os.WriteFile(p.configFile(), []byte(config), 0o600); err != nil {
 		tb.Fatalf("write the configuration of Prometheus: %v", err)
 	}
-	// A port that was free a moment ago may be taken by now: try again.
+	// Somebody else's program may take the port after all: try again.
 	var err error
 	for range 3 {
-		if p.listen, err = freePrometheusAddress(); err != nil {
-			break
-		}
+		p.listen = Address(tb)
 		p.URL = "http://" + p.listen
 		if err = p.start(); err == nil {
 			tb.Cleanup(p.Stop)
@@ -229,12 +226,4 @@ func prometheusConfig(opts PrometheusOptions) string {
 		}
 	}
 	return b.String()
-}
-
-func freePrometheusAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

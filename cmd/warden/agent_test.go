@@ -19,7 +19,6 @@ import (
 
 	"warden/internal/ledger"
 	"warden/internal/realtest"
-	"warden/internal/realtest"
 	"warden/internal/remedy"
 	"warden/internal/web"
 )

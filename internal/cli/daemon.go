@@ -89,7 +89,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, err
 	}
 	d.engine = engine.New(engine.Options{
-		Log: raftLog{d.node}, Ledger: d.ledger, Clock: o.Clock, Announcer: o.Announcer, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
+		Log: raftLog{node: d.node}, Ledger: d.ledger, Clock: o.Clock, Announcer: o.Announcer, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
 	}, cfg)
 	d.server, err = web.Open(ctx, web.Options{
 		Socket: o.Socket, Listen: o.Listen, Lifecycle: o.Lifecycle, Engine: d.engine, Ledger: d.ledger, Node: d.webNode(),
@@ -222,7 +222,7 @@ func outlineOf(file *config.Config, cfg *engine.Config) config.Outline {
 // after the running executions have ended.
 func (d *daemon) lead(ctx context.Context) error {
 	return d.node.Lead(ctx, func(ctx context.Context, _ uint64) error {
-		if err := found(ctx, raftLog{d.node}, d.ledger, d.Clock.Now()); err != nil {
+		if err := found(ctx, raftLog{node: d.node}, d.ledger, d.Clock.Now()); err != nil {
 			return err
 		}
 		return d.engine.Run(ctx)

@@ -14,8 +14,12 @@ import (
 	"warden/internal/remedy"
 )
 
-// raftLog is the engine's log on the cluster's raft.
-type raftLog struct{ node *cluster.Node }
+// raftLog is the engine's log on the cluster's raft. relay, when set, hands an
+// entry to the node that leads.
+type raftLog struct {
+	node  *cluster.Node
+	relay func(ctx context.Context, e ledger.Entry) (ledger.Applied, error)
+}
 
 // Commit proposes an entry and waits until it is applied here.
 func (l raftLog) Commit(ctx context.Context, e ledger.Entry) (ledger.Applied, error) {
@@ -35,6 +39,16 @@ func (l raftLog) Commit(ctx context.Context, e ledger.Entry) (ledger.Applied, er
 		return ledger.Applied{}, fmt.Errorf("the ledger answered with %T: this is a bug, please report it", r.Value)
 	}
 	return applied, nil
+}
+
+// Relay commits the entry here, and hands it to the leader when this node is
+// certainly not the one that can.
+func (l raftLog) Relay(ctx context.Context, e ledger.Entry) (ledger.Applied, error) {
+	applied, err := l.Commit(ctx, e)
+	if l.relay == nil || !errors.Is(err, cluster.ErrNotLeader) {
+		return applied, err
+	}
+	return l.relay(ctx, e)
 }
 
 // Verify confirms leadership and waits until everything committed is applied.

@@ -218,4 +218,8 @@ func (l *directLog) Commit(_ context.Context, e ledger.Entry) (ledger.Applied, e
 	return applied, nil
 }
 
+func (l *directLog) Relay(ctx context.Context, e ledger.Entry) (ledger.Applied, error) {
+	return l.Commit(ctx, e)
+}
+
 func (*directLog) Verify(context.Context) error { return nil }

@@ -30,6 +30,14 @@ type Log interface {
 	// error may mean that nobody knows whether it was committed: only the
 	// ledger tells.
 	Commit(ctx context.Context, e ledger.Entry) (ledger.Applied, error)
+	// Relay has the leader commit an entry: on the leader it is Commit, and any
+	// other node hands it on. Only what a node may say for itself is taken: its
+	// own report, FINISHED of an execution of its own, a freeze file that it saw,
+	// a notice of a reload. The results are the leader's; this node may apply the
+	// entry a moment later. An error that wraps ErrNotCommitted means that the
+	// entry is certainly in no log, now and later: there is no leader, it can't
+	// be reached, or it refused. After any other nobody knows.
+	Relay(ctx context.Context, e ledger.Entry) (ledger.Applied, error)
 	// Verify returns nil once this node certainly led after the call and has
 	// applied everything that was committed before it.
 	Verify(ctx context.Context) error

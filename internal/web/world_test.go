@@ -52,6 +52,10 @@ func (l *memoryLog) Commit(_ context.Context, e ledger.Entry) (ledger.Applied, e
 	return l.ledger.Apply(l.index, 1, data).(ledger.Applied), nil
 }
 
+func (l *memoryLog) Relay(ctx context.Context, e ledger.Entry) (ledger.Applied, error) {
+	return l.Commit(ctx, e)
+}
+
 func (l *memoryLog) Verify(context.Context) error { return nil }
 
 func (l *memoryLog) breakWith(err error) {

@@ -46,7 +46,7 @@ func (a anything) words(field string) []string {
 		return []string{"act", "manual", "undo", "reassert", "", "x"}
 	case "PlanHash":
 		return []string{remedy.Plan{Steps: []string{"drain"}}.Hash(), "", "x"}
-	case "Node", "Voters":
+	case "Node", "Voters", "Invited":
 		return []string{"n1", "n2"}
 	case "Steps":
 		return []string{"drain"}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"warden/internal/remedy"
 )
 
 // Ledger is the state machine with a lock around it: raft's goroutine applies,
@@ -81,23 +79,3 @@ type ClockAccept struct{}
 
 func (*ClockAccept) kind() string                    { return "clock.accept" }
 func (*ClockAccept) apply(_ *machine, _ step) Result { return done(0) }
-
-// ClusterInit names the cluster and its voters. It takes effect once.
-type ClusterInit struct {
-	ClusterID string          `json:"cluster_id"`
-	Voters    []remedy.NodeID `json:"voters"`
-}
-
-func (*ClusterInit) kind() string { return "cluster.init" }
-
-func (b *ClusterInit) apply(m *machine, _ step) Result {
-	switch {
-	case m.clusterID != "":
-		return refuse(RefusedDecided, "the cluster is already named %s", m.clusterID)
-	case b.ClusterID == "" || len(b.Voters) == 0:
-		return refuse(RefusedBad, "a cluster needs an id and at least one voter")
-	}
-	m.clusterID, m.voters = b.ClusterID, b.Voters
-	m.global++
-	return done(0)
-}

@@ -13,12 +13,18 @@ import (
 // order, each once, and cases that fit their stage and their pool. A snapshot
 // that doesn't is not one that any build wrote.
 func (m *machine) check() error {
-	if !rising(m.reports, func(a, b NodeReport) int { return cmp.Compare(a.Node, b.Node) }) ||
+	if !rising(m.voters, cmp.Compare[remedy.NodeID]) || !rising(m.invited, cmp.Compare[remedy.NodeID]) ||
+		!rising(m.reports, func(a, b NodeReport) int { return cmp.Compare(a.Node, b.Node) }) ||
 		!rising(m.holds, func(a, b Hold) int { return cmp.Or(cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Host, b.Host)) }) ||
 		!rising(m.pools, func(a, b *pool) int { return cmp.Compare(a.Name, b.Name) }) ||
 		!rising(m.notices, func(a, b Notice) int { return cmp.Compare(a.Seq, b.Seq) }) ||
 		!rising(m.counters, func(a, b counter) int { return cmp.Compare(a.Key, b.Key) }) {
 		return errors.New("its records are out of order")
+	}
+	for _, r := range m.reports {
+		if _, voter := slices.BinarySearch(m.voters, r.Node); !voter {
+			return fmt.Errorf("it has a report of %s, which is not a voter", r.Node)
+		}
 	}
 	last := remedy.CaseID(0)
 	for c := range m.cases.all() {

@@ -16,6 +16,7 @@ type checker struct {
 	tb      reporter
 	time    time.Time
 	voters  []remedy.NodeID
+	invited []remedy.NodeID
 	reports map[remedy.NodeID]*ledger.NodeReport
 	frozen  bool
 	held    map[[2]string]bool // pool, host
@@ -103,6 +104,8 @@ func (k *checker) entry(e ledger.Entry, bodies []ledger.Body, a ledger.Applied) 
 		return
 	}
 	k.time = at
+	before := k.levels()
+	defer func() { k.raised(before, bodies, a, e.By) }()
 	for i, b := range bodies {
 		if a.Results[i].OK {
 			k.take(b, a.Results[i].Case, e.By, a.Token(), len(bodies) == 1)
@@ -118,7 +121,11 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 	c := k.cases[id]
 	switch b := b.(type) {
 	case *ledger.ClusterInit:
-		k.voters = b.Voters
+		k.voters, k.invited = b.Voters, b.Invited
+	case *ledger.VoterAdd:
+		k.voterAdded(b.Node, by)
+	case *ledger.VoterRemove:
+		k.voterRemoved(b.Node, by)
 	case *ledger.NodeReport:
 		k.reports[b.Node] = b
 	case *ledger.FreezeSet:

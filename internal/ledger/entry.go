@@ -104,6 +104,10 @@ func newBody(kind string) Body {
 	switch kind {
 	case (*ClusterInit)(nil).kind():
 		return new(ClusterInit)
+	case (*VoterAdd)(nil).kind():
+		return new(VoterAdd)
+	case (*VoterRemove)(nil).kind():
+		return new(VoterRemove)
 	case (*NodeReport)(nil).kind():
 		return new(NodeReport)
 	case (*ClockAccept)(nil).kind():

@@ -15,7 +15,7 @@ import (
 // everyKind is one empty body of every kind of operation.
 func everyKind() map[string]ledger.Body {
 	return map[string]ledger.Body{
-		"cluster.init": &ledger.ClusterInit{}, "node.report": &ledger.NodeReport{}, "clock.accept": &ledger.ClockAccept{},
+		"cluster.init": &ledger.ClusterInit{}, "voter.add": &ledger.VoterAdd{}, "voter.remove": &ledger.VoterRemove{}, "node.report": &ledger.NodeReport{}, "clock.accept": &ledger.ClockAccept{},
 		"pool.size": &ledger.PoolSize{}, "pool.accept": &ledger.PoolAccept{}, "pool.out": &ledger.PoolOut{},
 		"host.good": &ledger.HostGood{}, "storm": &ledger.Storm{}, "storm.reset": &ledger.StormReset{},
 		"freeze.set": &ledger.FreezeSet{}, "freeze.lift": &ledger.FreezeLift{},

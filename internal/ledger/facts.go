@@ -315,16 +315,19 @@ func (m *machine) openCases(name remedy.PoolName) []*Case {
 
 // Status is the ledger as a whole.
 type Status struct {
-	Index     uint64          `json:"index"`
-	Term      uint64          `json:"term"`
-	Time      time.Time       `json:"time,omitzero"`
-	ClusterID string          `json:"cluster_id,omitempty"`
-	Chain     string          `json:"chain,omitempty"`
-	Voters    []remedy.NodeID `json:"voters,omitempty"`
-	Freeze    *Freeze         `json:"freeze,omitempty"`
-	Holds     []Hold          `json:"holds,omitempty"`
-	Reports   []NodeReport    `json:"reports,omitempty"`
-	Cases     int             `json:"cases"`
+	Index     uint64    `json:"index"`
+	Term      uint64    `json:"term"`
+	Time      time.Time `json:"time,omitzero"`
+	ClusterID string    `json:"cluster_id,omitempty"`
+	Chain     string    `json:"chain,omitempty"`
+	// Voters are the nodes that count, sorted; Invited those that the founder saw
+	// and that warden itself may still make voters.
+	Voters  []remedy.NodeID `json:"voters,omitempty"`
+	Invited []remedy.NodeID `json:"invited,omitempty"`
+	Freeze  *Freeze         `json:"freeze,omitempty"`
+	Holds   []Hold          `json:"holds,omitempty"`
+	Reports []NodeReport    `json:"reports,omitempty"`
+	Cases   int             `json:"cases"`
 	// OldestClosed is when the closed case that ended first did; zero if none.
 	OldestClosed time.Time `json:"oldest_closed,omitzero"`
 }
@@ -336,7 +339,7 @@ func (l *Ledger) Status() Status {
 	m := l.m
 	s := Status{
 		Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID, Chain: m.chain,
-		Voters: slices.Clone(m.voters), Holds: slices.Clone(m.holds), Reports: slices.Clone(m.reports), Cases: m.cases.n,
+		Voters: slices.Clone(m.voters), Invited: slices.Clone(m.invited), Holds: slices.Clone(m.holds), Reports: slices.Clone(m.reports), Cases: m.cases.n,
 		OldestClosed: m.oldestClosed,
 	}
 	if m.freeze != nil {

@@ -64,6 +64,10 @@ func goldenRig(t *testing.T) *rig {
 		&ledger.NoticeReceipt{Upto: 20}, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Page: true, Detail: "prom went blind"})
 	r.okAs(alice(), &ledger.HoldSet{Pool: pool, Reason: "sale", Until: r.now.Add(time.Hour)}, &ledger.FreezeSet{Reason: "sale"})
 	r.ok(judge("h11", remedy.LevelConfirm, r.asks("alice")))
+	r.refused(ledger.RefusedPerson, remedy.Warden(), &ledger.VoterAdd{Node: "n2-bbbb"})
+	r.okAs(alice(), &ledger.VoterAdd{Node: "n2-bbbb"}, report("n2-bbbb", setup{level: remedy.LevelConfirm, limits: roomy()}))
+	r.okAs(alice(), &ledger.VoterAdd{Node: "n3-cccc"}, report("n3-cccc", setup{level: remedy.LevelNotify, limits: roomy()}))
+	r.okAs(alice(), &ledger.VoterRemove{Node: "n3-cccc"})
 	return r
 }
 

@@ -44,7 +44,7 @@ func newHistory(t *rapid.T) *history {
 	h := &history{t: t, l: ledger.New(), now: t0(), term: 1, check: newChecker(t)}
 	h.rng = rand.New(rand.NewChaCha8(sha256.Sum256(rapid.SliceOfN(rapid.Byte(), 8, 8).Draw(t, "seed"))))
 	voters := []remedy.NodeID{"n1", "n2", "n3"}[:pick(h, []int{1, 1, 1, 3})]
-	h.apply(remedy.Warden(), &ledger.ClusterInit{ClusterID: "c", Voters: voters})
+	h.apply(remedy.Warden(), &ledger.ClusterInit{ClusterID: "c", Voters: voters, Invited: []remedy.NodeID{"n2", "n3"}})
 	for _, v := range voters {
 		if h.between(0, 9) > 0 {
 			h.apply(remedy.Warden(), h.report(v))
@@ -118,6 +118,12 @@ func (h *history) apply(by remedy.Actor, bodies ...ledger.Body) ledger.Applied {
 	}
 	before := h.check.time
 	h.check.entry(e, bodies, a)
+	for i, want := range h.check.levels() {
+		p, act := somePools()[i/len(someActions())], someActions()[i%len(someActions())]
+		if got := h.l.Level(act, p); got != want {
+			h.t.Fatalf("%s on %s is %s, want %s", act, p, got, want)
+		}
+	}
 	if s := h.l.Status(); !s.Time.Equal(h.check.time) || s.Time.Before(before) {
 		h.t.Fatalf("committed time is %v, want %v", s.Time, h.check.time)
 	}
@@ -162,13 +168,29 @@ func (h *history) step() {
 	case what < 95:
 		h.restrain()
 	case what < 97:
-		h.apply(remedy.Warden(), h.report(pick(h, []remedy.NodeID{"n1", "n2", "n3"})))
+		h.members()
 	default:
 		h.apply(remedy.Warden(), pick(h, []ledger.Body{
 			&ledger.Storm{Pool: h.pool(), Detector: canary, On: h.yes(2)}, &ledger.StormReset{Pool: h.pool()},
 			&ledger.CasesForget{Before: h.now.Add(-10 * time.Minute)}, &ledger.NoticeReceipt{Upto: 5},
 			&ledger.ShadowEnd{Pool: h.pool(), Host: h.host()}, &ledger.HostGood{Pool: h.pool(), Host: h.host(), Action: h.action()},
 		}))
+	}
+}
+
+// members has a voter report, or another set of voters.
+func (h *history) members() {
+	node := pick(h, []remedy.NodeID{"n1", "n2", "n3", "n4"})
+	switch {
+	case !h.yes(4):
+		h.apply(remedy.Warden(), h.report(node))
+	case h.yes(2):
+		h.apply(h.actor(), &ledger.VoterRemove{Node: node})
+	default:
+		h.apply(h.actor(), &ledger.VoterAdd{Node: node})
+		if !h.yes(3) {
+			h.apply(remedy.Warden(), h.report(node))
+		}
 	}
 }
 

@@ -20,8 +20,9 @@ type machine struct {
 	lastCase    remedy.CaseID
 	lastNotice  uint64
 	global      uint64
-	voters      []remedy.NodeID
-	reports     []NodeReport // by node
+	voters      []remedy.NodeID // sorted
+	invited     []remedy.NodeID // sorted; warden itself may make voters of them
+	reports     []NodeReport    // by node, of voters only
 	freeze      *Freeze
 	holds       []Hold  // by pool, host
 	pools       []*pool // by name

@@ -34,6 +34,7 @@ type snapshotHeader struct {
 	LastNote  uint64          `json:"last_notice"`
 	Global    uint64          `json:"global"`
 	Voters    []remedy.NodeID `json:"voters,omitempty"`
+	Invited   []remedy.NodeID `json:"invited,omitempty"`
 	Freeze    *Freeze         `json:"freeze,omitempty"`
 }
 
@@ -71,7 +72,7 @@ func (l *Ledger) Snapshot() (io.WriterTo, error) {
 // clone copies everything that Apply changes in place.
 func (m *machine) clone() machine {
 	n := *m
-	n.voters = slices.Clone(m.voters)
+	n.voters, n.invited = slices.Clone(m.voters), slices.Clone(m.invited)
 	n.reports = slices.Clone(m.reports)
 	n.holds = slices.Clone(m.holds)
 	n.cases = m.cases.clone()
@@ -124,7 +125,7 @@ func (s *snapshot) WriteTo(w io.Writer) (int64, error) {
 	l := &lineWriter{w: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
 	l.line(snapshotHeader{
 		Warden: "ledger", Format: snapshotFormat, Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID,
-		Chain: m.chain, LastCase: uint64(m.lastCase), LastNote: m.lastNotice, Global: m.global, Voters: m.voters, Freeze: m.freeze,
+		Chain: m.chain, LastCase: uint64(m.lastCase), LastNote: m.lastNotice, Global: m.global, Voters: m.voters, Invited: m.invited, Freeze: m.freeze,
 	})
 	for i := range m.reports {
 		l.record(record{Report: &m.reports[i]})
@@ -186,7 +187,7 @@ func readSnapshot(r io.Reader) (*machine, error) {
 	sum.Write(head)
 	m := &machine{
 		index: h.Index, term: h.Term, time: h.Time, clusterID: h.ClusterID, chain: h.Chain, lastCase: remedy.CaseID(h.LastCase),
-		lastNotice: h.LastNote, global: h.Global, voters: h.Voters, freeze: h.Freeze,
+		lastNotice: h.LastNote, global: h.Global, voters: h.Voters, invited: h.Invited, freeze: h.Freeze,
 	}
 	lines := newLineDecoder()
 	for n := 0; ; n++ {

@@ -1,0 +1,64 @@
+package ledger_test
+
+import (
+	"slices"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+func (k *checker) voterAdded(node remedy.NodeID, by remedy.Actor) {
+	k.tb.Helper()
+	if slices.Contains(k.voters, node) {
+		return
+	}
+	if !by.Person && !slices.Contains(k.invited, node) {
+		k.tb.Fatalf("%s was added by %s, and nobody had invited it", node, by.Name)
+	}
+	k.voters = append(slices.Clone(k.voters), node)
+	k.invited = slices.DeleteFunc(slices.Clone(k.invited), func(n remedy.NodeID) bool { return n == node })
+}
+
+func (k *checker) voterRemoved(node remedy.NodeID, by remedy.Actor) {
+	k.tb.Helper()
+	if !by.Person {
+		k.tb.Fatalf("%s was removed by %s, who is no person", node, by.Name)
+	}
+	gone := func(n remedy.NodeID) bool { return n == node }
+	k.voters, k.invited = slices.DeleteFunc(slices.Clone(k.voters), gone), slices.DeleteFunc(slices.Clone(k.invited), gone)
+	if len(k.voters) == 0 {
+		k.tb.Fatalf("%s was removed, and it was the only voter", node)
+	}
+	delete(k.reports, node)
+}
+
+// levels is the checker's own account of every effective level.
+func (k *checker) levels() []remedy.Level {
+	var out []remedy.Level
+	for _, p := range somePools() {
+		for _, a := range someActions() {
+			out = append(out, k.level(a, p))
+		}
+	}
+	return out
+}
+
+// raised holds an entry to what may raise an effective level: a voter's file,
+// which a person edits, and a person taking a voter's word away.
+func (k *checker) raised(before []remedy.Level, bodies []ledger.Body, a ledger.Applied, by remedy.Actor) {
+	k.tb.Helper()
+	may := false
+	for i, b := range bodies {
+		switch b.(type) {
+		case *ledger.NodeReport:
+			may = may || a.Results[i].OK
+		case *ledger.VoterRemove:
+			may = may || a.Results[i].OK && by.Person
+		}
+	}
+	for i, now := range k.levels() {
+		if now > before[i] && !may {
+			k.tb.Fatalf("a level went from %s to %s by %+v of %+v", before[i], now, bodies, by)
+		}
+	}
+}

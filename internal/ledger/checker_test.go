@@ -434,23 +434,3 @@ func (k *checker) limits(pool remedy.PoolName) (out ledger.Limits, found bool) {
 	}
 	return out, found
 }
-
-// level is the lowest of every voter's word.
-func (k *checker) level(action remedy.ActionName, pool remedy.PoolName) remedy.Level {
-	lowest := remedy.LevelAuto
-	for _, v := range k.voters {
-		word := remedy.LevelMetricOnly
-		if r := k.reports[v]; r != nil {
-			for _, l := range r.Levels {
-				if l.Action == action && l.Pool == pool {
-					word = l.Level
-				}
-			}
-		}
-		lowest = min(lowest, word)
-	}
-	if len(k.voters) == 0 {
-		return remedy.LevelMetricOnly
-	}
-	return lowest
-}

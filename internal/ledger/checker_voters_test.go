@@ -62,3 +62,23 @@ func (k *checker) raised(before []remedy.Level, bodies []ledger.Body, a ledger.A
 		}
 	}
 }
+
+// level is the lowest of every voter's word.
+func (k *checker) level(action remedy.ActionName, pool remedy.PoolName) remedy.Level {
+	lowest := remedy.LevelAuto
+	for _, v := range k.voters {
+		word := remedy.LevelMetricOnly
+		if r := k.reports[v]; r != nil {
+			for _, l := range r.Levels {
+				if l.Action == action && l.Pool == pool {
+					word = l.Level
+				}
+			}
+		}
+		lowest = min(lowest, word)
+	}
+	if len(k.voters) == 0 {
+		return remedy.LevelMetricOnly
+	}
+	return lowest
+}

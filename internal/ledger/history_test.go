@@ -178,22 +178,6 @@ func (h *history) step() {
 	}
 }
 
-// members has a voter report, or another set of voters.
-func (h *history) members() {
-	node := pick(h, []remedy.NodeID{"n1", "n2", "n3", "n4"})
-	switch {
-	case !h.yes(4):
-		h.apply(remedy.Warden(), h.report(node))
-	case h.yes(2):
-		h.apply(h.actor(), &ledger.VoterRemove{Node: node})
-	default:
-		h.apply(h.actor(), &ledger.VoterAdd{Node: node})
-		if !h.yes(3) {
-			h.apply(remedy.Warden(), h.report(node))
-		}
-	}
-}
-
 // tick moves the proposer's clock: on, a little back, or too far.
 func (h *history) tick() {
 	h.now = h.now.Add(time.Duration(h.between(-30, 150)) * time.Second)
@@ -343,19 +327,6 @@ func (h *history) answer() {
 		b.PlanHash = "other"
 	}
 	h.apply(h.actor(), b)
-}
-
-func (h *history) restrain() {
-	p, host := h.pool(), h.host()
-	if h.yes(4) {
-		host = ""
-	}
-	h.apply(h.actor(), pick(h, []ledger.Body{
-		&ledger.FreezeSet{Until: h.now.Add(10 * time.Minute)}, &ledger.FreezeSet{}, &ledger.FreezeLift{}, &ledger.FreezeLift{}, &ledger.FreezeLift{}, &ledger.FreezeLift{}, &ledger.FreezeLift{}, &ledger.FreezeLift{},
-		&ledger.HoldSet{Pool: p, Host: host, Until: h.now.Add(10 * time.Minute)},
-		&ledger.HoldRelease{Pool: p, Host: host}, &ledger.HoldRelease{Pool: p},
-		&ledger.RestraintExpire{Freeze: true}, &ledger.RestraintExpire{Pool: p, Host: host}, &ledger.RestraintExpire{Pool: p},
-	}))
 }
 
 // settle finishes everything that runs, with an effect or the lack of one, and

@@ -18,6 +18,7 @@ import (
 
 	"warden/internal/clock"
 	"warden/internal/config"
+	"warden/internal/failpoint"
 	"warden/internal/web"
 )
 
@@ -26,6 +27,9 @@ import (
 // asks questions only when in and stderr are terminals, and colours only when
 // out is one.
 func Main(ctx context.Context, args []string, env config.Env, in io.Reader, out, stderr io.Writer) int {
+	if failpoint.Listed(out) {
+		return ExitOK
+	}
 	p := &program{env: env, in: in, out: out, err: stderr, clock: clock.System(), local: time.Local}
 	return p.run(ctx, args)
 }

@@ -43,11 +43,11 @@ type Reading struct {
 }
 
 // System returns the clock of the machine.
-func System() Clock { return system{origin: time.Now()} }
+func System() Clock { return system{origin: now()} }
 
 type system struct{ origin time.Time }
 
-func (system) Now() time.Time                         { return time.Now() }
+func (system) Now() time.Time                         { return now() }
 func (system) Since(t time.Time) time.Duration        { return time.Since(t) }
 func (system) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
@@ -56,6 +56,6 @@ func (system) AfterFunc(d time.Duration, f func()) func() bool {
 }
 
 func (s system) Read() Reading {
-	now := time.Now()
-	return Reading{Wall: now.Round(0), Mono: now.Sub(s.origin)}
+	t := now()
+	return Reading{Wall: t.Round(0), Mono: t.Sub(s.origin)}
 }

@@ -85,7 +85,13 @@ func (l guardedLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft
 
 func (l guardedLog) StoreLogs(entries []*raft.Log) error {
 	failpoint.Hit("cluster.store.before")
-	err := l.guard.run("append", true, func() error { return l.LogStore.StoreLogs(entries) })
+	err := l.guard.run("append", true, func() error {
+		// A disk that hangs or fails does so under watch.
+		if err := failpoint.Fail("cluster.disk.append"); err != nil {
+			return err
+		}
+		return l.LogStore.StoreLogs(entries)
+	})
 	failpoint.Hit("cluster.store.after")
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"warden/internal/failpoint"
 	"warden/internal/remedy"
 )
 
@@ -201,10 +202,10 @@ func (o *Options) complete() error {
 		return errors.New("cluster.Options needs a Machine and a Logger: this is a bug in warden, report it")
 	}
 	if o.SnapshotThreshold == 0 {
-		o.SnapshotThreshold = DefaultSnapshotThreshold
+		o.SnapshotThreshold = failpoint.Setting("WARDEN_SNAPSHOT_THRESHOLD", DefaultSnapshotThreshold)
 	}
 	if o.TrailingLogs == 0 {
-		o.TrailingLogs = 2 * o.SnapshotThreshold
+		o.TrailingLogs = failpoint.Setting("WARDEN_TRAILING_LOGS", 2*o.SnapshotThreshold)
 	}
 	if o.Exit == nil {
 		o.Exit = os.Exit
@@ -218,6 +219,7 @@ func raftConfig(o Options, id remedy.NodeID, tune tuning) *raft.Config {
 	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = tune.heartbeat, tune.election, tune.lease
 	c.BatchApplyCh = true
 	c.SnapshotThreshold, c.TrailingLogs = o.SnapshotThreshold, o.TrailingLogs
+	c.SnapshotInterval = time.Duration(failpoint.Setting("WARDEN_SNAPSHOT_SECONDS", uint64(c.SnapshotInterval/time.Second))) * time.Second
 	c.NoLegacyTelemetry = true
 	return c
 }

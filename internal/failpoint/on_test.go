@@ -4,8 +4,10 @@ package failpoint
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -62,9 +64,47 @@ func TestParseRefuses(t *testing.T) {
 		"a,":   "names no point",
 		":2":   "names no point",
 		"a, a": "twice",
+		"a=b":  "no fault",
 	} {
 		if _, err := parse(spec); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("parse(%q) = %v, want an error with %q", spec, err, want)
 		}
 	}
+}
+
+func TestFaults(t *testing.T) {
+	file, log := filepath.Join(t.TempDir(), "armed"), filepath.Join(t.TempDir(), "log")
+	w := &watched{path: file}
+	t.Setenv(logVariable, log)
+	arm := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.traps(); len(got) != 0 {
+		t.Errorf("no file arms %v", got)
+	}
+	arm("a:2=error # once\n")
+	first := w.traps()["a"]
+	if first == nil || first.left.Add(-1) != 1 || w.traps()["a"] != first {
+		t.Fatalf("a file that stays as it is must keep what was counted: %v", w.traps())
+	}
+	arm("a:2=error # and again\n")
+	if again := w.traps()["a"]; again == first || again.left.Load() != 2 {
+		t.Errorf("another text must arm afresh: %v", again)
+	}
+	if err := faultError.strike("a"); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("error strikes with %v", err)
+	}
+	note("a", faultError)
+	if raw, err := os.ReadFile(log); err != nil || string(raw) != fmt.Sprintf("a error %d\n", os.Getpid()) {
+		t.Errorf("the log holds %q, %v", raw, err)
+	}
+	defer func() {
+		if p := recover(); p != "failpoint a" {
+			t.Errorf("panic strikes with %v", p)
+		}
+	}()
+	_ = faultPanic.strike("a")
 }

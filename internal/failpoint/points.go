@@ -1,0 +1,27 @@
+//go:build failpoints
+
+package failpoint
+
+// points are all names that the code gives to Hit and Fail, sorted.
+// TestPointsAreAll holds them against the code; so the list that the binary
+// prints is that of the points it has.
+var points = []string{
+	"after-effect",
+	"after-finish",
+	"after-start",
+	"before-effect",
+	"before-finish",
+	"before-gate",
+	"before-observe",
+	"before-start",
+	"cluster.compact.after",
+	"cluster.compact.before",
+	"cluster.disk.append",
+	"cluster.found.after",
+	"cluster.found.before",
+	"cluster.found.written",
+	"cluster.snapshot.after",
+	"cluster.snapshot.before",
+	"cluster.store.after",
+	"cluster.store.before",
+}

@@ -26,7 +26,7 @@ func layers() []row {
 	edge := slices.Concat(words, tools)
 	engine := slices.Concat(edge, pureCore, edges)
 	shell := slices.Concat(engine, []string{"actions/*", "internal/engine"})
-	cli := slices.Concat(shell, []string{"internal/cluster", "internal/web", "internal/telemetry", "simulate", "simulate/*"})
+	cli := slices.Concat(shell, []string{"internal/cluster", "internal/web", "internal/telemetry", "internal/heartbeat", "simulate", "simulate/*"})
 
 	return []row{
 		{pkg: "internal/remedy"},
@@ -46,6 +46,7 @@ func layers() []row {
 		{pkg: "internal/chat", may: append([]string{"internal/ledger"}, edge...)}, // messages are views over ledger records
 		{pkg: "internal/config", may: edge},
 		{pkg: "internal/telemetry", may: tools},
+		{pkg: "internal/heartbeat", may: tools},
 
 		{pkg: "internal/engine", may: engine},
 

@@ -16,6 +16,7 @@ import (
 	"warden/internal/cluster"
 	"warden/internal/config"
 	"warden/internal/engine"
+	"warden/internal/heartbeat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/source"
@@ -53,6 +54,7 @@ type daemon struct {
 	engine *engine.Engine
 	server *web.Server
 	mirror *telemetry.Mirror
+	pulse  *heartbeat.Heartbeat
 
 	mu   sync.Mutex // serialises reloads
 	file *config.Config
@@ -91,6 +93,9 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d.engine = engine.New(engine.Options{
 		Log: raftLog{node: d.node}, Ledger: d.ledger, Clock: o.Clock, Announcer: o.Announcer, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
 	}, cfg)
+	if d.pulse, err = d.newHeartbeat(); err != nil {
+		return nil, errors.Join(err, d.node.Shutdown(ctx))
+	}
 	d.server, err = web.Open(ctx, web.Options{
 		Socket: o.Socket, Listen: o.Listen, Lifecycle: o.Lifecycle, Engine: d.engine, Ledger: d.ledger, Node: d.webNode(),
 		Build: o.Build, Clock: o.Clock, Logger: o.Logger.Named("web"), Registry: o.Registry,
@@ -155,6 +160,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	group.Go(func() { failed <- d.server.Serve(serving) })
 	group.Go(func() { d.mirror.Run(serving) })
+	group.Go(func() { d.pulse.Run(leading) })
 	led := make(chan struct{})
 	group.Go(func() {
 		defer close(led)

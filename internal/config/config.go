@@ -43,6 +43,7 @@ type Config struct {
 	Guardrails Guardrails                       `toml:"guardrails"`
 	Ledger     Ledger                           `toml:"ledger"`
 	Telemetry  Telemetry                        `toml:"telemetry"`
+	Heartbeat  Heartbeat                        `toml:"heartbeat"`
 
 	// file is where the config was read from; index and given say where each
 	// key stands in it and which were there at all.
@@ -389,5 +390,14 @@ type GraphiteMirror struct {
 	Address string `toml:"address"`
 	// Prefix begins every path; it may have several nodes.
 	Prefix   string   `toml:"prefix"`
+	Interval Duration `toml:"interval"`
+}
+
+// Heartbeat is the [heartbeat] table: who outside is told that warden works.
+type Heartbeat struct {
+	// URLFile refers to the address to ask, which is a credential. Not set
+	// when nobody is told.
+	URLFile SecretRef `toml:"url_file"`
+	// Interval is the time between two heartbeats.
 	Interval Duration `toml:"interval"`
 }

@@ -138,6 +138,9 @@ const (
 	DefaultMirrorPrefix = "warden"
 	// DefaultMirrorInterval is the finest step of carbon's usual schemas.
 	DefaultMirrorInterval = Duration(10 * time.Second)
+
+	// DefaultHeartbeatInterval is what outside watchers expect of a daemon.
+	DefaultHeartbeatInterval = Duration(time.Minute)
 )
 
 // defaulted is implemented by the tables that have defaults. The decoder calls
@@ -233,3 +236,5 @@ func (l *Ledger) setDefaults() { l.KeepClosed = DefaultKeepClosed }
 func (m *GraphiteMirror) setDefaults() {
 	m.Prefix, m.Interval = DefaultMirrorPrefix, DefaultMirrorInterval
 }
+
+func (h *Heartbeat) setDefaults() { h.Interval = DefaultHeartbeatInterval }

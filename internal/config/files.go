@@ -49,6 +49,7 @@ func CheckFiles(c *Config, env Env) Report {
 		}
 	}
 	d.freezeFile(c.Guardrails.FreezeFile)
+	d.heartbeatFile(c, env)
 	d.problems.Sort()
 	return d.problems
 }

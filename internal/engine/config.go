@@ -171,6 +171,9 @@ func (c *Config) observers(pool remedy.PoolName) []remedy.ActionName {
 	return out
 }
 
+// RoundInterval is the time between two rounds.
+func (c *Config) RoundInterval() time.Duration { return c.interval() }
+
 // interval is the shortest interval of any detector that proposes something;
 // 30 s without one.
 func (c *Config) interval() time.Duration {

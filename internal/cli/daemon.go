@@ -161,6 +161,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	group.Go(func() { failed <- d.server.Serve(serving) })
 	group.Go(func() { d.mirror.Run(serving) })
 	group.Go(func() { d.pulse.Run(leading) })
+	group.Go(func() { d.engine.Follow(serving) })
 	led := make(chan struct{})
 	group.Go(func() {
 		defer close(led)

@@ -169,7 +169,7 @@ func (o *printer) watching(s *web.Status) string {
 	switch {
 	case s.LastRound.IsZero():
 		parts = append(parts, "no round yet")
-	case !s.Warm:
+	case s.Leader && !s.Warm:
 		parts = append(parts, "warming up")
 	}
 	if s.Freeze == nil {

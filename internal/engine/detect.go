@@ -22,7 +22,16 @@ const parallelFetches = 4
 // inventoryTimeout bounds one reading of an inventory, in real time.
 const inventoryTimeout = 10 * time.Second
 
-// poolMemory is what a tenure keeps of a pool between rounds: the inventory's
+// memory is what rounds keep from one to the next: whoever has the baton has it.
+type memory struct {
+	pools    map[remedy.PoolName]*poolMemory
+	verdicts spareVerdicts
+	cfg      *Config // the newest round's
+}
+
+func newMemory() *memory { return &memory{pools: map[remedy.PoolName]*poolMemory{}} }
+
+// poolMemory is what is kept of a pool between rounds: the inventory's
 // last good list and when it was read.
 type poolMemory struct {
 	tracker *inventory.Tracker
@@ -52,7 +61,10 @@ type round struct {
 	pools map[remedy.PoolName]*poolRound
 	// complete says that every detector judged with an answer to each query.
 	complete bool
-	reloaded bool // the config was reloaded since the round before
+	// reloaded says that the config was reloaded since the tenure's round before,
+	// reread that inventories are to be read again for that, or another, reason.
+	reloaded, reread bool
+	memory           *memory
 	// blocks is what block_when's queries say.
 	blocks []policy.Block
 	// results are the answers, kept until the round is concluded.
@@ -154,8 +166,11 @@ func (j *judgement) finding(h remedy.HostName) (remedy.Finding, bool) {
 
 // detect reads inventories and load balancers, fetches each distinct query
 // once and has every detector judge its pools.
-func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
-	r := &round{cfg: cfg, now: e.Clock.Now(), pools: map[remedy.PoolName]*poolRound{}, complete: true, reloaded: e.reloaded.Swap(false)}
+func (e *Engine) detect(ctx context.Context, cfg *Config, m *memory, reloaded bool) *round {
+	r := &round{
+		cfg: cfg, now: e.Clock.Now(), pools: map[remedy.PoolName]*poolRound{}, complete: true,
+		reloaded: reloaded, reread: reloaded || m.cfg != cfg, memory: m,
+	}
 	for _, name := range sorted(cfg.Pools) {
 		p := &poolRound{name: name}
 		e.readInventory(ctx, cfg, p, r)
@@ -198,13 +213,14 @@ func (e *Engine) detect(ctx context.Context, cfg *Config) *round {
 		p.p.probe = new(p.d.Judge(p.view, p.at, r.results, nil))
 	}
 	for _, j := range jobs {
-		v := judge(j.d, j.view, j.at, r.results, e.verdicts.take(j.view.N()))
+		v := judge(j.d, j.view, j.at, r.results, m.verdicts.take(j.view.N()))
 		v.observed, v.shadowed = j.p.seen, j.shadowed
 		if !v.SourceFresh.IsKnown() {
 			r.complete = false
 		}
 		j.p.judgements = append(j.p.judgements, v)
 	}
+	m.cfg = cfg
 	return r
 }
 
@@ -262,21 +278,23 @@ func (e *Engine) fetchFrom(ctx context.Context, cfg *Config, queries []remedy.Qu
 
 // readInventory refreshes the pool's list of hosts when that is due.
 func (e *Engine) readInventory(ctx context.Context, cfg *Config, p *poolRound, r *round) {
-	mem := e.pools[p.name]
+	mem := r.memory.pools[p.name]
 	if mem == nil {
 		mem = &poolMemory{tracker: &inventory.Tracker{}}
-		e.pools[p.name] = mem
+		r.memory.pools[p.name] = mem
 	}
 	pool, now := cfg.Pools[p.name], r.now
-	if mem.read.IsZero() || r.reloaded || now.Sub(mem.read) >= pool.Refresh || now.Before(mem.read) {
+	if mem.read.IsZero() || r.reread || now.Sub(mem.read) >= pool.Refresh || now.Before(mem.read) {
 		bounded, cancel := context.WithTimeout(ctx, inventoryTimeout)
 		hosts, err := pool.Inventory.Hosts(bounded)
 		cancel()
 		if err != nil {
 			e.Logger.Warn("the inventory can't be read", zap.String("pool", string(p.name)), zap.Error(err))
 		}
-		mem.tracker.Update(hosts, err)
-		mem.read = now
+		if ctx.Err() == nil { // a round that was called off says nothing of the inventory
+			mem.tracker.Update(hosts, err)
+			mem.read = now
+		}
 	}
 	state := mem.tracker.State()
 	p.hosts, p.roster = state.Hosts, mem.listed(state.Hosts)

@@ -43,7 +43,8 @@ type Log interface {
 	Verify(ctx context.Context) error
 }
 
-// Options is what an Engine is made of. All fields are required, Spawn apart.
+// Options is what an Engine is made of. All fields are required but those that
+// say otherwise.
 type Options struct {
 	Log       Log
 	Ledger    *ledger.Ledger
@@ -51,6 +52,8 @@ type Options struct {
 	Announcer chat.Announcer
 	Logger    *zap.Logger
 	Node      remedy.NodeID
+	// Voters is the rest of the cluster; nil while there is nobody else.
+	Voters Voters
 	// Spawn starts an execution. Nil means a goroutine of its own; simulate
 	// runs executions in line, so that a stepped clock sees them end.
 	Spawn func(func())
@@ -64,10 +67,8 @@ type Engine struct {
 	view   atomic.Pointer[View]
 	kick   chan struct{}
 	work   sync.WaitGroup // running executions
-	// pools is used by the goroutine that runs rounds, and by no other.
-	pools map[remedy.PoolName]*poolMemory
-	// verdicts is used by rounds alone, too.
-	verdicts spareVerdicts
+	// baton is the right to run rounds.
+	baton baton
 
 	// mu serialises what is decided and started, so that each decision sees
 	// what the one before committed. It is not held while sources are asked.
@@ -79,6 +80,10 @@ type Engine struct {
 	warm     atomic.Bool
 	drift    atomic.Int64
 	reloaded atomic.Bool // the config was reloaded since the last round
+	// evaluated is when the newest round was over, a local one included; nil
+	// before the first. locals counts those.
+	evaluated atomic.Pointer[clock.Reading]
+	locals    atomic.Int64
 	// explaining is held while history is judged again for somebody.
 	explaining sync.Mutex
 	voice      voice
@@ -86,6 +91,9 @@ type Engine struct {
 	// stamps is a copy of what is known of the clock, for stamping entries.
 	stampMu sync.Mutex
 	stamps  clockWatch
+	// running are the executions that this process carries out, of whatever
+	// tenure: losing leadership ends none. Guarded by mu.
+	running map[remedy.CaseID]remedy.Token
 	tenure
 }
 
@@ -97,10 +105,9 @@ type tenure struct {
 	stepped string   // what to tell of a clock that stepped; empty when told
 	late    bool     // the clock is behind committed time, and that was told
 	queue   []func() // executions whose START is committed, to be spawned
-	// running are the executions this process carries out; seen is when this
-	// tenure first noticed each executing case that it doesn't carry out.
-	running map[remedy.CaseID]remedy.Token
-	seen    map[remedy.CaseID]sighting
+	// seen is when this tenure first noticed each executing case that this
+	// process doesn't carry out.
+	seen map[remedy.CaseID]sighting
 	// intact is what was seen of the hosts that are out: see reassert.go. tried
 	// is the round in which a case was last to be put back.
 	intact intacts
@@ -132,31 +139,33 @@ func New(o Options, cfg *Config) *Engine {
 	}
 	e := &Engine{Options: o, kick: make(chan struct{}, 1)}
 	e.outSeen.newest = map[remedy.PoolName]uint64{}
+	e.running = map[remedy.CaseID]remedy.Token{}
+	e.baton.memory, e.baton.changed = newMemory(), make(chan struct{})
+	e.view.Store(&View{})
 	e.config.Store(cfg)
 	e.admit.Store(true)
 	e.reset()
 	return e
 }
 
-// reset forgets everything of an earlier tenure.
+// reset forgets everything of an earlier tenure. What rounds remember, and what
+// the newest of them saw, stays: only nothing is decided on that.
 func (e *Engine) reset() {
 	e.tenure = tenure{
-		clocks:  newClockWatch(e.Clock.Read()),
-		running: map[remedy.CaseID]remedy.Token{},
-		seen:    map[remedy.CaseID]sighting{},
-		intact:  intacts{}, tried: map[remedy.CaseID]int{},
+		clocks: newClockWatch(e.Clock.Read()),
+		seen:   map[remedy.CaseID]sighting{},
+		intact: intacts{}, tried: map[remedy.CaseID]int{},
 		blind:  map[remedy.SourceName]bool{},
 		deaf:   map[remedy.PoolName]bool{},
 		called: map[remedy.CaseID]calledOff{},
 		lent:   map[lentTo]*remedy.Judgement{},
 	}
-	e.pools = map[remedy.PoolName]*poolMemory{}
 	e.warm.Store(false)
 	e.drift.Store(0)
 	e.stampMu.Lock()
 	e.stamps = e.clocks
 	e.stampMu.Unlock()
-	e.view.Store(&View{})
+	e.foresee()
 	again := uint64(0)
 	for _, n := range e.Ledger.Pending() {
 		again = max(again, n.Seq)
@@ -173,14 +182,17 @@ func (e *Engine) reset() {
 // rounds.
 const verifyEvery = 2 * time.Second
 
-// Run runs rounds until ctx ends, which it does when leadership does. It waits
-// for the executions it started: losing leadership kills no effect.
+// Run runs rounds until ctx ends, which it does when leadership does. It calls
+// off a local round that is under way, and waits for none of the executions
+// that it started: losing leadership kills no effect, and each commits its own
+// end, by whoever leads then. Drain waits for them.
 func (e *Engine) Run(ctx context.Context) error {
+	e.baton.lead(e.Clock)
+	defer e.baton.follow()
 	e.mu.Lock()
 	e.reset()
 	e.leads = ctx.Err
 	e.mu.Unlock()
-	defer e.idle()
 	e.Logger.Info("tenure began")
 	for ctx.Err() == nil {
 		e.Round(ctx)
@@ -288,9 +300,9 @@ func (e *Engine) idle() {
 // Round does one round, in the order the flow has: detect, propose, decide,
 // record, execute, verify, tell.
 func (e *Engine) Round(ctx context.Context) {
-	cfg := e.Config()
+	cfg, m := e.Config(), e.baton.memory
 	e.readClock(cfg)
-	r := e.detect(ctx, cfg)
+	r := e.detect(ctx, cfg, m, e.reloaded.Swap(false))
 	e.locked(func() {
 		e.leads = ctx.Err
 		if !e.conclude(ctx, cfg, r) && r.reloaded {
@@ -298,6 +310,7 @@ func (e *Engine) Round(ctx context.Context) {
 		}
 		r.results = nil // the view keeps the round, and needs the answers no more
 	})
+	e.over()
 }
 
 // conclude is the second half of a round, from what was seen to what is done.
@@ -332,8 +345,8 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		return false
 	}
 	e.blind, e.deaf, e.stepped = r.blind, r.deaf, ""
-	e.publish(r)
 	e.rounds++
+	e.publish(r, &View{Rounds: e.rounds, Warm: e.warm.Load() || r.complete})
 	if r.complete {
 		e.warm.Store(true)
 	}

@@ -135,7 +135,7 @@ func TestAnOlderRoundUndoesNoNewerLook(t *testing.T) {
 		r.bad(3)
 		c := r.reaches(3, remedy.StageWaiting)
 		r.clk.Advance(step)
-		stale := r.e.detect(r.t.Context(), r.e.Config())
+		stale := r.e.detect(r.t.Context(), r.e.Config(), r.e.baton.memory, false)
 		verified, looks := false, 0
 		r.log.verify = func() error {
 			if !verified {

@@ -38,7 +38,7 @@ func (e *Engine) propose(r *round) (facts, ends []ledger.Body) {
 			facts = append(facts, p.size)
 			sized = e.Ledger.Preview(r.now, remedy.Warden(), p.size).Pool(name, r.now)
 		}
-		p.believed = len(p.hosts) > 0 && sized.Known && !sized.Stale && sized.Blocked == ""
+		p.believe(sized)
 		facts = append(facts, outChanges(p, status)...)
 		for i := range p.judgements {
 			j := &p.judgements[i]
@@ -252,6 +252,12 @@ func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case) ledger.Body {
 	case remedy.VerdictBad:
 	}
 	return nil
+}
+
+// believe says whether the inventory's list is whole, by what is committed of
+// the pool's size.
+func (p *poolRound) believe(sized ledger.PoolStatus) {
+	p.believed = len(p.hosts) > 0 && sized.Known && !sized.Stale && sized.Blocked == ""
 }
 
 // lists reports whether the inventory has the host. Its list is by name.

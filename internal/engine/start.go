@@ -192,6 +192,9 @@ func (e *Engine) upToDate(ctx context.Context, cfg *Config, o startOrder) error 
 	if err := e.report(ctx, cfg); err != nil {
 		return refusal(RefusedTransient, "the config isn't in the ledger yet, so its limits don't hold yet: ask again in a moment (%v)", err)
 	}
+	if v := e.view.Load(); v.Local {
+		return refusal(RefusedTransient, "this node has just begun to lead, and its first round is under way: ask again in a moment")
+	}
 	if age := e.Clock.Now().Sub(e.view.Load().At); age > staleRounds*cfg.interval()+slowRound {
 		return refusal(RefusedTransient, "no round has been recorded for %s: see the log, and ask again", age.Round(time.Second))
 	}

@@ -113,7 +113,7 @@ func BenchmarkRoundOfThree(b *testing.B) {
 			if share > 1 {
 				want = 1
 			}
-			for _, p := range r.e.detect(b.Context(), r.cfg).pools {
+			for _, p := range r.e.detect(b.Context(), r.cfg, r.e.baton.memory, false).pools {
 				for _, j := range p.judgements {
 					if j.real.badNow != want || r.lb.acts() > 0 {
 						b.Fatalf("%s finds %d of %s bad, want %d; %d acts", j.Detector, j.real.badNow, j.Pool, want, r.lb.acts())

@@ -52,7 +52,7 @@ func TestSubjectsComeInTurn(t *testing.T) {
 				}
 			}
 			r.clk.Advance(time.Duration(rapid.IntRange(4, 30).Draw(rt, "later")) * time.Minute)
-			seen := r.e.detect(t.Context(), r.cfg)
+			seen := r.e.detect(t.Context(), r.cfg, r.e.baton.memory, false)
 			p := seen.pools[ingest]
 			open := r.l.Pool(ingest, r.clk.Now()).Open
 			want := r.e.sortedSubjects(seen, p, open)

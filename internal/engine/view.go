@@ -18,6 +18,9 @@ type View struct {
 	// Rounds counts the rounds of this tenure; Warm whether one was complete.
 	Rounds int
 	Warm   bool
+	// Local says that the round was not one of a tenure of this node that
+	// lasts: nothing was committed or decided on it, and nothing is started.
+	Local bool
 	// ClockStep is how far wall and monotonic time have moved apart.
 	ClockStep time.Duration
 	round     *round
@@ -78,10 +81,23 @@ func (s *spareVerdicts) retire(old *View) {
 	s.replaced = old
 }
 
-func (e *Engine) publish(r *round) {
+// publish puts what a round saw in the place of what the one before did.
+func (e *Engine) publish(r *round, v *View) {
+	v.At, v.ClockStep, v.round = r.now, time.Duration(e.drift.Load()), r
+	old := e.view.Swap(v)
+	r.memory.verdicts.retire(old)
+}
+
+// foresee keeps what was seen before a tenure began, for showing. The tenure
+// starts nothing on it: its own first round comes first.
+func (e *Engine) foresee() {
 	old := e.view.Load()
-	defer e.verdicts.retire(old)
-	e.view.Store(&View{At: r.now, Rounds: e.rounds + 1, Warm: e.warm.Load() || r.complete, ClockStep: time.Duration(e.drift.Load()), round: r})
+	if old.At.IsZero() {
+		return
+	}
+	v := &View{At: old.At, Local: true, ClockStep: old.ClockStep, round: old.round}
+	v.readers.Add(1) // its memory isn't handed out again
+	e.view.Store(v)
 }
 
 func (r *round) pool(name remedy.PoolName) *poolRound {

@@ -229,7 +229,7 @@ func (s *surface) hosts(in *hostsInput) (*Hosts, error) {
 			return nil, err
 		}
 	}
-	v, now := s.view(s.raft().Leader), s.now()
+	v, now := s.Engine.View(), s.now()
 	defer v.Release()
 	out := &Hosts{Schema: SchemaHosts, ServedAt: now, At: v.At.UTC(), Hosts: []Host{}}
 	for _, name := range s.pools() {
@@ -251,7 +251,7 @@ func (s *surface) poolDetail(name remedy.PoolName) (*PoolDetail, error) {
 	if err := s.knows(name); err != nil {
 		return nil, err
 	}
-	cfg, v := s.Engine.Config(), s.view(s.raft().Leader)
+	cfg, v := s.Engine.Config(), s.Engine.View()
 	defer v.Release()
 	p := s.picture(v, name, s.now())
 	out := p.detail(v.At.UTC())

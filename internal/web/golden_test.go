@@ -109,18 +109,18 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestFollower shows that a node that doesn't lead keeps what it saw before to
-// itself.
+// TestFollower shows that a node that doesn't lead shows what it sees, and counts
+// no rounds of a tenure.
 func TestFollower(t *testing.T) {
 	w := newWorld(t, remedy.LevelMetricOnly)
 	w.opts.Node.Raft = func() (RaftStatus, error) { return RaftStatus{LeaderID: "n2"}, io.ErrUnexpectedEOF }
 	c := w.serve()
 	w.rounds(2)
 	st, err := c.Status(t.Context())
-	if err != nil || st.Leader || st.Rounds != 0 || st.Pools[0].InService != 0 || st.Raft.Error == "" || st.Pools[0].N != 10 {
+	if err != nil || st.Leader || st.Rounds != 0 || st.Warm || st.LastRound.IsZero() || st.Pools[0].InService != 10 || st.Raft.Error == "" || st.Pools[0].N != 10 {
 		t.Errorf("%+v %v", st, err)
 	}
-	if got := string(fetch(t, w, "/metrics")); strings.Contains(got, "warden_hosts{") || !strings.Contains(got, "warden_policy_level{") {
+	if got := string(fetch(t, w, "/metrics")); !strings.Contains(got, "warden_hosts{") || strings.Contains(got, "warden_rounds_total") || !strings.Contains(got, "warden_local_rounds_total 0") {
 		t.Error(got)
 	}
 }

@@ -52,6 +52,7 @@ var (
 	mAge        = metric{"warden_source_last_point_age_seconds", "How old the source's canary_target was in the newest round.", []string{"source"}}
 	mEvaluated  = metric{"warden_detector_last_evaluation_timestamp_seconds", "The instant that the detector last judged.", []string{"detector", "pool"}}
 	mRounds     = metric{"warden_rounds_total", "Rounds since this node last became the leader.", nil}
+	mLocal      = metric{"warden_local_rounds_total", "Rounds that this node evaluated without leading: nothing was committed or decided on them.", nil}
 	mRoundAt    = metric{"warden_last_round_timestamp_seconds", "When the newest round was.", nil}
 	mPoolUsable = metric{"warden_pool_usable", "1 while the inventory may be believed; else nothing is done in the pool.", []string{"pool"}}
 	mPoolSize   = metric{"warden_pool_hosts", "The committed size of the pool.", []string{"pool"}}
@@ -60,7 +61,7 @@ var (
 // described lists every metric of the collector.
 func described() []metric {
 	return append(slices.Clone(ledgerCounters), mBuild, mHash, mReloadOK, mReloadAt, mLevel, mPending, mUnknown, mHosts, mOutBy, mHostOut,
-		mGuardrail, mFrozen, mHolds, mStale, mAge, mEvaluated, mRounds, mRoundAt, mPoolUsable, mPoolSize)
+		mGuardrail, mFrozen, mHolds, mStale, mAge, mEvaluated, mRounds, mLocal, mRoundAt, mPoolUsable, mPoolSize)
 }
 
 // collector reads the ledger and the newest round at each scrape, so that
@@ -78,7 +79,7 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	x := scrape{out}
 	now, raft, cfg := c.now(), c.raft(), c.Engine.Config()
-	v := c.view(raft.Leader)
+	v := c.Engine.View()
 	defer v.Release()
 	x.gauge(mBuild, 1, c.Build.Version, c.Build.Revision, c.Build.GoVersion)
 	x.gauge(mHash, hashNumber(cfg.Hash))
@@ -106,6 +107,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	if raft.Leader {
 		x.send(prometheus.CounterValue, mRounds, float64(v.Rounds))
 	}
+	x.send(prometheus.CounterValue, mLocal, float64(c.Engine.LocalRounds()))
 	if v.At.IsZero() {
 		return // nothing was seen: what is said now would be made up
 	}

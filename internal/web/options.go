@@ -21,6 +21,8 @@ type Shower interface {
 	Config() *engine.Config
 	// View is what the newest round saw.
 	View() *engine.View
+	// LocalRounds counts the rounds that were evaluated without leading.
+	LocalRounds() int64
 	// Find says which pool or host a word means.
 	Find(word string, pool remedy.PoolName) (engine.Target, error)
 	// Now decides afresh a case that waits; false for any other.

@@ -13,7 +13,7 @@ import (
 // status puts warden at a glance together.
 func (s *surface) status() *Status {
 	now, raft, led, cfg := s.now(), s.raft(), s.Ledger.Status(), s.Engine.Config()
-	v := s.view(raft.Leader)
+	v := s.Engine.View()
 	defer v.Release()
 	out := &Status{
 		Schema: SchemaStatus, Now: now, Cluster: s.Node.Cluster(), ClusterID: led.ClusterID, Node: s.Node.ID,
@@ -22,6 +22,9 @@ func (s *surface) status() *Status {
 		Freeze: led.Freeze, Holds: list(led.Holds), Rounds: v.Rounds, LastRound: v.At.UTC(), Warm: v.Warm,
 		Pools: []PoolSummary{}, Waiting: []CaseSummary{}, Unknown: []CaseSummary{}, Out: []CaseSummary{},
 		Levels: s.levels(cfg, ""), Raft: raft,
+	}
+	if !raft.Leader {
+		out.Rounds, out.Warm = 0, false // those of a tenure that is over
 	}
 	for _, r := range led.Reports {
 		out.Nodes = append(out.Nodes, NodeConfig{Node: r.Node, ConfigHash: r.ConfigHash})

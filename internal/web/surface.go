@@ -101,15 +101,6 @@ func (s *surface) index(w http.ResponseWriter, _ *http.Request) {
 People use the command line: warden status`)
 }
 
-// view is what the newest round saw, if this node leads: what a node saw in an
-// earlier tenure says nothing about now.
-func (s *surface) view(leads bool) *engine.View {
-	if !leads {
-		return &engine.View{}
-	}
-	return s.Engine.View()
-}
-
 // raft is the raft status, and what is wrong with it in its own words.
 func (s *surface) raft() RaftStatus {
 	r, err := s.Node.Raft()

@@ -26,7 +26,7 @@ func layers() []row {
 	edge := slices.Concat(words, tools)
 	engine := slices.Concat(edge, pureCore, edges)
 	shell := slices.Concat(engine, []string{"actions/*", "internal/engine"})
-	cli := slices.Concat(shell, []string{"internal/cluster", "internal/web", "internal/telemetry", "internal/heartbeat", "simulate", "simulate/*"})
+	cli := slices.Concat(shell, []string{"internal/cluster", "internal/web", "internal/telemetry", "internal/heartbeat", "internal/systemd", "simulate", "simulate/*"})
 
 	return []row{
 		{pkg: "internal/remedy"},
@@ -47,6 +47,7 @@ func layers() []row {
 		{pkg: "internal/config", may: edge},
 		{pkg: "internal/telemetry", may: tools},
 		{pkg: "internal/heartbeat", may: tools},
+		{pkg: "internal/systemd", may: []string{"internal/clock"}}, // ADR 0016
 
 		{pkg: "internal/engine", may: engine},
 
@@ -125,7 +126,6 @@ var homes = []home{
 	{"github.com/goccy/go-yaml", []string{"internal/inventory"}},
 	{"github.com/danielgtaylor/huma", []string{"internal/web"}},
 	{"github.com/spf13", []string{"internal/cli"}},
-	{"github.com/coreos/go-systemd", []string{"internal/cli"}},
 	{"github.com/slack-go", []string{"internal/chat"}},
 }
 

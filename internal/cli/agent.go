@@ -22,6 +22,7 @@ import (
 	"warden/internal/chat"
 	"warden/internal/config"
 	"warden/internal/remedy"
+	"warden/internal/systemd"
 	"warden/internal/web"
 )
 
@@ -100,12 +101,17 @@ func (p *program) runAgent(ctx context.Context, f agentFlags) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer tameStandardLog(log)()
+	notifier, err := systemd.Open(systemd.Env(p.env))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = notifier.Close() }() // what it has to say has been sent
 	d, err := openDaemon(ctx, daemonOptions{
 		ConfigFile: f.configFile, Storage: f.storage, NodeName: f.nodeName,
 		Socket: f.socket, Listen: f.listen, Lifecycle: f.lifecycle,
 		Clock:     p.clock,
 		Announcer: chat.NewConsole(p.out, chat.ConsoleOptions{Color: p.colours(), Zone: p.printer.zone, Width: columns(p.out)}),
-		Logger:    log, Registry: registry, Env: p.env,
+		Logger:    log, Registry: registry, Env: p.env, Notifier: notifier,
 		Build: web.Build{Version: b.Version, Revision: b.Revision, GoVersion: b.Go},
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/source"
+	"warden/internal/systemd"
 	"warden/internal/telemetry"
 	"warden/internal/web"
 )
@@ -41,6 +42,8 @@ type daemonOptions struct {
 	// read-only listener (empty for none), and Lifecycle allows reloads on it.
 	Socket, Listen string
 	Lifecycle      bool
+	// Notifier tells systemd how the process is; nil where there is none.
+	Notifier *systemd.Notifier
 	// Exit ends the process when raft can't go on; os.Exit when nil.
 	Exit func(code int)
 }
@@ -55,6 +58,8 @@ type daemon struct {
 	server *web.Server
 	mirror *telemetry.Mirror
 	pulse  *heartbeat.Heartbeat
+	// supervisor keeps systemd informed.
+	supervisor *systemd.Supervisor
 
 	mu   sync.Mutex // serialises reloads
 	file *config.Config
@@ -103,6 +108,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
+	d.supervisor = d.newSupervisor()
 	return d, nil
 }
 
@@ -156,6 +162,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	leading, stopLeading := context.WithCancelCause(context.WithoutCancel(ctx))
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
+	defer d.supervise(ctx)()
 	failed := make(chan error, 2)
 	var group sync.WaitGroup
 	group.Go(func() { failed <- d.server.Serve(serving) })
@@ -173,7 +180,8 @@ func (d *daemon) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	d.Logger.Info("stopping: nothing new starts")
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.engine.Config().LongestExecution()+stopSlack)
+	d.supervisor.Stopping(d.stopWithin(), "stopping: nothing new starts, and what runs is waited for")
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.stopWithin())
 	defer cancel()
 	if drained := d.engine.Drain(last); drained != nil {
 		d.Logger.Error("an effect is still running; the next start looks after it", zap.Error(drained))
@@ -241,6 +249,7 @@ func (d *daemon) lead(ctx context.Context) error {
 func (d *daemon) Reload(ctx context.Context, by remedy.Actor) (web.Reloaded, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.supervisor.Reloading()()
 	file, cfg, report, err := d.load()
 	if err != nil {
 		d.reload.OK = false

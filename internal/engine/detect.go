@@ -273,6 +273,7 @@ func (e *Engine) fetchFrom(ctx context.Context, cfg *Config, queries []remedy.Qu
 	for name, s := range cfg.Sources {
 		sources[name] = which(s.Source)
 	}
+	defer e.beat()
 	return source.FetchAll(ctx, sources, queries, parallelFetches)
 }
 
@@ -288,6 +289,7 @@ func (e *Engine) readInventory(ctx context.Context, cfg *Config, p *poolRound, r
 		bounded, cancel := context.WithTimeout(ctx, inventoryTimeout)
 		hosts, err := pool.Inventory.Hosts(bounded)
 		cancel()
+		e.beat()
 		if err != nil {
 			e.Logger.Warn("the inventory can't be read", zap.String("pool", string(p.name)), zap.Error(err))
 		}
@@ -324,6 +326,7 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 		bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
 		seen, err := a.Observe(bounded, p.name, hosts)
 		cancel()
+		e.beat()
 		if err != nil {
 			e.Logger.Warn("the backend can't be observed", zap.String("pool", string(p.name)), zap.String("action", string(name)), zap.Error(err))
 			p.failed[name] = err.Error()

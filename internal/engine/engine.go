@@ -88,6 +88,7 @@ type Engine struct {
 	explaining sync.Mutex
 	voice      voice
 	outSeen    outSeen
+	pulse      atomic.Uint64 // see pulse.go
 	// stamps is a copy of what is known of the clock, for stamping entries.
 	stampMu sync.Mutex
 	stamps  clockWatch
@@ -246,6 +247,7 @@ func (e *Engine) locked(f func()) {
 	queue := e.queue
 	e.queue = nil
 	e.mu.Unlock()
+	e.beat()
 	for _, run := range queue {
 		e.Spawn(run)
 	}

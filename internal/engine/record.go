@@ -96,5 +96,6 @@ func (e *Engine) commitEntry(ctx context.Context, by remedy.Actor, bodies ...led
 	if err != nil {
 		return ledger.Applied{}, err
 	}
+	defer e.beat()
 	return e.Log.Commit(ctx, entry)
 }

@@ -26,7 +26,7 @@ func layers() []row {
 	edge := slices.Concat(words, tools)
 	engine := slices.Concat(edge, pureCore, edges)
 	shell := slices.Concat(engine, []string{"actions/*", "internal/engine"})
-	cli := slices.Concat(shell, []string{"internal/cluster", "internal/web", "internal/telemetry", "internal/heartbeat", "internal/systemd", "simulate", "simulate/*"})
+	cli := slices.Concat(shell, []string{"internal/cluster", "internal/peer", "internal/web", "internal/telemetry", "internal/heartbeat", "internal/systemd", "simulate", "simulate/*"})
 
 	return []row{
 		{pkg: "internal/remedy"},
@@ -52,6 +52,7 @@ func layers() []row {
 		{pkg: "internal/engine", may: engine},
 
 		{pkg: "internal/cluster", may: shell},
+		{pkg: "internal/peer", may: shell}, // ADR 0015
 		{pkg: "internal/web", may: shell},
 		{pkg: "simulate", may: append([]string{"simulate/*"}, shell...)},
 		{pkg: "simulate/*", may: append([]string{"simulate/*"}, shell...)},

@@ -44,7 +44,7 @@ func TestExitCode(t *testing.T) {
 		{"no host", api(http.StatusNotFound, engine.RefusedNotFound), ExitNotFound},
 		{"no endpoint", api(http.StatusNotFound, web.CodeNoEndpoint), ExitError},
 		{"unreachable", fmt.Errorf("%w: no", web.ErrUnreachable), ExitUnreachable},
-		{"no leader", api(http.StatusServiceUnavailable, web.CodeNotLeader), ExitUnreachable},
+		{"no leader", api(http.StatusServiceUnavailable, web.CodeNoLeader), ExitUnreachable},
 		{"not now", api(http.StatusServiceUnavailable, engine.RefusedTransient), ExitUnreachable},
 		{"the backend is down", api(http.StatusServiceUnavailable, engine.RefusedBackend), ExitError},
 		{"a proxy's word", api(http.StatusBadGateway, ""), ExitUnreachable},

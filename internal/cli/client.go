@@ -96,7 +96,7 @@ func apiExit(err error) (int, bool) {
 		return 0, false
 	}
 	switch a.Code {
-	case web.CodeNotLeader, engine.RefusedTransient:
+	case web.CodeNoLeader, engine.RefusedTransient:
 		return ExitUnreachable, true
 	case web.CodeUnsure:
 		return ExitLook, true

@@ -95,7 +95,7 @@ func (f *fakeAPI) handler() http.Handler {
 			f.mu.Unlock()
 			switch {
 			case mode == "noleader":
-				reply(w, nil, refuse(http.StatusServiceUnavailable, web.CodeNotLeader, "there is no leader: nothing was done; ask again in a moment"))
+				reply(w, nil, refuse(http.StatusServiceUnavailable, web.CodeNoLeader, "there is no leader: nothing was done; ask again in a moment"))
 				return
 			case mode == "unsure" && r.Method != http.MethodGet:
 				reply(w, nil, refuse(http.StatusServiceUnavailable, web.CodeUnsure, "it may have been recorded all the same; look before you ask again"))

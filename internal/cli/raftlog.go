@@ -31,6 +31,8 @@ func (l raftLog) Commit(ctx context.Context, e ledger.Entry) (ledger.Applied, er
 	switch {
 	case errors.Is(err, cluster.ErrNotLeader), errors.Is(err, cluster.ErrClosed), errors.Is(err, cluster.ErrTooBig):
 		return ledger.Applied{}, fmt.Errorf("%w: %w", engine.ErrNotCommitted, err)
+	case errors.Is(err, cluster.ErrBusy):
+		return ledger.Applied{}, fmt.Errorf("%w: %w", engine.ErrBusy, err)
 	case err != nil:
 		return ledger.Applied{}, err
 	}

@@ -30,7 +30,7 @@ func (e *Engine) report(ctx context.Context, cfg *Config) error {
 
 // Tell has people told of something that is not about a case.
 func (e *Engine) Tell(ctx context.Context, kind ledger.NoticeKind, detail string) error {
-	if err := e.commit(ctx, remedy.Warden(), &ledger.NoticeAdd{Kind: kind, Detail: detail}); err != nil {
+	if _, err := e.say(ctx, &ledger.NoticeAdd{Kind: kind, Detail: detail}); err != nil {
 		return err
 	}
 	e.Kick()
@@ -82,6 +82,11 @@ func fitting(bodies []ledger.Body) (int, error) {
 // commitEntry commits one entry. Committed time may not step far in one entry:
 // alone, this node is the majority that accepts the step first.
 func (e *Engine) commitEntry(ctx context.Context, by remedy.Actor, bodies ...ledger.Body) (ledger.Applied, error) {
+	return e.commitFor(ctx, e.Node, by, bodies...)
+}
+
+// commitFor commits one entry that a node wants.
+func (e *Engine) commitFor(ctx context.Context, node remedy.NodeID, by remedy.Actor, bodies ...ledger.Body) (ledger.Applied, error) {
 	now := e.entryTime()
 	if last := e.Ledger.Status().Time; !last.IsZero() && now.Sub(last) > ledger.MaxGap {
 		entry, err := ledger.NewEntry(now, remedy.Warden(), e.Node, &ledger.ClockAccept{})
@@ -92,7 +97,7 @@ func (e *Engine) commitEntry(ctx context.Context, by remedy.Actor, bodies ...led
 			return ledger.Applied{}, fmt.Errorf("accept the clock: %w", err)
 		}
 	}
-	entry, err := ledger.NewEntry(now, by, e.Node, bodies...)
+	entry, err := ledger.NewEntry(now, by, node, bodies...)
 	if err != nil {
 		return ledger.Applied{}, err
 	}

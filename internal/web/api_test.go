@@ -244,7 +244,7 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("no decision: %+v", d)
 	}
 	w.log.breakWith(engine.ErrNotCommitted)
-	wantAPI(t, second(c.Unfreeze(ctx)), 503, CodeNotLeader)
+	wantAPI(t, second(c.Unfreeze(ctx)), 503, CodeNoLeader)
 	w.log.breakWith(errors.New("timed out"))
 	wantAPI(t, second(c.Unfreeze(ctx)), 503, CodeUnsure)
 }

@@ -37,7 +37,7 @@ const (
 	CodeInvalid    = "invalid"     // the request is malformed
 	CodeReadOnly   = "read_only"   // this listener only reads
 	CodeNobody     = "nobody"      // nobody can say who asks
-	CodeNotLeader  = "not_leader"  // this node can't commit: it doesn't lead, or stops
+	CodeNoLeader   = "no_leader"   // no leader could be asked: certainly nothing was done
 	CodeUnsure     = "unsure"      // it may have been committed or not: look
 	CodeCrossSite  = "cross_site"  // another site's page sent it, or the Host is foreign
 	CodeNoEndpoint = "no_endpoint" // no such path or method
@@ -82,8 +82,11 @@ func refused(err error) error {
 		p.Decision = r.Decision
 		return p
 	}
-	if errors.Is(err, engine.ErrNotCommitted) {
-		return problem(http.StatusServiceUnavailable, CodeNotLeader, err.Error()+": nothing was done; ask the leader, or again in a moment")
+	switch {
+	case errors.Is(err, engine.ErrNotCommitted):
+		return problem(http.StatusServiceUnavailable, CodeNoLeader, err.Error()+": nothing was done; ask again in a moment")
+	case errors.Is(err, engine.ErrBusy):
+		return problem(http.StatusServiceUnavailable, engine.RefusedTransient, err.Error()+"; ask again in a moment")
 	}
 	return problem(http.StatusServiceUnavailable, CodeUnsure, err.Error()+": it may have been recorded all the same; look before you ask again")
 }

@@ -82,6 +82,10 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	told, err := chat.NewCounted(o.Announcer, "console", o.Registry)
+	if err != nil {
+		return nil, err
+	}
 	d.build = builder{clock: o.Clock, env: o.Env, metrics: metrics}
 	file, cfg, _, err := d.load()
 	if err != nil {
@@ -96,7 +100,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, err
 	}
 	d.engine = engine.New(engine.Options{
-		Log: raftLog{node: d.node}, Ledger: d.ledger, Clock: o.Clock, Announcer: o.Announcer, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
+		Log: raftLog{node: d.node}, Ledger: d.ledger, Clock: o.Clock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
 	}, cfg)
 	if d.pulse, err = d.newHeartbeat(); err != nil {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))

@@ -21,7 +21,10 @@ const processPrefix = "process_"
 // knows of itself. Every node sends these, under its name. Everything else is
 // of the whole cluster and sent by the leader alone, for two nodes that wrote
 // one series would take turns in it.
-var ofNode = []string{"config_", "heartbeat_", "leadership_", "local_", "raft_", "source_request", "telemetry_"}
+var ofNode = []string{
+	"config_", "heartbeat_", "leadership_", "local_", "notifications_", "peer_", "raft_", "source_cache", "source_request", "source_values",
+	"telemetry_", "tls_",
+}
 
 // notMirrored are names whose labels hold versions or cases. Carbon makes a
 // file for each series and keeps it, so what comes and goes is left out.

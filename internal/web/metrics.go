@@ -60,7 +60,7 @@ var (
 
 // described lists every metric of the collector.
 func described() []metric {
-	return append(slices.Clone(ledgerCounters), mBuild, mHash, mReloadOK, mReloadAt, mLevel, mPending, mUnknown, mHosts, mOutBy, mHostOut,
+	return append(slices.Concat(ledgerCounters, watchMetrics()), mBuild, mHash, mReloadOK, mReloadAt, mLevel, mPending, mUnknown, mHosts, mOutBy, mHostOut,
 		mGuardrail, mFrozen, mHolds, mStale, mAge, mEvaluated, mRounds, mLocal, mRoundAt, mPoolUsable, mPoolSize)
 }
 
@@ -98,11 +98,15 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		x.gauge(mLevel, float64(l.File), string(l.Action), string(l.Pool), "file")
 		x.gauge(mLevel, float64(l.Effective), string(l.Action), string(l.Pool), "effective")
 	}
+	x.outbox(c.Ledger.Pending(), now)
+	x.judging(cfg)
 	judged := map[remedy.PoolName][]remedy.Judgement{}
 	for _, name := range c.pools() {
 		p := c.picture(v, name, now)
 		judged[name] = p.judged
 		x.pool(&p, cfg, led.Holds, !v.At.IsZero())
+		x.delays(&p, cfg, now)
+		x.storms(&p, cfg)
 	}
 	if raft.Leader {
 		x.send(prometheus.CounterValue, mRounds, float64(v.Rounds))

@@ -99,6 +99,9 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := showStorage(o.Registry, o.Storage); err != nil {
+		return nil, errors.Join(err, d.node.Shutdown(ctx))
+	}
 	d.engine = engine.New(engine.Options{
 		Log: raftLog{node: d.node}, Ledger: d.ledger, Clock: o.Clock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
 	}, cfg)

@@ -26,7 +26,7 @@ func layers() []row {
 	edge := slices.Concat(words, tools)
 	engine := slices.Concat(edge, pureCore, edges)
 	shell := slices.Concat(engine, []string{"actions/*", "internal/engine"})
-	cli := slices.Concat(shell, []string{"internal/cluster", "internal/peer", "internal/web", "internal/telemetry", "internal/heartbeat", "internal/systemd", "simulate", "simulate/*"})
+	cli := slices.Concat(shell, []string{"internal/cluster", "internal/peer", "internal/peertls", "internal/web", "internal/telemetry", "internal/heartbeat", "internal/systemd", "simulate", "simulate/*"})
 
 	return []row{
 		{pkg: "internal/remedy"},
@@ -48,6 +48,7 @@ func layers() []row {
 		{pkg: "internal/telemetry", may: tools},
 		{pkg: "internal/heartbeat", may: tools},
 		{pkg: "internal/systemd", may: []string{"internal/clock"}}, // ADR 0016
+		{pkg: "internal/peertls", may: append([]string{"internal/config"}, tools...)},
 
 		{pkg: "internal/engine", may: engine},
 

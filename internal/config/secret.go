@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"warden/internal/remedy"
@@ -163,14 +161,9 @@ func readSecret(r SecretRef, env Env, path ...string) (Secret, error) {
 		}
 		return NewSecret(v), nil
 	}
-	file := *r.ref
-	if !strings.HasPrefix(file, "/") {
-		dir, ok := env(credentialsDirectory)
-		if !ok || dir == "" {
-			return Secret{}, fmt.Errorf("%s: a bare name is looked up in $%s, which is not set: add LoadCredential= to the unit, write an absolute path, or set $%s",
-				key, credentialsDirectory, variable)
-		}
-		file = filepath.Join(dir, file)
+	file, err := r.Path(env)
+	if err != nil {
+		return Secret{}, fmt.Errorf("%s: %w, or set $%s", key, err, variable)
 	}
 	v, err := readSecretFile(file)
 	if err != nil {
@@ -182,30 +175,11 @@ func readSecret(r SecretRef, env Env, path ...string) (Secret, error) {
 // maxSecret is the size of the largest secret file: tokens are far smaller.
 const maxSecret = 64 << 10
 
-// readSecretFile reads a secret and refuses a file that others can read or
-// write. Its errors don't name the file, for it may be a secret pasted there.
+// readSecretFile reads a secret of one line from a private file.
 func readSecretFile(file string) (string, error) {
-	f, err := os.Open(file)
+	b, err := ReadPrivateFile(file)
 	if err != nil {
-		return "", fmt.Errorf("the secret's file can't be read: %w", reason(err))
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", fmt.Errorf("the secret's file can't be read: %w", reason(err))
-	}
-	if !info.Mode().IsRegular() {
-		return "", errors.New("the secret's file is not a regular file")
-	}
-	if perm := info.Mode().Perm(); perm&0o027 != 0 {
-		return "", fmt.Errorf("the secret's file has mode %#o, and others can read or write it: run chmod 600 (or 640, for a group of its own) on it", perm)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	if err != nil {
-		return "", fmt.Errorf("the secret's file can't be read: %w", reason(err))
-	}
-	if len(b) > maxSecret {
-		return "", errors.New("the secret's file is larger than 64 KiB: is it the right one?")
+		return "", err
 	}
 	v := strings.TrimRight(string(b), "\r\n")
 	if err := checkSecret(v); err != nil {

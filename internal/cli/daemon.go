@@ -93,8 +93,9 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.file, d.outline = file, outlineOf(file, cfg)
 	d.reload = web.ReloadState{OK: true, At: o.Clock.Now()}
+	arrivals := engine.NewArrivals(d.ledger, o.Clock)
 	d.node, err = cluster.Open(ctx, cluster.Options{
-		Dir: o.Storage, NodeName: o.NodeName, Machine: d.ledger, Logger: o.Logger, Registerer: o.Registry, Exit: o.Exit,
+		Dir: o.Storage, NodeName: o.NodeName, Machine: arrivals, Logger: o.Logger, Registerer: o.Registry, Exit: o.Exit,
 	})
 	if err != nil {
 		return nil, err
@@ -104,6 +105,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.engine = engine.New(engine.Options{
 		Log: raftLog{node: d.node}, Ledger: d.ledger, Clock: o.Clock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
+		Arrived: arrivals.Arrived,
 	}, cfg)
 	if d.pulse, err = d.newHeartbeat(); err != nil {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
@@ -240,8 +242,8 @@ func outlineOf(file *config.Config, cfg *engine.Config) config.Outline {
 	return file.Outline(digests)
 }
 
-// lead runs the engine whenever this node leads, until ctx ends. It returns
-// after the running executions have ended.
+// lead runs the engine whenever this node leads, until ctx ends. Executions that
+// still run are none of its business: Drain waits for them.
 func (d *daemon) lead(ctx context.Context) error {
 	return d.node.Lead(ctx, func(ctx context.Context, _ uint64) error {
 		if err := found(ctx, raftLog{node: d.node}, d.ledger, d.Clock.Now()); err != nil {

@@ -23,6 +23,11 @@ const readBackMax = 2 * time.Second
 // effect is the side effect, and what the backend says afterwards: a report of
 // success is not success.
 func (e *Engine) effect(ctx context.Context, x *execution) *ledger.ExecFinish {
+	// The process may have stood still since the gate. A successor waits until
+	// both deadlines are over, so what begins before them is in nobody's way.
+	if x.leads() != nil || x.startBy.Expired() {
+		return aborted("it stood still at its last check until its time to begin was over")
+	}
 	within := min(x.action.Spec.Timeout, x.runBy.Left())
 	bounded, cancel := clock.WithTimeout(ctx, e.Clock, within)
 	defer cancel()

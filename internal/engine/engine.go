@@ -54,6 +54,9 @@ type Options struct {
 	Node      remedy.NodeID
 	// Voters is the rest of the cluster; nil while there is nobody else.
 	Voters Voters
+	// Arrived is when this node learnt of an execution, in the clock's monotonic
+	// time: see Arrivals. Nil means when the tenure first saw it, which is later.
+	Arrived func(remedy.Token) (time.Duration, bool)
 	// Spawn starts an execution. Nil means a goroutine of its own; simulate
 	// runs executions in line, so that a stepped clock sees them end.
 	Spawn func(func())
@@ -73,8 +76,11 @@ type Engine struct {
 	// mu serialises what is decided and started, so that each decision sees
 	// what the one before committed. It is not held while sources are asked.
 	mu sync.Mutex
-	// admit is false from SIGTERM on: nothing new starts.
+	// admit is false from SIGTERM on: nothing new starts. gone is closed once
+	// nobody waits any longer for what runs.
 	admit atomic.Bool
+	gone  chan struct{}
+	leave sync.Once
 	// warm is whether one complete round has run in this tenure; drift how far
 	// wall and monotonic time have moved apart.
 	warm     atomic.Bool
@@ -128,7 +134,6 @@ type tenure struct {
 // sighting is when an execution without a runner was first seen.
 type sighting struct {
 	token remedy.Token
-	at    clock.Reading
 	next  time.Duration // wait before the next look
 	due   time.Duration // monotonic time of the next look
 }
@@ -138,7 +143,7 @@ func New(o Options, cfg *Config) *Engine {
 	if o.Spawn == nil {
 		o.Spawn = func(f func()) { go f() }
 	}
-	e := &Engine{Options: o, kick: make(chan struct{}, 1)}
+	e := &Engine{Options: o, kick: make(chan struct{}, 1), gone: make(chan struct{})}
 	e.outSeen.newest = map[remedy.PoolName]uint64{}
 	e.running = map[remedy.CaseID]remedy.Token{}
 	e.baton.memory, e.baton.changed = newMemory(), make(chan struct{})
@@ -276,7 +281,8 @@ func (e *Engine) Reconfigure(ctx context.Context, cfg *Config) error {
 	return err
 }
 
-// Drain admits nothing new and waits for the running executions, or for ctx.
+// Drain admits nothing new and waits for the running executions, or for ctx:
+// what has not ended by then is left to the next leader.
 func (e *Engine) Drain(ctx context.Context) error {
 	e.admit.Store(false)
 	idle := make(chan struct{})
@@ -288,6 +294,7 @@ func (e *Engine) Drain(ctx context.Context) error {
 	case <-idle:
 		return nil
 	case <-ctx.Done():
+		e.leave.Do(func() { close(e.gone) })
 		return context.Cause(ctx)
 	}
 }

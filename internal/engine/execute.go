@@ -2,12 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
-
-	"go.uber.org/zap"
 
 	"warden/actions"
 	"warden/internal/clock"
@@ -235,26 +231,4 @@ func (e *Engine) observeHost(ctx context.Context, x *execution) (remedy.Observat
 		return remedy.Observation{}, fmt.Errorf("%w: %s in pool %s: check host_regex and the backend's servers", actions.ErrHostUnknown, x.c.Host, x.c.Pool)
 	}
 	return o, nil
-}
-
-// finish commits FINISHED, and tries until it is in: what happened must not be
-// lost. It gives up only when the log says that somebody else finished it, or
-// that this node leads no more; then the next leader observes.
-func (e *Engine) finish(ctx context.Context, id remedy.CaseID, b *ledger.ExecFinish) {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		applied, err := e.commitEntry(ctx, remedy.Warden(), b)
-		if err == nil {
-			if r := applied.Results[0]; !r.OK {
-				e.Logger.Warn("FINISHED was refused", zap.Stringer("case", id), zap.String("reason", r.Reason))
-			}
-			return
-		}
-		e.Logger.Warn("FINISHED is not committed yet", zap.Stringer("case", id), zap.Error(err))
-		if errors.Is(err, ErrNotCommitted) {
-			return
-		}
-		if clock.Sleep(ctx, e.Clock, wait) != nil {
-			return
-		}
-	}
 }

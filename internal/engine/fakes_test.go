@@ -71,6 +71,8 @@ type memLog struct {
 	entries []ledger.Entry
 	fault   func(e ledger.Entry) fault
 	verify  func() error
+	// arrivals, when set, is what entries are applied through.
+	arrivals *Arrivals
 }
 
 func (m *memLog) Commit(_ context.Context, e ledger.Entry) (ledger.Applied, error) {
@@ -101,7 +103,11 @@ func (m *memLog) Commit(_ context.Context, e ledger.Entry) (ledger.Applied, erro
 		return ledger.Applied{}, fmt.Errorf("%w: %d bytes are too many", ErrNotCommitted, len(data))
 	}
 	m.index++
-	applied := m.l.Apply(m.index, 1, data).(ledger.Applied)
+	apply := m.l.Apply
+	if m.arrivals != nil {
+		apply = m.arrivals.Apply
+	}
+	applied := apply(m.index, 1, data).(ledger.Applied)
 	m.entries = append(m.entries, e)
 	m.hooks.hit("after " + what)
 	if how == unsure {

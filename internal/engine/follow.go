@@ -10,7 +10,6 @@ import (
 
 	"warden/internal/clock"
 	"warden/internal/ledger"
-	"warden/internal/remedy"
 )
 
 // handOver is how long a tenure waits for a local round that it has called off
@@ -195,17 +194,7 @@ func (e *Engine) relayFreeze(ctx context.Context, cfg *Config) {
 	if err != nil {
 		reason = string(e.Node) + " can't tell whether its freeze file is there: " + err.Error()
 	}
-	if err := e.relay(ctx, &ledger.FreezeSet{Reason: reason}); err != nil {
+	if _, err := e.relay(ctx, &ledger.FreezeSet{Reason: reason}); err != nil {
 		e.Logger.Error("this node's freeze file asks to freeze, and the leader doesn't know it yet", zap.Error(err))
 	}
-}
-
-// relay has the leader commit what this node says for itself.
-func (e *Engine) relay(ctx context.Context, b ledger.Body) error {
-	entry, err := ledger.NewEntry(e.entryTime(), remedy.Warden(), e.Node, b)
-	if err != nil {
-		return err
-	}
-	_, err = e.Log.Relay(ctx, entry)
-	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"warden/internal/clock"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
@@ -31,7 +32,7 @@ func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Ca
 	now := e.Clock.Read()
 	s, ok := e.seen[c.ID]
 	if !ok || s.token != x.Token {
-		s = sighting{token: x.Token, at: now, next: verifyEvery, due: now.Mono + x.StartWithin + x.RunWithin + recoverySlack}
+		s = sighting{token: x.Token, next: verifyEvery, due: e.arrived(x.Token, now) + x.StartWithin + x.RunWithin + recoverySlack}
 		if c.UnknownExecution() {
 			s.due = now.Mono // the waiting was done before it became unknown
 		}
@@ -51,6 +52,17 @@ func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Ca
 	if err := e.commit(ctx, remedy.Warden(), b); err != nil {
 		e.Logger.Warn("a recovered execution is not committed yet", zap.Stringer("case", c.ID), zap.Error(err))
 	}
+}
+
+// arrived is when this node learnt of an execution: when it applied its START or
+// began, whichever is later. Its runner had armed its deadlines before that.
+func (e *Engine) arrived(t remedy.Token, now clock.Reading) time.Duration {
+	if e.Arrived != nil {
+		if at, ok := e.Arrived(t); ok {
+			return at
+		}
+	}
+	return now.Mono
 }
 
 // judgeAbandoned says how an abandoned execution ended, as far as the backend tells;

@@ -10,7 +10,7 @@ import (
 // BenchmarkPropose measures one proposer on the real log: append, fsync,
 // commit, apply.
 func BenchmarkPropose(b *testing.B) {
-	n := start(b, options(b, b.TempDir(), &listMachine{}), production())
+	n := start(b, options(b, b.TempDir(), &listMachine{}), production(Options{}))
 	data := bytes.Repeat([]byte("x"), 512)
 	var took []time.Duration
 	for b.Loop() {
@@ -27,7 +27,7 @@ func BenchmarkPropose(b *testing.B) {
 
 // BenchmarkVerify measures the last check before an effect.
 func BenchmarkVerify(b *testing.B) {
-	n := start(b, options(b, b.TempDir(), &listMachine{}), production())
+	n := start(b, options(b, b.TempDir(), &listMachine{}), production(Options{}))
 	propose(b, n, "x")
 	for b.Loop() {
 		if err := n.Verify(b.Context()); err != nil {
@@ -40,7 +40,7 @@ func BenchmarkVerify(b *testing.B) {
 // to the moment a tenure could begin.
 func BenchmarkStartToLeader(b *testing.B) {
 	dir := b.TempDir()
-	n := start(b, options(b, dir, &listMachine{}), production())
+	n := start(b, options(b, dir, &listMachine{}), production(Options{}))
 	for range 300 {
 		propose(b, n, "some entry")
 	}
@@ -48,7 +48,7 @@ func BenchmarkStartToLeader(b *testing.B) {
 	var took []time.Duration
 	for b.Loop() {
 		began := time.Now()
-		n, err := open(b.Context(), options(b, dir, &listMachine{}), production())
+		n, err := open(b.Context(), options(b, dir, &listMachine{}), production(Options{}))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -75,10 +75,12 @@ func (w *stallWatch) finish() {
 	w.timer.Stop()
 }
 
-// guardedLog is the raft log under guard.
+// guardedLog is the raft log under guard. What it stores first makes the node
+// one that has a log.
 type guardedLog struct {
 	raft.LogStore
-	guard guard
+	guard  guard
+	stored func() error
 }
 
 func (l guardedLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
@@ -90,7 +92,10 @@ func (l guardedLog) StoreLogs(entries []*raft.Log) error {
 		if err := failpoint.Fail("cluster.disk.append"); err != nil {
 			return err
 		}
-		return l.LogStore.StoreLogs(entries)
+		if err := l.LogStore.StoreLogs(entries); err != nil {
+			return err
+		}
+		return l.stored()
 	})
 	failpoint.Hit("cluster.store.after")
 	return err

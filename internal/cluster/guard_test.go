@@ -104,7 +104,7 @@ func TestGuardedStoresPassOn(t *testing.T) {
 	var stops atomic.Int64
 	g := guard{deadline: time.Minute, stop: func(string, ...zap.Field) { stops.Add(1) }}
 	inner := raft.NewInmemStore()
-	l := guardedLog{LogStore: inner, guard: g}
+	l := guardedLog{LogStore: inner, guard: g, stored: func() error { return nil }}
 	if l.IsMonotonic() {
 		t.Error("a store that allows gaps became monotonic")
 	}

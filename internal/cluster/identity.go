@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"warden/internal/remedy"
 )
@@ -24,9 +25,9 @@ var (
 	mintedPattern   = regexp.MustCompile(`^[0-9a-f]{8}$`)
 )
 
-// identity is who this node is, as node.json keeps it. It is written at the
-// first start and once more when the raft log has been founded; it never
-// changes after that.
+// identity is who this node is, as node.json keeps it. Name and ID are minted at
+// the first start and never change; the rest says how far this node has come
+// towards having a log, and is changed through a record.
 type identity struct {
 	Version int           `json:"version"`
 	Name    string        `json:"name"`
@@ -34,6 +35,18 @@ type identity struct {
 	// Founded says that the raft log exists. A founded node whose log is empty
 	// has lost it, and must not start afresh as if it had never been.
 	Founded bool `json:"founded"`
+	// ClusterID is the cluster's, once this node founds it or is called by a
+	// member of it; empty in files from before it was kept here.
+	ClusterID string `json:"cluster_id,omitempty"`
+	// Joining says that ClusterID is of a cluster that adds this node, and not
+	// of one that it founds. It ends when there is a log.
+	Joining bool `json:"joining,omitempty"`
+	// Invited are the empty nodes that this node saw when it began to found.
+	Invited []remedy.NodeID `json:"invited,omitempty"`
+}
+
+func (id identity) same(as identity) bool {
+	return id.Founded == as.Founded && id.ClusterID == as.ClusterID && id.Joining == as.Joining && slices.Equal(id.Invited, as.Invited)
 }
 
 // loadIdentity reads dir/node.json, or mints and writes one when neither it

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,35 +70,25 @@ type Options struct {
 	// TrailingLogs is how many entries stay in the log behind a snapshot; 0
 	// means twice SnapshotThreshold, which reaches back to the snapshot before.
 	TrailingLogs uint64
+	// Peers are all nodes of the cluster, this one included. Without any this
+	// node is the only voter of its own cluster and opens no port.
+	Peers []Peer
+	// Listen is where to listen for peers, as HOST:PORT; empty for this node's
+	// own address in Peers.
+	Listen string
+	// Credentials are for connections with peers. Required with Peers.
+	Credentials Credentials
+	// Timing is the set of raft's timeouts with Peers; empty for TimingDefault.
+	Timing Timing
+	// CommandVersion is the newest version of entries that the Machine knows,
+	// as peers are told.
+	CommandVersion int
+	// Network makes the connections; nil for TCP.
+	Network Network
 	// Exit ends the process when the node can't go on: a disk that fails or
 	// hangs, an entry that can't be applied, a tenure that won't end. Nil
 	// means os.Exit.
 	Exit func(code int)
-}
-
-// tuning is what tests turn and nothing else does.
-type tuning struct {
-	heartbeat, election, lease time.Duration
-	writeDeadline              time.Duration // a longer write to the log stops the process
-	tenureGrace                time.Duration // a tenure that takes longer to end stops the process
-	barrierDeadline            time.Duration // a leader that can't catch up with its own log stops
-	proposeDeadline            time.Duration // to enqueue, when the caller's context has no deadline
-	drain                      time.Duration // at shutdown, for raft to answer what it was asked
-	free                       func(dir string) (uint64, error)
-	wrapLog                    func(raft.LogStore) raft.LogStore
-}
-
-// production is for a lone voter, which is all there is so far: nobody else can
-// be the leader, so that a short wait before standing costs nothing and a
-// restart is over sooner. Several voters need longer ones.
-func production() tuning {
-	return tuning{
-		heartbeat: 60 * time.Millisecond, election: 60 * time.Millisecond, lease: 50 * time.Millisecond,
-		writeDeadline: 10 * time.Second, tenureGrace: 10 * time.Second,
-		barrierDeadline: time.Minute, proposeDeadline: 10 * time.Second, drain: 2 * time.Second,
-		free:    freeBytes,
-		wrapLog: func(s raft.LogStore) raft.LogStore { return s },
-	}
 }
 
 // Node is this process's part in the cluster. All methods may be called from
@@ -108,9 +99,15 @@ type Node struct {
 	log    *zap.Logger
 	stop   stopFunc
 	lock   *dirLock
+	record *record
 	stores *stores
 	fsm    *fsm
 	raft   *raft.Raft
+	ring   *ring // nil without peers
+
+	peerAPI        handlerSlot
+	commandVersion int
+	members        sync.Mutex // one change of the members at a time
 
 	lead    leadership
 	leading atomic.Bool   // a Lead loop runs
@@ -126,12 +123,14 @@ type Node struct {
 	wg        sync.WaitGroup
 }
 
-// Open starts the node on its data directory. It founds a cluster of one voter
-// at the first start; after that, everything that was ever acknowledged is
-// there again before the node first leads. It does not wait for leadership.
-// The context bounds opening only. An error names what to do about it, and
-// nothing is left running or locked then.
-func Open(ctx context.Context, o Options) (*Node, error) { return open(ctx, o, production()) }
+// Open starts the node on its data directory. A node without peers founds a
+// cluster of one voter at the first start; one with peers listens, and founds
+// one when all of them are empty and its name is the lowest, or waits to be
+// added. Everything that was ever acknowledged is there again before the node
+// first leads. Open does not wait for leadership. The context bounds opening
+// only. An error names what to do about it, and nothing is left running or
+// locked then.
+func Open(ctx context.Context, o Options) (*Node, error) { return open(ctx, o, production(o)) }
 
 func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 	if err := o.complete(); err != nil {
@@ -140,39 +139,36 @@ func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 	log := o.Logger.Named("cluster")
 	n := &Node{
 		tune: tune, log: log, stop: newStop(log, o.Exit),
-		calls: newCalls(),
+		calls: newCalls(), commandVersion: o.CommandVersion,
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.release())
 		}
 	}()
-	if err := prepareDir(o.Dir); err != nil {
-		return nil, err
-	}
-	if n.lock, err = lockDir(o.Dir); err != nil {
-		return nil, err
-	}
-	id, err := loadIdentity(o.Dir, o.NodeName)
-	if err != nil {
-		return nil, err
-	}
-	n.id = id.ID
-	if err := checkSpace(o.Dir, tune.free); err != nil {
+	if err := n.openDir(o); err != nil {
 		return nil, err
 	}
 	raftLog := newRaftLogger(o.Logger)
-	n.stores, err = openStores(o.Dir, guard{deadline: tune.writeDeadline, stop: n.stop}, raftLog, tune.wrapLog)
+	n.stores, err = openStores(o.Dir, guard{deadline: tune.writeDeadline, stop: n.stop}, raftLog, tune.wrapLog, n.record.stored)
 	if err != nil {
 		return nil, err
 	}
-	// One voter needs no port. The transport only ever carries this address;
-	// a cluster of several will replace it by one that listens.
-	_, trans := raft.NewInmemTransport(raft.ServerAddress(n.id))
+	var trans raft.Transport
+	if len(o.Peers) == 0 {
+		// One voter needs no port. The transport only ever carries this address.
+		_, trans = raft.NewInmemTransport(raft.ServerAddress(n.id))
+	} else {
+		if n.ring, err = openRing(ctx, o, tune, n.record, raftLog, log); err != nil {
+			return nil, err
+		}
+		trans = n.ring.trans
+	}
 	notify := make(chan bool, 64)
 	conf := raftConfig(o, n.id, tune)
 	conf.NotifyCh, conf.Logger = notify, raftLog
-	if err := n.stores.found(o.Dir, &id, conf, trans); err != nil {
+	at, err := n.settle(conf, trans)
+	if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -185,11 +181,88 @@ func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 	if err := n.startRaft(o.Dir, conf, trans); err != nil {
 		return nil, err
 	}
+	if err := n.checkMembership(o.Dir, at); err != nil {
+		return nil, err
+	}
 	if n.metrics, err = newMetrics(n, o.Registerer); err != nil {
 		return nil, err
 	}
 	n.wg.Go(func() { n.followLeadership(notify) })
+	if n.ring != nil {
+		n.ring.serve(n)
+		n.ring.wg.Go(n.watchPeers)
+		if at == stateEmpty || at == stateJoining {
+			n.ring.wg.Go(n.bootstrap)
+		}
+	}
 	return n, nil
+}
+
+// openDir makes the data directory this process's own and reads who it is.
+func (n *Node) openDir(o Options) error {
+	if err := prepareDir(o.Dir); err != nil {
+		return err
+	}
+	var err error
+	if n.lock, err = lockDir(o.Dir); err != nil {
+		return err
+	}
+	id, err := loadIdentity(o.Dir, o.NodeName)
+	if err != nil {
+		return err
+	}
+	n.id, n.record = id.ID, &record{dir: o.Dir, id: id}
+	return checkSpace(o.Dir, n.tune.free)
+}
+
+// settle brings an interrupted founding to its end, and founds where there are
+// no peers to ask. It says what the node has then.
+func (n *Node) settle(conf *raft.Config, trans raft.Transport) (state, error) {
+	at, err := n.stores.inspect(n.record)
+	if err != nil {
+		return at, err
+	}
+	if at != stateMember {
+		if err := n.stores.own(n.id); err != nil {
+			return at, fmt.Errorf("write down whose raft log this is: %w: check the disk below %s", err, n.record.dir)
+		}
+	}
+	if at == stateFounding || (at == stateEmpty && n.ring == nil) {
+		cluster, err := mintCluster()
+		if err != nil {
+			return at, err
+		}
+		if err := n.record.found(cluster, nil); err != nil {
+			return at, err
+		}
+		at = stateMember
+		return at, n.stores.found(n.record, func(c raft.Configuration) error {
+			return raft.BootstrapCluster(conf, n.stores.logs, n.stores.stable, n.stores.snaps, trans, c)
+		})
+	}
+	return at, nil
+}
+
+// checkMembership holds what the log says of the members against node.json and
+// the config.
+func (n *Node) checkMembership(dir string, at state) error {
+	servers := n.raft.GetConfiguration().Configuration().Servers
+	mine := slices.ContainsFunc(servers, func(s raft.Server) bool { return s.ID == raft.ServerID(n.id) })
+	switch {
+	case at != stateMember && n.ring != nil:
+		return nil
+	case n.ring == nil && (len(servers) > 1 || at != stateMember):
+		return fmt.Errorf("the raft log below %s is of a cluster of several nodes and the config has no [cluster] peers: set them, or move all of %s away to start as a new node with an empty ledger", dir, dir)
+	case mine:
+		return n.stores.own(n.id)
+	}
+	// A log that says whose it is may be of a node that was removed, or that
+	// is being added. One from before it said so is somebody else's.
+	if owner, err := n.stores.stable.Get(ownerKey); err != nil || len(owner) == 0 {
+		return errors.Join(err, fmt.Errorf("the raft log below %s belongs to another node than %s: restore %s and the log from the same backup", dir, n.id, identityFile))
+	}
+	n.log.Warn("this node is not a member of the cluster as its log has it: it was removed, or is being added", zap.String("node", string(n.id)))
+	return nil
 }
 
 func (o *Options) complete() error {
@@ -221,6 +294,9 @@ func raftConfig(o Options, id remedy.NodeID, tune tuning) *raft.Config {
 	c.SnapshotThreshold, c.TrailingLogs = o.SnapshotThreshold, o.TrailingLogs
 	c.SnapshotInterval = time.Duration(failpoint.Setting("WARDEN_SNAPSHOT_SECONDS", uint64(c.SnapshotInterval/time.Second))) * time.Second
 	c.NoLegacyTelemetry = true
+	// A leader that was removed steps down and answers what it is asked; the
+	// process decides when it ends.
+	c.ShutdownOnRemove = false
 	return c
 }
 
@@ -237,65 +313,8 @@ func (n *Node) startRaft(dir string, conf *raft.Config, trans raft.Transport) (e
 		return fmt.Errorf("start raft on %s: %w: start the newest warden that has run on this data directory; if this is it, restore the directory from a backup", dir, err)
 	}
 	n.raft = r
-	for _, s := range r.GetConfiguration().Configuration().Servers {
-		if s.ID == conf.LocalID {
-			return nil
-		}
-	}
-	return fmt.Errorf("the raft log below %s belongs to another node than %s: restore %s and the log from the same backup", dir, conf.LocalID, identityFile)
+	return nil
 }
 
 // ID is this node's raft server id. It never changes.
 func (n *Node) ID() remedy.NodeID { return n.id }
-
-// Shutdown stops the node and releases its data directory. Tenures end with
-// ErrLeadershipLost as their cause; stop what Lead runs first to end in order.
-// When ctx ends before raft has stopped, the directory stays locked until the
-// process dies. Later calls return what the first one did.
-func (n *Node) Shutdown(ctx context.Context) error {
-	n.closeOnce.Do(func() { n.closeErr = n.shutdown(ctx) })
-	return n.closeErr
-}
-
-func (n *Node) shutdown(ctx context.Context) error {
-	idle := n.calls.close()
-	n.lead.set(false)
-	select {
-	case <-idle:
-	case <-time.After(n.tune.drain):
-	case <-ctx.Done():
-	}
-	stopped := make(chan error, 1)
-	go func() { stopped <- n.raft.Shutdown().Error() }()
-	select {
-	case err := <-stopped:
-		close(n.calls.down)
-		n.wg.Wait()
-		return errors.Join(err, n.releaseStopped())
-	case <-ctx.Done():
-		close(n.calls.down)
-		return fmt.Errorf("stop raft: %w", context.Cause(ctx))
-	}
-}
-
-// release undoes what a failed open has done so far.
-func (n *Node) release() error {
-	if n.raft == nil {
-		return n.releaseStopped()
-	}
-	return errors.Join(n.raft.Shutdown().Error(), n.releaseStopped())
-}
-
-func (n *Node) releaseStopped() error {
-	var errs []error
-	if n.metrics != nil {
-		n.metrics.unregister()
-	}
-	if n.stores != nil {
-		errs = append(errs, n.stores.wal.Close())
-	}
-	if n.lock != nil {
-		errs = append(errs, n.lock.release())
-	}
-	return errors.Join(errs...)
-}

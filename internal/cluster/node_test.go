@@ -22,7 +22,7 @@ const patience = 20 * time.Second
 
 // quick is production tuning with an election that takes as good as no time.
 func quick() tuning {
-	t := production()
+	t := production(Options{})
 	t.heartbeat, t.election, t.lease = 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond
 	return t
 }
@@ -211,7 +211,7 @@ func TestFoundingResumesAfterACrash(t *testing.T) {
 	if err := unfounded.save(dir); err != nil {
 		t.Fatal(err)
 	}
-	s, err := openStores(dir, guard{deadline: time.Minute}, newRaftLogger(zap.NewNop()), production().wrapLog)
+	s, err := openStores(dir, guard{deadline: time.Minute}, newRaftLogger(zap.NewNop()), production(Options{}).wrapLog, func() error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

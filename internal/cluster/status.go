@@ -113,7 +113,7 @@ func newMetrics(n *Node, reg prometheus.Registerer) (*metrics, error) {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
-	for _, c := range append(watchReach(n), []prometheus.Collector{
+	collectors := append(watchReach(n),
 		m.changes,
 		gauge("warden_raft_is_leader", "1 while this node believes that it leads, else 0.", func() float64 {
 			if n.raft.State() == raft.Leader {
@@ -130,7 +130,11 @@ func newMetrics(n *Node, reg prometheus.Registerer) (*metrics, error) {
 			}
 			return float64(lag)
 		}),
-	}...) {
+	)
+	if n.ring != nil {
+		collectors = append(collectors, n.ring.door.refused.count)
+	}
+	for _, c := range collectors {
 		if err := reg.Register(c); err != nil {
 			m.unregister()
 			return nil, fmt.Errorf("register the cluster's metrics: %w: this is a bug in warden, report it", err)

@@ -36,7 +36,9 @@ type stores struct {
 	snaps  raft.SnapshotStore
 }
 
-func openStores(dir string, g guard, log hclog.Logger, wrap func(raft.LogStore) raft.LogStore) (*stores, error) {
+// openStores opens them. stored is called after each write that makes an entry
+// or a snapshot durable, and before raft hears of it.
+func openStores(dir string, g guard, log hclog.Logger, wrap func(raft.LogStore) raft.LogStore, stored func() error) (*stores, error) {
 	raftDir := filepath.Join(dir, raftFolder)
 	walDir := filepath.Join(raftDir, walFolder)
 	if err := os.MkdirAll(walDir, 0o700); err != nil {
@@ -58,9 +60,9 @@ func openStores(dir string, g guard, log hclog.Logger, wrap func(raft.LogStore) 
 	}
 	return &stores{
 		wal:    w,
-		logs:   guardedLog{LogStore: wrap(w), guard: g},
+		logs:   guardedLog{LogStore: wrap(w), guard: g, stored: stored},
 		stable: guardedStable{StableStore: w, guard: g},
-		snaps:  durableSnapshots{SnapshotStore: snaps, dir: filepath.Join(raftDir, snapshotsFolder)},
+		snaps:  durableSnapshots{SnapshotStore: snaps, dir: filepath.Join(raftDir, snapshotsFolder), stored: stored},
 	}, nil
 }
 
@@ -104,51 +106,12 @@ func (s *stores) holdings() (holdings, error) {
 	return h, nil
 }
 
-// found makes this node the only voter of a new cluster, if its log has never
-// been founded, and marks that durably before anything can be proposed. A
-// crash in between leaves at most the founding entry, and founding resumes. A
-// log that was founded and is empty now is refused: a node that starts over
-// with an empty ledger forgets which hosts are out.
-func (s *stores) found(dir string, id *identity, conf *raft.Config, trans raft.Transport) error {
-	h, err := s.holdings()
-	if err != nil {
-		return fmt.Errorf("%w: check the disk below %s", err, dir)
-	}
-	raftDir := filepath.Join(dir, raftFolder)
-	if id.Founded {
-		if h.term == 0 || (h.last == 0 && h.snapshots == 0) {
-			return fmt.Errorf("the raft log below %s is empty but this node has had one: restore the data directory from a backup, or move all of %s away to start as a new node with an empty ledger", raftDir, dir)
-		}
-		return nil
-	}
-	if h.last > 1 || h.snapshots > 0 {
-		return fmt.Errorf("%s below %s says that this node has no raft log, but %s holds one up to index %d: restore both from the same backup",
-			identityFile, dir, raftDir, h.last)
-	}
-	if h.last == 0 {
-		// A crash after raft set the term and before it wrote the founding
-		// entry would make raft refuse to found.
-		if err := s.stable.SetUint64(currentTermKey, 0); err != nil {
-			return fmt.Errorf("found the cluster: %w: check the disk below %s", err, dir)
-		}
-		failpoint.Hit("cluster.found.before")
-		self := raft.Server{Suffrage: raft.Voter, ID: conf.LocalID, Address: trans.LocalAddr()}
-		if err := raft.BootstrapCluster(conf, s.logs, s.stable, s.snaps, trans, raft.Configuration{Servers: []raft.Server{self}}); err != nil {
-			return fmt.Errorf("found the cluster: %w: check the disk below %s", err, dir)
-		}
-	}
-	failpoint.Hit("cluster.found.written")
-	id.Founded = true
-	err = id.save(dir)
-	failpoint.Hit("cluster.found.after")
-	return err
-}
-
 // durableSnapshots adds the one fsync the file snapshot store leaves out: of
 // the finished snapshot's own directory, before raft drops the log it covers.
 type durableSnapshots struct {
 	raft.SnapshotStore
-	dir string
+	dir    string
+	stored func() error
 }
 
 func (d durableSnapshots) Create(v raft.SnapshotVersion, index, term uint64, c raft.Configuration, cIndex uint64, t raft.Transport) (raft.SnapshotSink, error) {
@@ -156,12 +119,13 @@ func (d durableSnapshots) Create(v raft.SnapshotVersion, index, term uint64, c r
 	if err != nil {
 		return nil, err
 	}
-	return durableSink{SnapshotSink: sink, dir: d.dir}, nil
+	return durableSink{SnapshotSink: sink, dir: d.dir, stored: d.stored}, nil
 }
 
 type durableSink struct {
 	raft.SnapshotSink
-	dir string
+	dir    string
+	stored func() error
 }
 
 func (s durableSink) Close() error {
@@ -170,5 +134,8 @@ func (s durableSink) Close() error {
 		return err
 	}
 	failpoint.Hit("cluster.snapshot.after")
-	return syncDir(filepath.Join(s.dir, strings.TrimSuffix(s.ID(), ".tmp")))
+	if err := syncDir(filepath.Join(s.dir, strings.TrimSuffix(s.ID(), ".tmp"))); err != nil {
+		return err
+	}
+	return s.stored()
 }

@@ -56,6 +56,19 @@ type Config struct {
 type Cluster struct {
 	// Name tells this warden from others in metrics and messages.
 	Name string `toml:"name"`
+	// Peers are all nodes, this one included: HOST:PORT or NAME=HOST:PORT, as
+	// ParsePeer reads them. Empty for a node that is alone.
+	Peers []string `toml:"peers" reload:"restart"`
+	// ListenAddress is where this node listens for its peers, HOST:PORT; empty
+	// for its own address in Peers. --cluster.listen-address wins over it.
+	ListenAddress string `toml:"listen_address" reload:"restart"`
+	// TLSCertFile, TLSKeyFile and TLSCAFile are what this node proves with who
+	// it is, and checks with who the others are. All are set, or none.
+	TLSCertFile string    `toml:"tls_cert_file" reload:"restart"`
+	TLSKeyFile  SecretRef `toml:"tls_key_file" reload:"restart"`
+	TLSCAFile   string    `toml:"tls_ca_file" reload:"restart"`
+	// Timing names raft's timeouts.
+	Timing string `toml:"timing" oneof:"default lan" reload:"restart"`
 }
 
 // Log is the [log] table. The flags --log.level and --log.format win over it.

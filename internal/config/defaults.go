@@ -12,6 +12,8 @@ import (
 const (
 	// DefaultClusterName is the name of a warden that was not given one.
 	DefaultClusterName = "warden"
+	// DefaultTiming is the name of raft's timeouts for ordinary disks and networks.
+	DefaultTiming = "default"
 	// DefaultLogLevel logs what an operator wants to read afterwards.
 	DefaultLogLevel = "info"
 	// DefaultLogFormat is console on a terminal and JSON anywhere else.
@@ -151,7 +153,7 @@ type defaulted interface{ setDefaults() }
 // type. The decoder calls it once it has read that.
 type defaultedByType interface{ setDefaultsOf(kind string) }
 
-func (c *Cluster) setDefaults() { c.Name = DefaultClusterName }
+func (c *Cluster) setDefaults() { c.Name, c.Timing = DefaultClusterName, DefaultTiming }
 
 func (l *Log) setDefaults() { l.Level, l.Format = DefaultLogLevel, DefaultLogFormat }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	_ "embed" // for the two texts
+	"regexp"
 	"slices"
 )
 
@@ -21,11 +22,17 @@ func Example() string { return example }
 // Minimal is the smallest configuration that does something useful.
 func Minimal() string { return minimal }
 
-// DocumentedKeys lists the keys that a configuration text sets, sorted and each
-// once, in the form of Keys. A key that warden doesn't know is listed as it
+// uncommented is a configuration text with the keys that are not for everybody,
+// and stand there as "#key = value".
+func uncommented(text []byte) []byte {
+	return regexp.MustCompile(`(?m)^#([a-z_]+ +=)`).ReplaceAll(text, []byte(" $1"))
+}
+
+// DocumentedKeys lists the keys that a configuration text sets, or shows as
+// "#key = value", sorted and each once, in the form of Keys. A key that warden doesn't know is listed as it
 // stands, so that comparing with Keys finds it.
 func DocumentedKeys(text []byte) []string {
-	ix := newIndex(slices.Clip(text))
+	ix := newIndex(uncommented(text))
 	var keys []string
 	for k, p := range ix.places {
 		if p.explicit && p.key != p.value { // tables are at their header

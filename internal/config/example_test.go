@@ -3,6 +3,7 @@ package config_test
 import (
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,19 @@ func TestExamplesLoadWithoutAnyProblem(t *testing.T) {
 	}
 	if n := strings.Count(config.Minimal(), "\n"); n > 25 {
 		t.Errorf("the minimal configuration has %d lines", n)
+	}
+}
+
+// uncommented is the example with the keys that stand there as "#key = value",
+// since they are not for everybody.
+func uncommented() string {
+	return regexp.MustCompile(`(?m)^#([a-z_]+ +=)`).ReplaceAllString(config.Example(), "$1")
+}
+
+func TestUncommentedExampleLoadsToo(t *testing.T) {
+	c, report := config.Parse("example", []byte(uncommented()), options())
+	if c == nil || len(report) > 0 || len(c.Cluster.PeerList()) != 3 {
+		t.Errorf("%s", report)
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -49,6 +50,7 @@ func CheckFiles(c *Config, env Env) Report {
 		}
 	}
 	d.freezeFile(c.Guardrails.FreezeFile)
+	d.clusterFiles(c.Cluster, env)
 	d.heartbeatFile(c, env)
 	d.problems.Sort()
 	return d.problems
@@ -119,5 +121,30 @@ func (d *decoder) socket(p []string, address string) {
 		d.warning(p, "address: %s: %v: is HAProxy running, with `stats socket %s level admin`?", file, reason(err), file)
 	} else if info.Mode()&fs.ModeSocket == 0 {
 		d.badValue(p, "address: %s is not a socket", file)
+	}
+}
+
+// clusterFiles looks whether the files of [cluster] are there. What is in them
+// is for `warden agent` to say, which knows its own name.
+func (d *decoder) clusterFiles(c Cluster, env Env) {
+	for key, file := range map[string]string{"tls_cert_file": c.TLSCertFile, "tls_ca_file": c.TLSCAFile} {
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); err != nil {
+			d.badValue(join(nil, "cluster", key), "%s: %s: %v: `warden operator tls` makes it", key, file, reason(err))
+		}
+	}
+	file, err := c.TLSKeyPath(env)
+	if err == nil && file != "" {
+		var info os.FileInfo
+		if info, err = os.Stat(file); err != nil {
+			err = reason(err)
+		} else if perm := info.Mode().Perm(); perm&0o027 != 0 {
+			err = fmt.Errorf("the key's file has mode %#o, and others can read or write it: run chmod 600 (or 640, for a group of its own) on it", perm)
+		}
+	}
+	if err != nil {
+		d.badValue(join(nil, "cluster", "tls_key_file"), "tls_key_file: %v", err)
 	}
 }

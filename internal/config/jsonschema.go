@@ -21,7 +21,7 @@ const (
 // default and what the example says of it. What depends on several keys at once
 // is checked by Parse alone.
 func JSONSchema() ([]byte, error) {
-	s := schemer{words: describedKeys([]byte(Example()))}
+	s := schemer{words: describedKeys(uncommented([]byte(Example())))}
 	for key, words := range plainWords() {
 		if s.words[key] == "" {
 			s.words[key] = words

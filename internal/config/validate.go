@@ -27,9 +27,7 @@ func (v *validator) all() {
 	if p := join(nil, "config_version"); v.ok(p) && c.Version != version {
 		v.fail(p, "config_version = %d: this build of warden reads version %d: write that, or install the build that the file is for", c.Version, version)
 	}
-	if p := join(nil, "cluster", "name"); v.ok(p) && !validName(c.Cluster.Name) {
-		v.fail(p, "name = %s: use letters, digits, _ and -, %d at most", quote(c.Cluster.Name), maxName)
-	}
+	v.cluster(c.Cluster)
 	variables := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
 		v.source(name, c.Sources[name], variables)

@@ -64,10 +64,11 @@ type globals struct {
 
 // The groups of commands in the help.
 const (
-	groupRun    = "run"
-	groupLook   = "look"
-	groupDecide = "decide"
-	groupAuthor = "author"
+	groupRun     = "run"
+	groupLook    = "look"
+	groupDecide  = "decide"
+	groupCluster = "cluster"
+	groupAuthor  = "author"
 )
 
 // commands is the literal list of all commands, in the order of the help.
@@ -94,6 +95,8 @@ func (p *program) commands() []*cobra.Command {
 		p.newUnfreezeCommand(),
 		p.newResolveCommand(),
 		p.newPoolCommand(),
+
+		p.newOperatorCommand(),
 
 		p.newPolicyCommand(),
 		p.newReloadCommand(),
@@ -173,6 +176,7 @@ The commands speak to a running warden over its unix socket: $WARDEN_SOCKET, els
 		&cobra.Group{ID: groupRun, Title: "Run:"},
 		&cobra.Group{ID: groupLook, Title: "Look:"},
 		&cobra.Group{ID: groupDecide, Title: "Decide:"},
+		&cobra.Group{ID: groupCluster, Title: "Cluster:"},
 		&cobra.Group{ID: groupAuthor, Title: "Configure, and the rest:"},
 	)
 	help := newHelpCommand()

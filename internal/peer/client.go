@@ -93,19 +93,24 @@ func (c *Client) Relay(ctx context.Context, e ledger.Entry) (ledger.Applied, err
 }
 
 // Forward sends a request as it is to another node and returns its answer, whose
-// body is bounded and read. Nothing is sent twice. The error wraps ErrUnsent
-// when the request certainly never got there; otherwise nobody knows.
+// body is bounded and read. Nothing is sent twice. The error wraps
+// engine.ErrNotCommitted when the request certainly never got there; otherwise
+// nobody knows.
 func (c *Client) Forward(ctx context.Context, to remedy.NodeID, r *http.Request, body []byte) (*http.Response, []byte, error) {
 	out, err := http.NewRequestWithContext(ctx, r.Method, "http://"+string(to)+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrUnsent, err)
+		return nil, nil, fmt.Errorf("%w: %w", engine.ErrNotCommitted, err)
 	}
 	// Nothing but what is given is passed on. A header such as Idempotency-Key
 	// would make the transport send a broken request again.
 	out.Header = r.Header.Clone()
 	out.Header.Del("Idempotency-Key")
 	out.Header.Del("X-Idempotency-Key")
-	return c.send(ctx, to, out, maxAnswer)
+	resp, answer, err := c.send(ctx, to, out, maxAnswer)
+	if errors.Is(err, ErrUnsent) {
+		err = fmt.Errorf("%w: %w", engine.ErrNotCommitted, err)
+	}
+	return resp, answer, err
 }
 
 // ask sends one request and reads its answer strictly.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"warden/internal/clock"
+	"warden/internal/engine"
 	"warden/internal/remedy"
 )
 
@@ -189,7 +190,7 @@ func TestForward(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusConflict || string(body) != "no" {
 		t.Errorf("%v %q %v", resp, body, err)
 	}
-	if _, _, err := client.Forward(t.Context(), n3, r, nil); !errors.Is(err, ErrUnsent) {
+	if _, _, err := client.Forward(t.Context(), n3, r, nil); !errors.Is(err, engine.ErrNotCommitted) {
 		t.Error(err)
 	}
 }

@@ -15,6 +15,9 @@ type Actor struct {
 	Groups []string `json:"groups,omitempty"`
 	// Via says which surface the request came through: "cli", "console".
 	Via string `json:"via,omitempty"`
+	// Node is the node the request came in at, where that was not the one that
+	// carried it out.
+	Node NodeID `json:"node,omitempty"`
 	// Person is true for people and false for warden itself.
 	Person bool `json:"person,omitempty"`
 }

@@ -59,6 +59,9 @@ type Client struct {
 	http *http.Client
 	base string // what goes before a path
 	at   string // what the caller named, for errors
+	// Observe, when set, is called with what each answer of the API is as of.
+	// Set it before the first request.
+	Observe func(AsOf)
 }
 
 // NewClient makes a client for "/path/to/warden.sock", "unix:///path" or
@@ -293,6 +296,9 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		return nil, c.unreachable(ctx, err)
 	}
 	defer func() { _ = answer.Body.Close() }()
+	if as, ok := readAsOf(answer.Header); ok && c.Observe != nil {
+		c.Observe(as)
+	}
 	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	switch {
 	case err != nil:

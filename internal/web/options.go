@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -93,6 +94,9 @@ type Node struct {
 	Cluster func() string
 	// Raft returns the raft status. On an error what could be read is shown.
 	Raft func() (RaftStatus, error)
+	// Leader returns the leader that this node knows of and, if it knows none,
+	// since when. It costs next to nothing. Nil takes what Raft says.
+	Leader func() (id remedy.NodeID, noneSince time.Time)
 	// Ready returns nil once the config is loaded and the log replayed. It
 	// doesn't ask for a leader: a node without one is ready to vote.
 	Ready func() error
@@ -106,8 +110,19 @@ type Node struct {
 	Reloaded func() ReloadState
 }
 
-// Options is what a Server is made of. All fields are required, Listen and
-// Lifecycle apart.
+// Peers is the rest of the cluster, as far as this surface needs it.
+type Peers interface {
+	// Forward sends a request, with this body, to another node, once, and
+	// returns the answer and its body. An error that wraps
+	// engine.ErrNotCommitted says that it certainly never got there.
+	Forward(ctx context.Context, to remedy.NodeID, r *http.Request, body []byte) (*http.Response, []byte, error)
+	// Speaks reports whether the verified peer of a request's connection is the
+	// voter of that id.
+	Speaks(ctx context.Context, id remedy.NodeID) bool
+}
+
+// Options is what a Server is made of. All fields are required, Listen,
+// Lifecycle and Peers apart.
 type Options struct {
 	// Socket is the path of the unix socket, at most about 100 bytes long. It
 	// is made with mode 0660 in a directory that must exist.
@@ -120,9 +135,12 @@ type Options struct {
 	Engine    Engine
 	Ledger    *ledger.Ledger
 	Node      Node
-	Build     Build
-	Clock     clock.Clock
-	Logger    *zap.Logger
+	// Peers are the other nodes; nil on a node that is alone, which has nobody
+	// to forward to.
+	Peers  Peers
+	Build  Build
+	Clock  clock.Clock
+	Logger *zap.Logger
 	// Registry is shown on /metrics. Open registers this package's collector
 	// on it, and Close unregisters it.
 	Registry *prometheus.Registry

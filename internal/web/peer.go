@@ -52,9 +52,16 @@ func peerUID(c net.Conn) (uint32, error) {
 	return cred.Uid, nil
 }
 
+// forwardedKey is the context key of the person whom another node vouches for:
+// see vouched.
+type forwardedKey struct{}
+
 // actor is the person who makes the request. Names and groups are looked up at
 // each request, so that leaving a group counts at once.
 func actor(ctx context.Context) (remedy.Actor, error) {
+	if by, ok := ctx.Value(forwardedKey{}).(remedy.Actor); ok {
+		return by, nil
+	}
 	p, ok := ctx.Value(peerKey{}).(peer)
 	if !ok {
 		p.err = errors.New("this listener doesn't know its callers")

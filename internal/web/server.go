@@ -30,6 +30,7 @@ type Server struct {
 	listeners []net.Listener
 	servers   []*http.Server
 	address   string
+	peers     http.Handler
 }
 
 // Open opens the socket and, if an address is given, the TCP listener. Nothing
@@ -38,16 +39,17 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{surface: &surface{Options: o, started: o.Clock.Now()}}
+	s := &Server{surface: &surface{Options: o, started: o.Clock.Now(), patience: patience}}
 	api, err := s.surface.handler()
 	if err != nil {
 		return nil, err
 	}
+	s.peers = s.surface.common(s.surface.vouched(api))
 	local, err := listenSocket(ctx, o.Socket)
 	if err != nil {
 		return nil, err
 	}
-	s.add(local, api, withPeer)
+	s.add(local, s.surface.anywhere(api), withPeer)
 	if o.Listen != "" {
 		l, err := listenLoopback(ctx, o.Listen)
 		if err != nil {
@@ -77,6 +79,10 @@ func (s *Server) add(l net.Listener, h http.Handler, who func(context.Context, n
 // Address is where the TCP listener listens, with the port that was chosen for
 // ":0"; empty without one.
 func (s *Server) Address() string { return s.address }
+
+// PeerHandler answers what other nodes forward, on connections whose peer was
+// verified: see Peers.Speaks.
+func (s *Server) PeerHandler() http.Handler { return s.peers }
 
 // Serve answers requests until ctx ends, then lets those that run finish for
 // ten seconds. It returns nil after ctx ended, and otherwise why a listener

@@ -26,6 +26,9 @@ func (s *surface) status() *Status {
 	if !raft.Leader {
 		out.Rounds, out.Warm = 0, false // those of a tenure that is over
 	}
+	if raft.LeaderID == "" && !raft.Leader {
+		out.NoQuorum = s.noQuorum(v, now)
+	}
 	for _, r := range led.Reports {
 		out.Nodes = append(out.Nodes, NodeConfig{Node: r.Node, ConfigHash: r.ConfigHash})
 	}

@@ -19,6 +19,8 @@ const reloadPath = "/-/reload"
 type surface struct {
 	Options
 	started time.Time
+	// patience is how long a write waits for a leader.
+	patience time.Duration
 }
 
 // handler is everything that is answered, without what guards it.
@@ -47,6 +49,9 @@ func (s *surface) handler() (http.Handler, error) {
 func (s *surface) replayed(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api := strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, openAPIPath)
+		if api {
+			s.sayAsOf(w.Header())
+		}
 		if err := s.Node.Ready(); api && err != nil {
 			s.fail(w, problem(http.StatusServiceUnavailable, engine.RefusedTransient, err.Error()+": ask again in a moment"))
 			return

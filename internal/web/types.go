@@ -30,8 +30,10 @@ type Status struct {
 	// Leader says that this node believes that it leads; that is no licence.
 	Leader   bool          `json:"leader"`
 	LeaderID remedy.NodeID `json:"leader_id,omitempty" doc:"empty when no leader is known"`
-	Version  string        `json:"version"`
-	Revision string        `json:"revision,omitempty"`
+	// NoQuorum is there while this node knows no leader.
+	NoQuorum *NoQuorum `json:"no_quorum,omitempty" doc:"there while no leader is known: nothing is done then, and nothing can be approved"`
+	Version  string    `json:"version"`
+	Revision string    `json:"revision,omitempty"`
 	// ConfigHash fingerprints this node's config file.
 	ConfigHash string         `json:"config_hash"`
 	Nodes      []NodeConfig   `json:"nodes" doc:"the config each voter last committed"`

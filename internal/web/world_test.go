@@ -36,6 +36,8 @@ type memoryLog struct {
 	ledger *ledger.Ledger
 	index  uint64
 	fail   error
+	// others are the ledgers of followers.
+	others []*ledger.Ledger
 }
 
 func (l *memoryLog) Commit(_ context.Context, e ledger.Entry) (ledger.Applied, error) {
@@ -49,6 +51,9 @@ func (l *memoryLog) Commit(_ context.Context, e ledger.Entry) (ledger.Applied, e
 		return ledger.Applied{}, err
 	}
 	l.index++
+	for _, other := range l.others {
+		other.Apply(l.index, 1, data)
+	}
 	return l.ledger.Apply(l.index, 1, data).(ledger.Applied), nil
 }
 

@@ -28,6 +28,9 @@ func (s *surface) write(ctx context.Context, what string, do func(ctx context.Co
 	}
 	err = do(detached(ctx), by)
 	fields := []zap.Field{zap.String("request", what), zap.String("by", by.Name), zap.Uint32("uid", by.UID)}
+	if by.Node != "" {
+		fields = append(fields, zap.String("via_node", string(by.Node)))
+	}
 	if err != nil {
 		s.Logger.Info("a person's request was refused", append(fields, zap.Error(err))...)
 		return refused(err)

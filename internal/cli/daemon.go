@@ -53,6 +53,7 @@ type daemon struct {
 	daemonOptions
 	build  builder
 	ledger *ledger.Ledger
+	floor  floor
 	node   *cluster.Node
 	engine *engine.Engine
 	server *web.Server
@@ -72,6 +73,7 @@ type daemon struct {
 // makes the engine. Nothing runs yet. On an error nothing is left open.
 func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d := &daemon{daemonOptions: o, ledger: ledger.New()}
+	d.floor.ledger = d.ledger
 	metrics, err := source.NewMetrics(o.Registry)
 	if err != nil {
 		return nil, err
@@ -104,7 +106,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
 	d.engine = engine.New(engine.Options{
-		Log: raftLog{node: d.node}, Ledger: d.ledger, Clock: o.Clock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
+		Log: d.log(), Ledger: d.ledger, Clock: o.Clock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
 		Arrived: arrivals.Arrived,
 	}, cfg)
 	if d.pulse, err = d.newHeartbeat(); err != nil {
@@ -246,7 +248,7 @@ func outlineOf(file *config.Config, cfg *engine.Config) config.Outline {
 // still run are none of its business: Drain waits for them.
 func (d *daemon) lead(ctx context.Context) error {
 	return d.node.Lead(ctx, func(ctx context.Context, _ uint64) error {
-		if err := found(ctx, raftLog{node: d.node}, d.ledger, d.Clock.Now()); err != nil {
+		if err := found(ctx, d.log(), d.ledger, d.Clock.Now()); err != nil {
 			return err
 		}
 		return d.engine.Run(ctx)

@@ -28,6 +28,7 @@ type fakeAPI struct {
 	mu     sync.Mutex
 	cases  map[remedy.CaseID]*ledger.Case
 	freeze *ledger.Freeze
+	waived *ledger.Waiver
 	holds  []ledger.Hold
 	// fate is how the next execution ends: see step.
 	fate string
@@ -122,7 +123,9 @@ func (f *fakeAPI) handler() http.Handler {
 	}
 	handle("GET /api/v1/status", func(*http.Request) (any, error) { return f.status(), nil })
 	handle("GET /api/v1/config", f.config)
-	handle("GET /api/v1/policy", func(*http.Request) (any, error) { return fakePolicy(), nil })
+	handle("GET /api/v1/policy", func(*http.Request) (any, error) { return f.policy(), nil })
+	handle("POST /api/v1/waivers", f.waive)
+	handle("DELETE /api/v1/waivers", f.unwaive)
 	handle("POST /api/v1/reload", f.reload)
 	handle("GET /api/v1/stats", f.stats)
 	handle("GET /api/v1/explain", f.explain)

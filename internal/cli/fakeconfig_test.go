@@ -52,6 +52,40 @@ func (f *fakeAPI) reload(*http.Request) (any, error) {
 	return out, nil
 }
 
+func (f *fakeAPI) policy() *web.Policy {
+	out := fakePolicy()
+	if f.waived != nil {
+		out.Waivers = []ledger.Waiver{*f.waived}
+		for _, l := range out.Levels {
+			for i := range l.Nodes {
+				l.Nodes[i].Waived = l.Nodes[i].Node == f.waived.Node
+			}
+		}
+		out.Levels[0].Effective, out.Levels[0].Why = remedy.LevelNotify, out.Levels[0].Why[:1]
+	}
+	return out
+}
+
+func (f *fakeAPI) waive(r *http.Request) (any, error) {
+	q, err := body[web.WaiveRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	if q.Node != "n3" {
+		return nil, refuse(http.StatusNotFound, engine.RefusedNotFound, q.Node+" is not a voter")
+	}
+	f.waived = &ledger.Waiver{Node: "n3", By: person("sam"), Reason: q.Reason, Since: fakeNow}
+	return f.policy(), nil
+}
+
+func (f *fakeAPI) unwaive(*http.Request) (any, error) {
+	if f.waived == nil {
+		return nil, refuse(http.StatusConflict, ledger.RefusedNothing, "n3 is not waived: there is nothing to end")
+	}
+	f.waived = nil
+	return f.policy(), nil
+}
+
 func fakePolicy() *web.Policy {
 	node := func(n remedy.NodeID, l remedy.Level) web.NodeLevel {
 		return web.NodeLevel{Node: n, Level: l, Reported: true}
@@ -59,7 +93,7 @@ func fakePolicy() *web.Policy {
 	level := func(a remedy.ActionName, p remedy.PoolName, file, effective remedy.Level, approvers ...string) web.Level {
 		return web.Level{Action: a, Pool: p, File: file, Effective: effective, Approvers: append([]string{}, approvers...)}
 	}
-	return &web.Policy{Schema: web.SchemaPolicy, ServedAt: fakeNow, Node: "n1", Levels: []web.PolicyLevel{
+	return &web.Policy{Schema: web.SchemaPolicy, ServedAt: fakeNow, Node: "n1", Waivers: []ledger.Waiver{}, Levels: []web.PolicyLevel{
 		{
 			Level: level("drain", "edge", remedy.LevelAuto, remedy.LevelMetricOnly, "sam"),
 			Nodes: []web.NodeLevel{node("n1", remedy.LevelAuto), node("n2", remedy.LevelNotify), {Node: "n3", Level: remedy.LevelMetricOnly}},

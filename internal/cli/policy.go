@@ -15,7 +15,7 @@ import (
 
 func (p *program) newPolicyCommand() *cobra.Command {
 	return group("policy", "Show who is trusted with what, and what a file would change", groupAuthor,
-		p.newPolicyListCommand(), p.newPolicyDiffCommand())
+		p.newPolicyListCommand(), p.newPolicyDiffCommand(), p.newPolicyWaiveCommand(), p.newPolicyUnwaiveCommand())
 }
 
 func (p *program) newPolicyListCommand() *cobra.Command {
@@ -24,7 +24,8 @@ func (p *program) newPolicyListCommand() *cobra.Command {
 		Example: `  warden policy list
   warden policy list -o wide`,
 		Long: `List the level of every action in every pool: what this node's file says, what is in
-force, and why that is less. Up needs every voter's file, down needs one.`,
+force, and why that is less. Up needs every voter's file, dead or alive; down needs
+one. With -o wide, what each voter last reported: "?" for nothing of this action.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := p.dial()
 			if err != nil {
@@ -68,7 +69,10 @@ func (p *program) showPolicy(res *web.Policy) {
 			nodes := make([]string, len(l.Nodes))
 			for i, n := range l.Nodes {
 				nodes[i] = fmt.Sprintf("%s=%s", n.Node, n.Level)
-				if !n.Reported {
+				switch {
+				case n.Waived:
+					nodes[i] += "(waived)"
+				case !n.Reported:
 					nodes[i] += "?"
 				}
 			}
@@ -81,6 +85,7 @@ func (p *program) showPolicy(res *web.Policy) {
 		rows = append(rows, append(row, orDash(joined("; ", why, l.Note))))
 	}
 	p.printer.table("", head, rows)
+	p.showWaivers(res)
 }
 
 // policyDiff is what `policy diff` compares and how it ends.

@@ -61,6 +61,29 @@ func (p *program) confirm(ctx context.Context, hint, format string, args ...any)
 	}
 }
 
+// severe has a person type a name before what can't be taken for granted; what
+// says what it means. A flag may have given the name beforehand. --yes is not
+// enough: it is typed without looking.
+func (p *program) severe(ctx context.Context, given, name, what string, args ...any) error {
+	switch {
+	case given == name:
+		return nil
+	case given != "":
+		return usage("--confirm=%s, but it is about %s", given, name)
+	case !p.interactive():
+		return usage("this needs its name typed, and there is no terminal to ask on: give --confirm=%s", name)
+	}
+	answer, err := p.question(ctx, what+" To go on, type %s:", append(args, name)...)
+	if err != nil {
+		return err
+	}
+	if answer != name {
+		p.printer.talk("Nothing was done.")
+		return exit(ExitRefused)
+	}
+	return nil
+}
+
 // choose asks for one of some words; an empty answer is the empty word.
 func (p *program) choose(ctx context.Context, question string, words ...string) (string, error) {
 	for range 3 {

@@ -18,11 +18,18 @@ import (
 // entry to the node that leads.
 type raftLog struct {
 	node  *cluster.Node
+	floor *floor
 	relay func(ctx context.Context, e ledger.Entry) (ledger.Applied, error)
 }
 
-// Commit proposes an entry and waits until it is applied here.
+// Commit proposes an entry and waits until it is applied here. It is the one
+// way into the log, and refuses an entry that some voter can't read.
 func (l raftLog) Commit(ctx context.Context, e ledger.Entry) (ledger.Applied, error) {
+	pass, err := l.floor.admit(e)
+	if err != nil {
+		return ledger.Applied{}, err
+	}
+	defer pass()
 	data, err := e.Encode()
 	if err != nil {
 		return ledger.Applied{}, err

@@ -115,7 +115,7 @@ func (c *Config) Report(node remedy.NodeID) *ledger.NodeReport {
 	for _, name := range sorted(c.Actions) {
 		a := c.Actions[name]
 		for _, pool := range sorted(a.Levels) {
-			l := ledger.LevelReport{Action: name, Pool: pool, Level: a.Levels[pool], Cooldown: a.Cooldown}
+			l := ledger.LevelReport{Action: name, Pool: pool, Level: a.Levels[pool], Cooldown: a.Cooldown, LeavesIn: !a.Spec.TakesOut}
 			for _, d := range c.detectorsOf(pool) {
 				if s := d.Spec(); s.Proposes == name {
 					l.Detectors = append(l.Detectors, s.Name)

@@ -258,10 +258,10 @@ func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledg
 	w := e.world(r.cfg, s.j, facts, q, r.now)
 	w.Domains, w.Blocks = r.pools[q.Pool].domains(facts, q.Host), r.blocking(r.cfg)
 	proposal := policy.Proposal{
-		Kind: remedy.KindAct, Pool: q.Pool, Host: q.Host, Action: q.Action, Detector: q.Detector, TakesOut: action.Spec.TakesOut,
+		Kind: remedy.KindAct, Pool: q.Pool, Host: q.Host, Action: q.Action, Detector: q.Detector, TakesOut: action.Spec.TakesOut || facts.TakesOut,
 	}
 	d := policy.Decide(proposal, w)
-	b.Decision, b.Shadow, b.ShadowOut, b.TakesOut = &d, q.Shadow, r.cfg.ShadowOut, action.Spec.TakesOut
+	b.Decision, b.Shadow, b.ShadowOut, b.TakesOut = &d, q.Shadow, r.cfg.ShadowOut, proposal.TakesOut
 	if q.Shadow {
 		b.Domain = r.pools[q.Pool].domain(facts.Limits.DomainLabel, q.Host)
 	}

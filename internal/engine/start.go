@@ -259,7 +259,7 @@ func (e *Engine) decideOn(cfg *Config, o startOrder, j *judgement, own remedy.Ca
 	}
 	d := policy.Decide(policy.Proposal{
 		Kind: o.kind, Pool: o.c.Pool, Host: o.c.Host, Action: o.c.Action, Detector: detector,
-		TakesOut: cfg.Actions[o.c.Action].Spec.TakesOut, Acknowledged: o.acked,
+		TakesOut: cfg.Actions[o.c.Action].Spec.TakesOut || facts.TakesOut, Acknowledged: o.acked,
 	}, w)
 	return d, facts.Basis
 }

@@ -32,7 +32,7 @@ func (l *Ledger) Apply(index, term uint64, data []byte) any {
 }
 
 func (m *machine) applyEntry(index, term uint64, e Entry, bodies []Body, data []byte) Applied {
-	m.index, m.term = index, term
+	m.index, m.term, m.needs = index, term, max(m.needs, e.V)
 	sum := sha256.New()
 	sum.Write([]byte(m.chain))
 	sum.Write(data)

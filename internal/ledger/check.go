@@ -21,6 +21,14 @@ func (m *machine) check() error {
 		!rising(m.counters, func(a, b counter) int { return cmp.Compare(a.Key, b.Key) }) {
 		return errors.New("its records are out of order")
 	}
+	if !rising(m.waivers, func(a, b Waiver) int { return cmp.Compare(a.Node, b.Node) }) {
+		return errors.New("its waivers are out of order")
+	}
+	for _, w := range m.waivers {
+		if _, voter := slices.BinarySearch(m.voters, w.Node); !voter {
+			return fmt.Errorf("it has a waiver of %s, which is not a voter", w.Node)
+		}
+	}
 	for _, r := range m.reports {
 		if _, voter := slices.BinarySearch(m.voters, r.Node); !voter {
 			return fmt.Errorf("it has a report of %s, which is not a voter", r.Node)

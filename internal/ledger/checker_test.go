@@ -17,6 +17,7 @@ type checker struct {
 	time    time.Time
 	voters  []remedy.NodeID
 	invited []remedy.NodeID
+	waived  map[remedy.NodeID]bool
 	reports map[remedy.NodeID]*ledger.NodeReport
 	frozen  bool
 	held    map[[2]string]bool // pool, host
@@ -75,7 +76,7 @@ type caseAccount struct {
 func newChecker(tb reporter) *checker {
 	tb.Helper()
 	return &checker{
-		tb: tb, reports: map[remedy.NodeID]*ledger.NodeReport{}, held: map[[2]string]bool{},
+		tb: tb, reports: map[remedy.NodeID]*ledger.NodeReport{}, waived: map[remedy.NodeID]bool{}, held: map[[2]string]bool{},
 		pools: map[remedy.PoolName]*poolAccount{}, cases: map[remedy.CaseID]*caseAccount{},
 	}
 }
@@ -128,6 +129,11 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 		k.voterRemoved(b.Node, by)
 	case *ledger.NodeReport:
 		k.reports[b.Node] = b
+		delete(k.waived, b.Node)
+	case *ledger.NodeWaive:
+		k.waive(b, by)
+	case *ledger.NodeUnwaive:
+		delete(k.waived, b.Node)
 	case *ledger.FreezeSet:
 		k.frozen = true
 	case *ledger.FreezeLift:
@@ -328,9 +334,9 @@ func (k *checker) start(b *ledger.ExecStart, id remedy.CaseID, by remedy.Actor, 
 	if c.before != idle {
 		fail("at phase %d", c.before)
 	}
-	c.takesOut, c.domain = b.TakesOut, b.Domain
+	c.takesOut, c.domain = b.TakesOut || k.takesOut(c.action), b.Domain
 	k.forward(b, c, fail)
-	if b.TakesOut {
+	if c.takesOut {
 		k.room(c, limits, fail)
 	}
 }

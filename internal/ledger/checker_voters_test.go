@@ -30,6 +30,32 @@ func (k *checker) voterRemoved(node remedy.NodeID, by remedy.Actor) {
 		k.tb.Fatalf("%s was removed, and it was the only voter", node)
 	}
 	delete(k.reports, node)
+	delete(k.waived, node)
+}
+
+func (k *checker) waive(b *ledger.NodeWaive, by remedy.Actor) {
+	k.tb.Helper()
+	k.waived[b.Node] = true
+	left := slices.ContainsFunc(k.voters, func(n remedy.NodeID) bool { return !k.waived[n] })
+	if !by.Person || b.Reason == "" || !left {
+		k.tb.Fatalf("%s was waived by %+v: %q, and %v are voters", b.Node, by, b.Reason, k.voters)
+	}
+}
+
+// takesOut is the strictest word on an action.
+func (k *checker) takesOut(action remedy.ActionName) bool {
+	said := 0
+	for _, r := range k.reports {
+		for _, l := range r.Levels {
+			if l.Action == action {
+				said++
+			}
+			if l.Action == action && !l.LeavesIn {
+				return true
+			}
+		}
+	}
+	return said == 0
 }
 
 // levels is the checker's own account of every effective level.
@@ -52,7 +78,7 @@ func (k *checker) raised(before []remedy.Level, bodies []ledger.Body, a ledger.A
 		switch b.(type) {
 		case *ledger.NodeReport:
 			may = may || a.Results[i].OK
-		case *ledger.VoterRemove:
+		case *ledger.VoterRemove, *ledger.NodeWaive:
 			may = may || a.Results[i].OK && by.Person
 		}
 	}
@@ -66,7 +92,12 @@ func (k *checker) raised(before []remedy.Level, bodies []ledger.Body, a ledger.A
 // level is the lowest of every voter's word.
 func (k *checker) level(action remedy.ActionName, pool remedy.PoolName) remedy.Level {
 	lowest := remedy.LevelAuto
+	counted := 0
 	for _, v := range k.voters {
+		if k.waived[v] {
+			continue
+		}
+		counted++
 		word := remedy.LevelMetricOnly
 		if r := k.reports[v]; r != nil {
 			for _, l := range r.Levels {
@@ -77,7 +108,7 @@ func (k *checker) level(action remedy.ActionName, pool remedy.PoolName) remedy.L
 		}
 		lowest = min(lowest, word)
 	}
-	if len(k.voters) == 0 {
+	if counted == 0 {
 		return remedy.LevelMetricOnly
 	}
 	return lowest

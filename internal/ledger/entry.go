@@ -11,10 +11,6 @@ import (
 	"warden/internal/remedy"
 )
 
-// Version is the newest entry version this build writes and understands. An
-// entry with a higher version stops the process.
-const Version = 1
-
 // MaxGap is how far committed time may step forward in one entry. A larger
 // step, as after an idle night or a clock that jumped, must be accepted first
 // by an entry that holds a ClockAccept alone.
@@ -24,6 +20,8 @@ const MaxGap = time.Hour
 // one committed instant. An operation that is refused does not stop the ones
 // behind it.
 type Entry struct {
+	// V is the oldest version that can read the entry: the highest of those that
+	// its operations came with.
 	V  int       `json:"v"`
 	At time.Time `json:"at"`
 	// By is who asked: a person, or warden itself.
@@ -49,12 +47,13 @@ type Body interface {
 // NewEntry makes an entry of the given operations. The instant is cut to
 // milliseconds in UTC, so that every node stores the same.
 func NewEntry(at time.Time, by remedy.Actor, node remedy.NodeID, bodies ...Body) (Entry, error) {
-	e := Entry{V: Version, At: stamp(at), By: by, Node: node, Ops: make([]Op, 0, len(bodies))}
+	e := Entry{V: 1, At: stamp(at), By: by, Node: node, Ops: make([]Op, 0, len(bodies))}
 	for _, b := range bodies {
 		raw, err := json.Marshal(b)
 		if err != nil {
 			return Entry{}, fmt.Errorf("encode %s: %w; this is a bug, please report it", b.kind(), err)
 		}
+		e.V = max(e.V, since(b))
 		e.Ops = append(e.Ops, Op{Kind: b.kind(), Body: raw})
 	}
 	return e, nil
@@ -93,6 +92,9 @@ func DecodeEntry(data []byte) (Entry, []Body, error) {
 		}
 		if err := strict(op.Body, b); err != nil {
 			return Entry{}, nil, fmt.Errorf("ledger operation %s can't be read: %w", op.Kind, err)
+		}
+		if since(b) > e.V {
+			return Entry{}, nil, fmt.Errorf("ledger operation %s needs version %d and its entry says %d; this is a bug, please report it", op.Kind, since(b), e.V)
 		}
 		bodies[i] = b
 	}
@@ -169,7 +171,7 @@ func newBody(kind string) Body {
 	case (*NoticeAdd)(nil).kind():
 		return new(NoticeAdd)
 	}
-	return nil
+	return newBodySince2(kind)
 }
 
 // strict reads one JSON value, and refuses fields it doesn't know, null, and
@@ -232,6 +234,7 @@ const (
 	RefusedPerson   = "person"    // this person may not
 	RefusedNoCase   = "no_case"   // no such case
 	RefusedNothing  = "nothing"   // there is nothing to lift, release or accept
+	RefusedVersion  = "version"   // a voter's build is too old for it
 	RefusedClock    = "clock_gap" // committed time would step further than MaxGap
 	RefusedVerdict  = "verdict"   // the newest committed verdict is not bad: nothing acts on it
 	RefusedBad      = "bad"       // the operation makes no sense

@@ -14,7 +14,7 @@ import (
 
 // everyKind is one empty body of every kind of operation.
 func everyKind() map[string]ledger.Body {
-	return map[string]ledger.Body{
+	all := map[string]ledger.Body{
 		"cluster.init": &ledger.ClusterInit{}, "voter.add": &ledger.VoterAdd{}, "voter.remove": &ledger.VoterRemove{}, "node.report": &ledger.NodeReport{}, "clock.accept": &ledger.ClockAccept{},
 		"pool.size": &ledger.PoolSize{}, "pool.accept": &ledger.PoolAccept{}, "pool.out": &ledger.PoolOut{},
 		"host.good": &ledger.HostGood{}, "storm": &ledger.Storm{}, "storm.reset": &ledger.StormReset{},
@@ -27,11 +27,19 @@ func everyKind() map[string]ledger.Body {
 		"exec.verdict": &ledger.ExecVerdict{}, "exec.helped": &ledger.ExecHelped{}, "resolve": &ledger.Resolve{},
 		"notice.receipt": &ledger.NoticeReceipt{}, "notice.add": &ledger.NoticeAdd{},
 	}
+	if ledger.Version >= 2 {
+		all["node.waive"], all["node.unwaive"] = &ledger.NodeWaive{}, &ledger.NodeUnwaive{}
+	}
+	return all
 }
 
 // The words of the kinds stand in logs: they never change.
 func TestKindsAreAppendOnlyWords(t *testing.T) {
 	t.Parallel()
+	want := map[string]int{"node.waive": 2, "node.unwaive": 2}
+	for kind := range everyKind() {
+		want[kind] = max(1, want[kind])
+	}
 	for kind, body := range everyKind() {
 		e, err := ledger.NewEntry(t0(), remedy.Warden(), n1, body)
 		if err != nil {
@@ -49,7 +57,7 @@ func TestKindsAreAppendOnlyWords(t *testing.T) {
 			t.Errorf("%s: %v", kind, err)
 			continue
 		}
-		if !reflect.DeepEqual(bodies, []ledger.Body{body}) || back.V != ledger.Version {
+		if !reflect.DeepEqual(bodies, []ledger.Body{body}) || back.V != want[kind] {
 			t.Errorf("%s came back as %#v", kind, bodies)
 		}
 	}
@@ -64,7 +72,8 @@ func TestApplyPanicsOnWhatItCantUnderstand(t *testing.T) {
 		{"no JSON", `hello`, "can't be read"},
 		{"another type", `[1]`, "can't be read"},
 		{"cut off", head + `[{"kind":"storm"`, "can't be read"},
-		{"too new", `{"v":2,"at":"2026-03-02T09:00:00Z","by":{"name":"x"},"ops":[]}`, "version 2 and this build knows up to 1: install"},
+		{"too new", `{"v":3,"at":"2026-03-02T09:00:00Z","by":{"name":"x"},"ops":[]}`, "version 3 and this build knows up to 2: install"},
+		{"older than what it holds", head + `[{"kind":"node.waive","body":{"node":"n1"}}]}`, "node.waive needs version 2 and its entry says 1"},
 		{"no version", `{"at":"2026-03-02T09:00:00Z","by":{"name":"x"},"ops":[]}`, "version 0"},
 		{"unknown field of the entry", `{"v":1,"shard":3,"ops":[]}`, `unknown field "shard"`},
 		{"unknown field of the actor", `{"v":1,"by":{"name":"x","root":true},"ops":[]}`, `unknown field "root"`},

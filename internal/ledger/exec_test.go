@@ -212,7 +212,7 @@ func TestVerdicts(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t)
+			r := newRig(t, func(s *setup) { s.leavesIn = !tt.takesOut })
 			r.refused(ledger.RefusedNoCase, remedy.Warden(), &ledger.ExecVerdict{Case: 1})
 			id := r.ok(judge("h1", remedy.LevelAuto))
 			r.refused(ledger.RefusedStage, remedy.Warden(), &ledger.ExecVerdict{Case: id})

@@ -22,6 +22,9 @@ type Facts struct {
 	ClusterHour int // cluster-wide limits; 0 when not configured
 	ClusterDay  int
 	Cooldown    time.Duration
+	// TakesOut says that the action takes its host out of service, by the word of
+	// any voter; an action that nobody reported does.
+	TakesOut bool
 	// N is the committed pool size; SizeKnown is false, and SizeWhy says why,
 	// while the inventory is stale, empty or shrunk.
 	N         int
@@ -90,6 +93,7 @@ func (l *Ledger) Facts(q FactsQuery) Facts {
 		Basis:     remedy.Basis{Pool: p.Rev, Global: m.global},
 		Effective: m.effective(q.Action, q.Pool),
 		Cooldown:  m.cooldown(q.Action, q.Pool),
+		TakesOut:  m.takesOut(q.Action),
 		N:         p.Size.N,
 		SizeKnown: p.Size.usable(),
 		SizeWhy:   p.Size.why(),
@@ -327,7 +331,12 @@ type Status struct {
 	Freeze  *Freeze         `json:"freeze,omitempty"`
 	Holds   []Hold          `json:"holds,omitempty"`
 	Reports []NodeReport    `json:"reports,omitempty"`
-	Cases   int             `json:"cases"`
+	// Waivers are the voters whose word on levels doesn't count for now.
+	Waivers []Waiver `json:"waivers,omitempty"`
+	// Needs is the highest version of any entry so far: a build that knows less
+	// can't be a member.
+	Needs int `json:"needs,omitempty"`
+	Cases int `json:"cases"`
 	// OldestClosed is when the closed case that ended first did; zero if none.
 	OldestClosed time.Time `json:"oldest_closed,omitzero"`
 }
@@ -339,7 +348,7 @@ func (l *Ledger) Status() Status {
 	m := l.m
 	s := Status{
 		Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID, Chain: m.chain,
-		Voters: slices.Clone(m.voters), Invited: slices.Clone(m.invited), Holds: slices.Clone(m.holds), Reports: slices.Clone(m.reports), Cases: m.cases.n,
+		Voters: slices.Clone(m.voters), Invited: slices.Clone(m.invited), Holds: slices.Clone(m.holds), Reports: slices.Clone(m.reports), Waivers: slices.Clone(m.waivers), Needs: m.needs, Cases: m.cases.n,
 		OldestClosed: m.oldestClosed,
 	}
 	if m.freeze != nil {

@@ -54,6 +54,7 @@ type setup struct {
 	limits   ledger.Limits
 	n        int
 	cooldown time.Duration
+	leavesIn bool // the action takes no host out
 }
 
 // roomy are limits that stand in nobody's way.
@@ -84,6 +85,7 @@ func newRig(tb reporter, change ...func(*setup)) *rig {
 
 func at(level remedy.Level) func(*setup)          { return func(s *setup) { s.level = level } }
 func hosts(n int) func(*setup)                    { return func(s *setup) { s.n = n } }
+func leavesIn(s *setup)                           { s.leavesIn = true }
 func limited(f func(*ledger.Limits)) func(*setup) { return func(s *setup) { f(&s.limits) } }
 
 func report(node remedy.NodeID, s setup) *ledger.NodeReport { return reportOf(node, s, pool, drain) }
@@ -91,7 +93,7 @@ func report(node remedy.NodeID, s setup) *ledger.NodeReport { return reportOf(no
 func reportOf(node remedy.NodeID, s setup, pool remedy.PoolName, action remedy.ActionName) *ledger.NodeReport {
 	return &ledger.NodeReport{
 		Node: node, MaxVersion: ledger.Version, ConfigHash: "h",
-		Levels: []ledger.LevelReport{{Action: action, Pool: pool, Level: s.level, Cooldown: s.cooldown, Detectors: []remedy.DetectorName{canary}}},
+		Levels: []ledger.LevelReport{{Action: action, Pool: pool, Level: s.level, Cooldown: s.cooldown, LeavesIn: s.leavesIn, Detectors: []remedy.DetectorName{canary}}},
 		Pools:  []ledger.PoolReport{{Pool: pool, Limits: s.limits}},
 	}
 }
@@ -158,8 +160,8 @@ func (r *rig) refused(code string, by remedy.Actor, b ledger.Body) ledger.Result
 	return res
 }
 
-// records is the state as a snapshot has it, apart from index, term, time and
-// chain, which every entry moves.
+// records is the state as a snapshot has it, apart from index, term, time,
+// chain and version, which entries that are refused move, too.
 func (r *rig) records() string {
 	r.t.Helper()
 	lines := strings.SplitAfter(string(snapshotOf(r.t, r.l)), "\n")
@@ -167,7 +169,7 @@ func (r *rig) records() string {
 	if err := json.Unmarshal([]byte(lines[0]), &head); err != nil {
 		r.t.Fatal(err)
 	}
-	for _, k := range []string{"index", "term", "time", "chain"} {
+	for _, k := range []string{"index", "term", "time", "chain", "needs"} {
 		delete(head, k)
 	}
 	return fmt.Sprint(head) + "\n" + strings.Join(lines[1:len(lines)-2], "")

@@ -13,8 +13,10 @@ func (h *history) members() {
 	switch {
 	case !h.yes(4):
 		h.apply(remedy.Warden(), h.report(node))
-	case h.yes(2):
+	case h.yes(3):
 		h.apply(h.actor(), &ledger.VoterRemove{Node: node})
+	case h.yes(2):
+		h.apply(h.actor(), pick(h, []ledger.Body{&ledger.NodeWaive{Node: node, Reason: pick(h, []string{"dead", "dead", ""})}, &ledger.NodeUnwaive{Node: node}}))
 	default:
 		h.apply(h.actor(), &ledger.VoterAdd{Node: node})
 		if !h.yes(3) {

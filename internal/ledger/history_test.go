@@ -93,7 +93,7 @@ func (h *history) report(node remedy.NodeID) *ledger.NodeReport {
 		}})
 		for _, a := range someActions() {
 			levels := []remedy.Level{remedy.LevelAuto, remedy.LevelAuto, remedy.LevelAuto, remedy.LevelConfirm, remedy.LevelConfirm, remedy.LevelNotify, remedy.LevelMetricOnly}
-			r.Levels = append(r.Levels, ledger.LevelReport{Action: a, Pool: p, Level: pick(h, levels), Cooldown: time.Hour})
+			r.Levels = append(r.Levels, ledger.LevelReport{Action: a, Pool: p, Level: pick(h, levels), Cooldown: time.Hour, LeavesIn: a == "restart" && !h.yes(8)})
 		}
 	}
 	return r
@@ -265,7 +265,7 @@ func (h *history) attemptOn(c *ledger.Case) {
 	b := &ledger.ExecStart{
 		Case: c.ID, Kind: kind, PlanHash: c.PlanHash, Basis: h.l.Facts(ledger.FactsQuery{Pool: c.Pool}).Basis,
 		Domain:   h.domain(c.Host),
-		TakesOut: c.Action == "drain" && kind != remedy.KindUndo, UndoReason: pick(h, []remedy.UndoReason{"", remedy.UndoTest}),
+		TakesOut: c.Action == "drain" && !h.yes(4), UndoReason: pick(h, []remedy.UndoReason{"", remedy.UndoTest}),
 	}
 	switch h.between(0, 19) {
 	case 0:

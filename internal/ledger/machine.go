@@ -14,6 +14,7 @@ import (
 // of a map.
 type machine struct {
 	index, term uint64
+	needs       int // the highest version of any entry so far
 	time        time.Time
 	clusterID   string
 	chain       string
@@ -23,6 +24,7 @@ type machine struct {
 	voters      []remedy.NodeID // sorted
 	invited     []remedy.NodeID // sorted; warden itself may make voters of them
 	reports     []NodeReport    // by node, of voters only
+	waivers     []Waiver        // by node, of voters only
 	freeze      *Freeze
 	holds       []Hold  // by pool, host
 	pools       []*pool // by name

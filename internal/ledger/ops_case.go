@@ -33,7 +33,8 @@ type CaseJudge struct {
 	// that counting starts a shadow execution that ends after ShadowOut.
 	Shadow    bool          `json:"shadow,omitempty"`
 	ShadowOut time.Duration `json:"shadow_out,omitempty"`
-	TakesOut  bool          `json:"takes_out,omitempty"`
+	// TakesOut is as in ExecStart, for the shadow budget.
+	TakesOut bool `json:"takes_out,omitempty"`
 	// Domain is the host's failure domain, for the shadow budget.
 	Domain string `json:"domain,omitempty"`
 }
@@ -149,7 +150,7 @@ func (m *machine) count(c *Case, p *pool, b *CaseJudge, x step) {
 		p.endShadow(c.Host, x.at)
 		p.addStart(Start{
 			Case: c.ID, Host: c.Host, Action: c.Action, Detector: c.Detector, At: x.at, EndedAt: x.at,
-			TakesOut: b.TakesOut, Domain: b.Domain, Shadow: true, Until: after(x.at, b.ShadowOut),
+			TakesOut: b.TakesOut || m.takesOut(c.Action), Domain: b.Domain, Shadow: true, Until: after(x.at, b.ShadowOut),
 		}, x.at)
 	}
 }

@@ -29,7 +29,9 @@ type ExecStart struct {
 	Basis       remedy.Basis         `json:"basis"`
 	StartWithin time.Duration        `json:"start_within"`
 	RunWithin   time.Duration        `json:"run_within"`
-	TakesOut    bool                 `json:"takes_out,omitempty"`
+	// TakesOut is the proposer's word. An action takes its host out also when any
+	// voter's report says so, or when none names it.
+	TakesOut bool `json:"takes_out,omitempty"`
 	// Domain is the host's failure domain, worded by Domain.
 	Domain string `json:"domain,omitempty"`
 	// BadOthers is how many other hosts of the pool are bad now.
@@ -51,6 +53,9 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 		return refuse(RefusedNoCase, "there is no case %s", b.Case)
 	}
 	p := m.pool(c.Pool)
+	said := *b
+	said.TakesOut = b.TakesOut || b.Kind != remedy.KindUndo && m.takesOut(c.Action)
+	b = &said
 	if r := m.admit(b, c, p, x); !r.OK {
 		return r
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -33,6 +34,9 @@ type LevelReport struct {
 	Pool     remedy.PoolName   `json:"pool"`
 	Level    remedy.Level      `json:"level"`
 	Cooldown time.Duration     `json:"cooldown"`
+	// LeavesIn says that the action leaves its host in service, as a restart does.
+	// What no report says that of takes its host out.
+	LeavesIn bool `json:"leaves_in,omitempty"`
 	// Detectors propose the action in the pool; their counters start at 0.
 	Detectors []remedy.DetectorName `json:"detectors,omitempty"`
 }
@@ -45,13 +49,22 @@ type PoolReport struct {
 
 func (*NodeReport) kind() string { return "node.report" }
 
-func (b *NodeReport) apply(m *machine, _ step) Result {
+// A report ends a waiver of its node, also when it says what it said before.
+func (b *NodeReport) apply(m *machine, x step) Result {
 	if !slices.Contains(m.voters, b.Node) {
 		return refuse(RefusedBad, "node %s is not a voter: only voters' configs count", b.Node)
 	}
 	i, ok := slices.BinarySearchFunc(m.reports, b.Node, func(r NodeReport, n remedy.NodeID) int { return cmp.Compare(r.Node, n) })
+	before, waived := []levelAt(nil), false
+	if _, waived = m.waiverIndex(b.Node); waived {
+		before = m.levels()
+		m.unwaive(b.Node)
+	}
 	switch {
 	case ok && same(&m.reports[i], b):
+		if waived {
+			m.tellUnwaived(b.Node, before, x)
+		}
 		return done(0)
 	case ok:
 		m.reports[i] = *b
@@ -59,6 +72,9 @@ func (b *NodeReport) apply(m *machine, _ step) Result {
 		m.reports = slices.Insert(m.reports, i, *b)
 	}
 	m.global++
+	if waived {
+		m.tellUnwaived(b.Node, before, x)
+	}
 	for _, l := range b.Levels {
 		for _, d := range l.Detectors {
 			m.precreate(l.Action, d, l.Pool)
@@ -76,17 +92,40 @@ func same(a, b *NodeReport) bool {
 	return errx == nil && erry == nil && bytes.Equal(x, y)
 }
 
-// effective is the lowest level any voter reported for the action in the pool.
-// A voter that reported nothing counts as metric-only.
+// tellUnwaived says that a report ended its node's waiver.
+func (m *machine) tellUnwaived(node remedy.NodeID, before []levelAt, x step) {
+	m.notify(Notice{Kind: NoticeConfig, Detail: fmt.Sprintf("%s has reported, so its waiver is over%s", node, m.movedSince(before))}, x)
+}
+
+// effective is the lowest level that any voter reported for the action in the
+// pool, dead or alive, those apart whose word a person waived. A voter that
+// reported nothing counts as metric-only; so does a cluster of none that counts.
 func (m *machine) effective(action remedy.ActionName, name remedy.PoolName) remedy.Level {
-	if len(m.voters) == 0 {
+	if len(m.waivers) >= len(m.voters) {
 		return remedy.LevelMetricOnly
 	}
 	lowest := remedy.LevelAuto
 	for _, v := range m.voters {
-		lowest = min(lowest, m.reported(v, action, name).Level)
+		if _, waived := m.waiverIndex(v); !waived {
+			lowest = min(lowest, m.reported(v, action, name).Level)
+		}
 	}
 	return lowest
+}
+
+// takesOut reports whether the action takes its host out of service: any voter
+// says so, or nobody says anything.
+func (m *machine) takesOut(action remedy.ActionName) bool {
+	known := false
+	for _, r := range m.reports {
+		for _, l := range r.Levels {
+			if l.Action == action && !l.LeavesIn {
+				return true
+			}
+			known = known || l.Action == action
+		}
+	}
+	return !known
 }
 
 // reported is one voter's word on an action in a pool; metric-only without one.
@@ -115,8 +154,10 @@ func (m *machine) cooldown(action remedy.ActionName, name remedy.PoolName) time.
 	return longest
 }
 
-// limits are the strictest that any voter reported for the pool; false when
-// no voter reported any.
+// limits are the strictest that any voter reported for the pool, a waived one
+// too; false when no voter reported any. A voter that said nothing of the pool
+// makes every level there metric-only, so that only people's hands are left,
+// and it must not keep a person from undoing.
 func (m *machine) limits(name remedy.PoolName) (Limits, bool) {
 	var out Limits
 	found := false

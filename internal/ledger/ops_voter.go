@@ -51,7 +51,10 @@ type VoterAdd struct {
 	MaxVersion int `json:"max_version,omitempty"`
 }
 
-func (*VoterAdd) kind() string { return "voter.add" }
+// KindVoterAdd is the kind of a VoterAdd.
+const KindVoterAdd = "voter.add"
+
+func (*VoterAdd) kind() string { return KindVoterAdd }
 
 func (b *VoterAdd) apply(m *machine, x step) Result {
 	i, voter := slices.BinarySearch(m.voters, b.Node)
@@ -62,6 +65,8 @@ func (b *VoterAdd) apply(m *machine, x step) Result {
 		return refuse(RefusedBad, "a voter needs a node id")
 	case voter:
 		return done(0)
+	case max(1, b.MaxVersion) < m.needs:
+		return refuse(RefusedVersion, "%s knows ledger version %d and this cluster has used version %d: install the newest warden there first", b.Node, max(1, b.MaxVersion), m.needs)
 	case !x.by.Person && !slices.Contains(m.invited, b.Node):
 		return refuse(RefusedPerson, "%s was not there when the cluster was founded: a person must add it, with `warden operator raft join`", b.Node)
 	}
@@ -98,6 +103,7 @@ func (b *VoterRemove) apply(m *machine, x step) Result {
 	}
 	before := m.levels()
 	m.voters = slices.Delete(m.voters, i, i+1)
+	m.unwaive(b.Node)
 	m.reports = slices.DeleteFunc(m.reports, func(r NodeReport) bool { return r.Node == b.Node })
 	m.global++
 	m.notify(Notice{Kind: NoticeConfig, Detail: fmt.Sprintf("%s is no longer a voter, removed by %s: its file counts no longer%s",

@@ -13,7 +13,7 @@ import (
 // reassert holds the putting back of what was forgotten to its own rules.
 func (k *checker) reassert(b *ledger.ExecStart, c *caseAccount, fail func(string, ...any)) {
 	switch {
-	case c.before != effective || !c.forgot || !b.TakesOut:
+	case c.before != effective || !c.forgot || !b.TakesOut && !k.takesOut(c.action):
 		fail("at phase %d, forgotten %v", c.before, c.forgot)
 	case k.frozen || k.held[[2]string{string(c.pool), string(c.host)}] || k.held[[2]string{string(c.pool), ""}]:
 		fail("frozen %v, or held", k.frozen)
@@ -112,11 +112,13 @@ func TestReassertIsRefused(t *testing.T) {
 		"held, the pool": {do: func(r *rig, _ remedy.CaseID) {
 			r.okAs(alice(), &ledger.HoldSet{Pool: pool, Until: r.now.Add(time.Hour)})
 		}, code: ledger.RefusedHeld},
-		"another plan":   {change: func(b *ledger.ExecStart) { b.PlanHash = "other" }, code: ledger.RefusedApproval},
-		"an old basis":   {change: func(b *ledger.ExecStart) { b.Basis.Pool-- }, code: ledger.RefusedBasis},
-		"takes none out": {change: func(b *ledger.ExecStart) { b.TakesOut = false }, code: ledger.RefusedBad},
-		"nothing to do":  {do: func(r *rig, id remedy.CaseID) { r.ok(&ledger.CaseForgot{Case: id}) }, code: ledger.RefusedNothing},
-		"not out":        {do: func(r *rig, id remedy.CaseID) { r.ok(&ledger.CaseClose{Case: id, Outcome: remedy.OutcomeReturned}) }, code: ledger.RefusedStage},
+		"another plan": {change: func(b *ledger.ExecStart) { b.PlanHash = "other" }, code: ledger.RefusedApproval},
+		"an old basis": {change: func(b *ledger.ExecStart) { b.Basis.Pool-- }, code: ledger.RefusedBasis},
+		"takes none out": {do: func(r *rig, _ remedy.CaseID) {
+			r.ok(report(n1, setup{level: remedy.LevelAuto, limits: roomy(), cooldown: time.Hour, leavesIn: true}))
+		}, change: func(b *ledger.ExecStart) { b.TakesOut = false }, code: ledger.RefusedBad},
+		"nothing to do": {do: func(r *rig, id remedy.CaseID) { r.ok(&ledger.CaseForgot{Case: id}) }, code: ledger.RefusedNothing},
+		"not out":       {do: func(r *rig, id remedy.CaseID) { r.ok(&ledger.CaseClose{Case: id, Outcome: remedy.OutcomeReturned}) }, code: ledger.RefusedStage},
 		"others are out": {do: func(r *rig, _ remedy.CaseID) {
 			var out []ledger.OutFact
 			for _, h := range []remedy.HostName{"h2", "h3", "h4", "h5", "h6"} {

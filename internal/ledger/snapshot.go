@@ -23,8 +23,11 @@ const snapshotFormat = 1
 // trailer with their number and the SHA-256 over everything before it. Every
 // build reads every older format.
 type snapshotHeader struct {
-	Warden    string          `json:"warden"` // always "ledger"
-	Format    int             `json:"format"`
+	Warden string `json:"warden"` // always "ledger"
+	Format int    `json:"format"`
+	// Needs is the highest version of any entry that led here: a build that knows
+	// less can't go on from it.
+	Needs     int             `json:"needs"`
 	Index     uint64          `json:"index"`
 	Term      uint64          `json:"term"`
 	Time      time.Time       `json:"time"`
@@ -41,6 +44,7 @@ type snapshotHeader struct {
 // record is one line between header and trailer: exactly one field is set.
 type record struct {
 	Report  *NodeReport `json:"report,omitempty"`
+	Waiver  *Waiver     `json:"waiver,omitempty"`
 	Hold    *Hold       `json:"hold,omitempty"`
 	Pool    *pool       `json:"pool,omitempty"`
 	Case    *Case       `json:"case,omitempty"`
@@ -73,7 +77,7 @@ func (l *Ledger) Snapshot() (io.WriterTo, error) {
 func (m *machine) clone() machine {
 	n := *m
 	n.voters, n.invited = slices.Clone(m.voters), slices.Clone(m.invited)
-	n.reports = slices.Clone(m.reports)
+	n.reports, n.waivers = slices.Clone(m.reports), slices.Clone(m.waivers)
 	n.holds = slices.Clone(m.holds)
 	n.cases = m.cases.clone()
 	n.notices = slices.Clone(m.notices)
@@ -124,11 +128,14 @@ func (s *snapshot) WriteTo(w io.Writer) (int64, error) {
 	m := &s.m
 	l := &lineWriter{w: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
 	l.line(snapshotHeader{
-		Warden: "ledger", Format: snapshotFormat, Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID,
+		Warden: "ledger", Format: snapshotFormat, Needs: m.needs, Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID,
 		Chain: m.chain, LastCase: uint64(m.lastCase), LastNote: m.lastNotice, Global: m.global, Voters: m.voters, Invited: m.invited, Freeze: m.freeze,
 	})
 	for i := range m.reports {
 		l.record(record{Report: &m.reports[i]})
+	}
+	for i := range m.waivers {
+		l.record(record{Waiver: &m.waivers[i]})
 	}
 	for i := range m.holds {
 		l.record(record{Hold: &m.holds[i]})
@@ -181,12 +188,15 @@ func readSnapshot(r io.Reader) (*machine, error) {
 	if h.Warden != "ledger" || h.Format < 1 || h.Format > snapshotFormat {
 		return nil, fmt.Errorf("format %d of %q is not one this build reads (up to %d)", h.Format, h.Warden, snapshotFormat)
 	}
+	if h.Needs > Version {
+		return nil, fmt.Errorf("it holds entries of version %d and this build knows up to %d: install the newest warden that any node has run", h.Needs, Version)
+	}
 	if err := strict(head, &h); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	sum.Write(head)
 	m := &machine{
-		index: h.Index, term: h.Term, time: h.Time, clusterID: h.ClusterID, chain: h.Chain, lastCase: remedy.CaseID(h.LastCase),
+		index: h.Index, term: h.Term, needs: h.Needs, time: h.Time, clusterID: h.ClusterID, chain: h.Chain, lastCase: remedy.CaseID(h.LastCase),
 		lastNotice: h.LastNote, global: h.Global, voters: h.Voters, invited: h.Invited, freeze: h.Freeze,
 	}
 	lines := newLineDecoder()
@@ -265,6 +275,10 @@ func (m *machine) add(r record) error {
 	set := 0
 	if r.Report != nil {
 		m.reports = append(m.reports, *r.Report)
+		set++
+	}
+	if r.Waiver != nil {
+		m.waivers = append(m.waivers, *r.Waiver)
 		set++
 	}
 	if r.Hold != nil {

@@ -121,3 +121,109 @@ func TestVoterRemove(t *testing.T) {
 	r.okAs(alice(), &ledger.VoterRemove{Node: n2})
 	r.refused(ledger.RefusedBad, alice(), &ledger.VoterRemove{Node: n1})
 }
+
+// A waived voter's word on levels doesn't count, its limits do, and its next
+// report ends the waiver, also when it says what it said before.
+func TestWaive(t *testing.T) {
+	t.Parallel()
+	r := three(t, remedy.LevelAuto)
+	strict := roomy()
+	strict.MaxOut = 1
+	dead := report(n3, setup{level: remedy.LevelNotify, limits: strict})
+	r.ok(dead)
+	r.level(remedy.LevelNotify)
+	waive := &ledger.NodeWaive{Node: n3, Reason: "its disk burns"}
+	r.refused(ledger.RefusedPerson, remedy.Warden(), waive)
+	r.refused(ledger.RefusedNothing, alice(), &ledger.NodeWaive{Node: "n9", Reason: "x"})
+	r.refused(ledger.RefusedBad, alice(), &ledger.NodeWaive{Node: n3})
+	r.refused(ledger.RefusedNothing, alice(), &ledger.NodeUnwaive{Node: n3})
+	basis := r.facts().Basis
+	r.okAs(alice(), waive)
+	r.level(remedy.LevelAuto)
+	if f := r.facts(); f.Limits != strict || f.Basis == basis {
+		t.Errorf("limits are %+v at %+v: they stay the strictest", f.Limits, f.Basis)
+	}
+	r.told("n3-cccc no longer counts", "alice: its disk burns", "drain on ingest is auto now, it was notify")
+	if w := r.l.Status().Waivers; len(w) != 1 || w[0].Node != n3 || w[0].By.Name != "alice" || w[0].Reason != "its disk burns" || !w[0].Since.Equal(r.now) {
+		t.Errorf("the waivers are %+v", w)
+	}
+	before := r.records()
+	r.okAs(bob(), waive)
+	if r.records() != before {
+		t.Error("waiving twice changed something")
+	}
+	r.refused(ledger.RefusedPerson, remedy.Warden(), &ledger.NodeUnwaive{Node: n3})
+	r.okAs(bob(), &ledger.NodeUnwaive{Node: n3})
+	r.level(remedy.LevelNotify)
+	r.told("n3-cccc counts for levels again", "bob", "drain on ingest is notify now, it was auto")
+
+	r.okAs(alice(), waive)
+	basis = r.facts().Basis
+	r.ok(dead) // it is alive after all
+	r.level(remedy.LevelNotify)
+	r.told("n3-cccc has reported, so its waiver is over", "drain on ingest is notify now, it was auto")
+	if r.facts().Basis == basis || len(r.l.Status().Waivers) != 0 {
+		t.Error("the waiver is not over")
+	}
+}
+
+// At least one voter's word is left, and when only waived ones are, nothing is
+// allowed.
+func TestNotAllAreWaived(t *testing.T) {
+	t.Parallel()
+	r := three(t, remedy.LevelAuto)
+	for _, n := range []remedy.NodeID{n3, n2} {
+		r.okAs(alice(), &ledger.NodeWaive{Node: n, Reason: "x"})
+	}
+	r.refused(ledger.RefusedBad, alice(), &ledger.NodeWaive{Node: n1, Reason: "x"})
+	r.level(remedy.LevelAuto)
+	r.okAs(alice(), &ledger.VoterRemove{Node: n1})
+	r.level(remedy.LevelMetricOnly)
+	r.told("drain on ingest is metric-only now")
+	r.okAs(alice(), &ledger.VoterRemove{Node: n2})
+	r.level(remedy.LevelMetricOnly)
+	r.okAs(alice(), &ledger.NodeUnwaive{Node: n3})
+	r.level(remedy.LevelAuto)
+	newRig(t).refused(ledger.RefusedBad, alice(), &ledger.NodeWaive{Node: n1, Reason: "x"})
+}
+
+// What takes a host out is what any voter says does, whatever the proposer says.
+func TestTakesOutIsReported(t *testing.T) {
+	t.Parallel()
+	restart := func(node remedy.NodeID, leaves bool) *ledger.NodeReport {
+		b := report(node, setup{level: remedy.LevelAuto, limits: roomy()})
+		b.Levels[0].LeavesIn = leaves
+		return b
+	}
+	tests := []struct {
+		name     string
+		reports  []*ledger.NodeReport
+		proposer bool
+		want     bool
+	}{
+		{"all leave it in", []*ledger.NodeReport{restart(n1, true), restart(n2, true), restart(n3, true)}, false, false},
+		{"one takes it out", []*ledger.NodeReport{restart(n1, true), restart(n2, false), restart(n3, true)}, false, true},
+		{"the proposer takes it out", []*ledger.NodeReport{restart(n1, true), restart(n2, true), restart(n3, true)}, true, true},
+		{"one has no such action", []*ledger.NodeReport{restart(n1, true), restart(n2, true), reportOf(n3, setup{limits: roomy()}, pool, "other")}, false, false},
+		{"nobody has such an action", []*ledger.NodeReport{
+			reportOf(n1, setup{limits: roomy()}, pool, "other"), reportOf(n2, setup{limits: roomy()}, pool, "other"), reportOf(n3, setup{limits: roomy()}, pool, "other"),
+		}, false, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := three(t, remedy.LevelAuto)
+			for _, b := range tt.reports {
+				r.ok(b)
+			}
+			if got := r.facts().TakesOut; got != (tt.want && !tt.proposer) {
+				t.Errorf("the facts say %v", got)
+			}
+			id := r.okAs(alice(), &ledger.ManualOpen{Pool: pool, Host: "h1", Action: drain, Reason: "x", Plan: *plan("h1"), Decision: *decision(remedy.LevelAuto)})
+			r.start(id, alice(), manual, func(b *ledger.ExecStart) { b.TakesOut = tt.proposer })
+			if got := r.get(id).Execution().TakesOut; got != tt.want {
+				t.Errorf("it takes its host out: %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

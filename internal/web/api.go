@@ -68,6 +68,7 @@ func (s *surface) describe(mux *http.ServeMux) *huma.OpenAPI {
 	s.caseWrites(api)
 	s.stopWrites(api)
 	s.configRoutes(api)
+	s.policyRoutes(api)
 	s.statsRoutes(api)
 	s.explainRoutes(api)
 	s.trialRoutes(api)

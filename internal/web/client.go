@@ -189,6 +189,16 @@ func (c *Client) Config(ctx context.Context) (*ConfigInForce, error) {
 	return get[ConfigInForce](ctx, c, "/api/v1/config", nil)
 }
 
+// Waive takes a voter's word out of the lowest level until it reports again.
+func (c *Client) Waive(ctx context.Context, q WaiveRequest) (*Policy, error) {
+	return post[Policy](ctx, c, "/api/v1/waivers", q)
+}
+
+// Unwaive has a voter's word count again.
+func (c *Client) Unwaive(ctx context.Context, node string) (*Policy, error) {
+	return call[Policy](ctx, c, http.MethodDelete, "/api/v1/waivers", url.Values{"node": {node}}, nil)
+}
+
 // Stats counts the cases opened within a span such as "24h", or all that are
 // kept for "". by is "all", "detector", "action" or "pool".
 func (c *Client) Stats(ctx context.Context, within, by string) (*Stats, error) {

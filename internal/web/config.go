@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"warden/internal/config"
-	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
 
@@ -32,35 +30,6 @@ type ConfigInForce struct {
 	// them have it, anything stricter as soon as one has.
 	Voters []remedy.NodeID `json:"voters"`
 	config.Outline
-}
-
-// Policy is who is trusted with what. It answers GET /api/v1/policy.
-type Policy struct {
-	Schema   string        `json:"schema"`
-	ServedAt time.Time     `json:"served_at"`
-	Node     remedy.NodeID `json:"node"`
-	Levels   []PolicyLevel `json:"levels" doc:"by action and pool"`
-}
-
-// PolicyLevel is one action's rung in one pool, and why it is no higher.
-type PolicyLevel struct {
-	Level
-	// Nodes is what each voter last committed.
-	Nodes []NodeLevel `json:"nodes"`
-	// Why says why less is in force than this node's file says; empty when
-	// nothing lowers it.
-	Why []string `json:"why" doc:"why less is in force than this node's file says"`
-	// Note says what else keeps its decisions from going as high as the level.
-	Note string `json:"note,omitempty"`
-}
-
-// NodeLevel is one voter's word on an action in a pool.
-type NodeLevel struct {
-	Node  remedy.NodeID `json:"node"`
-	Level remedy.Level  `json:"level" doc:"metric-only for a voter that has not reported the action"`
-	// Reported is false for a voter whose file, as committed, doesn't have the
-	// action in this pool, or that never reported.
-	Reported bool `json:"reported"`
 }
 
 // ReloadReport is what a reload did. It answers POST /api/v1/reload.
@@ -87,9 +56,6 @@ func (s *surface) configRoutes(api huma.API) {
 		return &ConfigInForce{
 			Schema: SchemaConfig, ServedAt: s.now(), Node: s.Node.ID, Voters: list(s.Ledger.Status().Voters), Outline: o,
 		}, nil
-	})
-	route(api, http.MethodGet, "/policy", "get-policy", "Who is trusted with what, and why not with more", func(_ context.Context, _ *none) (*Policy, error) {
-		return s.policy(), nil
 	})
 	route(api, http.MethodPost, "/reload", "reload", "Put the config file in force, all of it or nothing", func(ctx context.Context, _ *none) (*ReloadReport, error) {
 		var done Reloaded
@@ -128,56 +94,4 @@ func reloadProblem(err error) error {
 		p.Errors = append(p.Errors, ProblemPart{Where: where, Key: x.Key, Message: string(x.Severity) + ": " + x.Text})
 	}
 	return p
-}
-
-// policy collects every level with what each voter says of it.
-func (s *surface) policy() *Policy {
-	cfg, st := s.Engine.Config(), s.Ledger.Status()
-	out := &Policy{Schema: SchemaPolicy, ServedAt: s.now(), Node: s.Node.ID, Levels: []PolicyLevel{}}
-	for _, l := range s.levels(cfg, "") {
-		p := PolicyLevel{Level: l, Nodes: []NodeLevel{}, Why: []string{}}
-		for _, v := range st.Voters {
-			n := reportedBy(st.Reports, v, l.Action, l.Pool)
-			p.Nodes = append(p.Nodes, n)
-			if n.Level < l.File {
-				p.Why = append(p.Why, whyLower(st.Reports, n))
-			}
-		}
-		if len(st.Voters) == 0 && l.File > remedy.LevelMetricOnly {
-			p.Why = append(p.Why, "no voter is known yet: the cluster has not been founded")
-		}
-		if cfg.Pools[l.Pool].AssumeInService && l.Effective > remedy.LevelConfirm {
-			p.Note = "assume_in_service: nothing in this pool goes above confirm"
-		}
-		out.Levels = append(out.Levels, p)
-	}
-	return out
-}
-
-func whyLower(reports []ledger.NodeReport, n NodeLevel) string {
-	known := slices.ContainsFunc(reports, func(r ledger.NodeReport) bool { return r.Node == n.Node })
-	switch {
-	case !known:
-		return fmt.Sprintf("%s has not reported its file yet", n.Node)
-	case !n.Reported:
-		return fmt.Sprintf("the file of %s, as it last reported it, doesn't have this action here", n.Node)
-	}
-	return fmt.Sprintf("%s last reported %s", n.Node, n.Level)
-}
-
-// reportedBy is one voter's word on an action in a pool, as the ledger counts
-// it.
-func reportedBy(reports []ledger.NodeReport, node remedy.NodeID, action remedy.ActionName, pool remedy.PoolName) NodeLevel {
-	out := NodeLevel{Node: node, Level: remedy.LevelMetricOnly}
-	for _, r := range reports {
-		if r.Node != node {
-			continue
-		}
-		for _, l := range r.Levels {
-			if l.Action == action && l.Pool == pool {
-				out.Level, out.Reported = max(l.Level, remedy.LevelMetricOnly), true
-			}
-		}
-	}
-	return out
 }

@@ -67,3 +67,39 @@ func TestReloadRefused(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// TestWaive takes a dead node's word out, by its name, and gives it back.
+func TestWaive(t *testing.T) {
+	w := newWorld(t, remedy.LevelAuto)
+	c := w.serve()
+	ctx := t.Context()
+	w.rounds(1)
+	me := remedy.Actor{Name: "kim", Person: true}
+	for _, n := range []remedy.NodeID{"n2-0000beef", "n3-0000beef", "n3-0000cafe"} {
+		w.commit(me, &ledger.VoterAdd{Node: n})
+	}
+	levels := []ledger.LevelReport{{Action: "drain", Pool: "ingest", Level: remedy.LevelNotify}}
+	w.commit(remedy.Warden(), &ledger.NodeReport{Node: "n2-0000beef", MaxVersion: 2, Levels: levels})
+	got, err := c.Policy(ctx)
+	want := []string{"n2-0000beef last reported notify", "n3-0000beef has not reported its file yet", "n3-0000cafe has not reported its file yet"}
+	if err != nil || got.Levels[0].Effective != remedy.LevelMetricOnly || !slices.Equal(got.Levels[0].Why, want) {
+		t.Fatalf("%+v %v", got, err)
+	}
+	wantAPI(t, second(c.Waive(ctx, WaiveRequest{Node: "n3", Reason: "disk"})), http.StatusUnprocessableEntity, "ambiguous")
+	wantAPI(t, second(c.Waive(ctx, WaiveRequest{Node: "n9", Reason: "disk"})), http.StatusNotFound, "not_found")
+	wantAPI(t, second(c.Waive(ctx, WaiveRequest{Node: "n1", Reason: "disk"})), http.StatusUnprocessableEntity, ledger.RefusedBad)
+	wantAPI(t, second(c.Waive(ctx, WaiveRequest{Node: "n2"})), http.StatusUnprocessableEntity, CodeInvalid)
+	for _, n := range []string{"n3-0000beef", "n3-0000cafe", "n2"} {
+		if got, err = c.Waive(ctx, WaiveRequest{Node: n, Reason: "disk"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := got.Levels[0]
+	if l.Effective != remedy.LevelAuto || len(l.Why) != 0 || len(got.Waivers) != 3 || !l.Nodes[1].Waived || l.Nodes[0].Waived || got.Waivers[0].Reason != "disk" {
+		t.Errorf("%+v", got)
+	}
+	if got, err = c.Unwaive(ctx, "n2"); err != nil || got.Levels[0].Effective != remedy.LevelNotify || len(got.Waivers) != 2 {
+		t.Errorf("%+v %v", got, err)
+	}
+	wantAPI(t, second(c.Unwaive(ctx, "n2")), http.StatusConflict, ledger.RefusedNothing)
+}

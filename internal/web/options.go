@@ -57,11 +57,19 @@ type StopDesk interface {
 	AcceptPool(ctx context.Context, by remedy.Actor, pool remedy.PoolName) error
 }
 
+// TrustDesk is the engine as far as people say whose word counts. Its errors are
+// those of CaseDesk.
+type TrustDesk interface {
+	Waive(ctx context.Context, by remedy.Actor, node, reason string) error
+	Unwaive(ctx context.Context, by remedy.Actor, node string) error
+}
+
 // Engine is what a *engine.Engine is to this package.
 type Engine interface {
 	Shower
 	CaseDesk
 	StopDesk
+	TrustDesk
 }
 
 // Build says which build this is.

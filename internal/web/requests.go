@@ -122,6 +122,13 @@ type HoldRequest struct {
 	Reason string `json:"reason" minLength:"1" maxLength:"1000"`
 }
 
+// WaiveRequest takes a voter's word out of the lowest level.
+type WaiveRequest struct {
+	// Node is a voter's id, or its name where one voter has it.
+	Node   string `json:"node" minLength:"1" doc:"a voter's id, or its name where one voter has it"`
+	Reason string `json:"reason" minLength:"1" maxLength:"1000"`
+}
+
 // FreezeRequest stops all acting.
 type FreezeRequest struct {
 	Reason string `json:"reason" minLength:"1" maxLength:"1000"`

@@ -271,19 +271,21 @@ func (d *daemon) Reload(ctx context.Context, by remedy.Actor) (web.Reloaded, err
 	changes := config.Compare(d.outline, outline)
 	d.file, d.outline = file, outline
 	d.reload = web.ReloadState{OK: true, At: d.Clock.Now()}
+	force := inForce(d.ledger, d.node.ID(), cfg, changes, d.Clock.Now())
+	lines := reloadWords(changes, force)
 	if err := d.engine.Reconfigure(ctx, cfg); err != nil {
 		// The new config is in force on this node all the same; its stricter
 		// side holds at once, and what it allows waits for the commit.
 		d.Logger.Warn("the reloaded config is not reported yet", zap.Error(err))
 	}
-	d.Logger.Info("config reloaded", zap.String("by", by.Name), zap.String("hash", outline.Hash), zap.Strings("changes", changes.Lines()))
+	d.Logger.Info("config reloaded", zap.String("by", by.Name), zap.String("hash", outline.Hash), zap.Strings("changes", lines))
 	if len(changes) > 0 {
-		told := fmt.Sprintf("config of %s reloaded by %s: %s\n%s", d.node.ID(), by.Name, changes.Verdict(), strings.Join(changes.Lines(), "\n"))
+		told := fmt.Sprintf("config of %s reloaded by %s: %s\n%s", d.node.ID(), by.Name, changes.Verdict(), strings.Join(lines, "\n"))
 		if err := d.engine.Tell(ctx, ledger.NoticeConfig, told); err != nil {
 			d.Logger.Warn("what the reload changed was not told", zap.Error(err))
 		}
 	}
-	return web.Reloaded{Hash: outline.Hash, Changes: changes, Warnings: report}, nil
+	return web.Reloaded{Hash: outline.Hash, Changes: changes, InForce: force, Warnings: report}, nil
 }
 
 // File returns the config file in force.

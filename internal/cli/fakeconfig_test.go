@@ -47,7 +47,11 @@ func (f *fakeAPI) reload(*http.Request) (any, error) {
 	f.outline = o
 	out := &web.ReloadReport{Schema: web.SchemaReload, Node: "n1", Hash: o.Hash, Verdict: changes.Verdict(), Warnings: []string{"warden.toml:3:1: warning: odd"}}
 	for _, c := range changes {
-		out.Changes = append(out.Changes, web.ReloadLine{Change: c, Text: c.String()})
+		line := web.ReloadLine{Change: c, Text: c.String()}
+		if c.Kind == config.ChangePromotion {
+			line.InForce = "in force stays " + c.From + ": n3 still says " + c.From
+		}
+		out.Changes = append(out.Changes, line)
 	}
 	return out, nil
 }

@@ -52,7 +52,7 @@ func (p *program) reload(ctx context.Context, w waiting) error {
 			p.printer.talk("%s", warning)
 		}
 		for _, change := range done.Changes {
-			p.printer.line(p.printer.paint(styleOfChange(change.Change), chat.Clean(change.Text)))
+			p.printer.line(p.printer.paint(styleOfChange(change.Change), chat.Clean(joined("; ", change.Text, change.InForce))))
 		}
 		p.printer.line(say("Reloaded on %s: %s.", done.Node, done.Verdict))
 	}

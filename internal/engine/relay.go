@@ -40,11 +40,15 @@ func (e *Engine) say(ctx context.Context, body ledger.Body) (ledger.Applied, err
 }
 
 // Reported reports whether the ledger has this node's config as it is in force,
-// or wants none: a node that is no voter has none to report.
+// or wants none: a node that is no voter has none to report. A waiver is ended
+// by reporting again: this node is up, so its word counts.
 func (e *Engine) Reported() bool {
 	st := e.Ledger.Status()
 	if !slices.Contains(st.Voters, e.Node) {
 		return true
+	}
+	if slices.ContainsFunc(st.Waivers, func(w ledger.Waiver) bool { return w.Node == e.Node }) {
+		return false
 	}
 	want := e.Config().Report(e.Node)
 	return slices.ContainsFunc(st.Reports, func(r ledger.NodeReport) bool { return r.Node == e.Node && sameReport(&r, want) })

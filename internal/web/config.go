@@ -46,6 +46,9 @@ type ReloadReport struct {
 type ReloadLine struct {
 	config.Change
 	Text string `json:"text"`
+	// InForce says of a level what the change comes to in the cluster: up needs
+	// every voter's file. Empty where there is nothing to say.
+	InForce string `json:"in_force,omitempty" doc:"what the change of a level comes to in the cluster"`
 }
 
 // configRoutes registers what is about the config.
@@ -69,8 +72,12 @@ func (s *surface) configRoutes(api huma.API) {
 		out := &ReloadReport{
 			Schema: SchemaReload, Node: s.Node.ID, Hash: done.Hash, Verdict: done.Changes.Verdict(), Changes: []ReloadLine{}, Warnings: []string{},
 		}
-		for _, c := range done.Changes {
-			out.Changes = append(out.Changes, ReloadLine{Change: c, Text: c.String()})
+		for i, c := range done.Changes {
+			line := ReloadLine{Change: c, Text: c.String()}
+			if i < len(done.InForce) {
+				line.InForce = done.InForce[i]
+			}
+			out.Changes = append(out.Changes, line)
 		}
 		for _, w := range done.Warnings {
 			out.Warnings = append(out.Warnings, w.String())

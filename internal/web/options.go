@@ -83,8 +83,11 @@ type ReloadState struct {
 
 // Reloaded is what a reload put in force.
 type Reloaded struct {
-	Hash     string
-	Changes  config.Changes
+	Hash    string
+	Changes config.Changes
+	// InForce says of each change what comes of it in the cluster; an element is
+	// empty where there is nothing to say, and a nil slice says nothing of any.
+	InForce  []string
 	Warnings config.Report
 }
 

@@ -134,7 +134,9 @@ func serve(t *testing.T, s *side) *listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &listener{Listener: tls.NewListener(tcp, s.store.Server()), refused: make(chan error, 64)}
+	l := &listener{Listener: tls.NewListener(tcp, &tls.Config{
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.store.Server(), nil },
+	}), refused: make(chan error, 64)}
 	l.wg.Go(func() {
 		for {
 			c, err := l.Accept()

@@ -18,14 +18,14 @@ import (
 )
 
 // TestRotation replaces the certificate and then the authority of two nodes, one
-// file after the other, while a connection stays open and new ones are made on
-// configurations that were asked for once.
+// file after the other, while a connection stays open and new ones are made in
+// between.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	oldCA, newCA := authority(t, "old"), authority(t, "new")
 	a, b := node(t, issue(t, oldCA, "a", 0, year), "a", oldCA), node(t, issue(t, oldCA, "b", 0, year), "b", oldCA)
-	l, client := serve(t, a), b.store.Client("a")
-	open, err := say(t, l, client)
+	l := serve(t, a)
+	open, err := say(t, l, b.store.Client("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestRotation(t *testing.T) {
 		t.Helper()
 		a.clock.Advance(time.Second)
 		b.clock.Advance(time.Second)
-		c, err := say(t, l, client)
+		c, err := say(t, l, b.store.Client("a"))
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}

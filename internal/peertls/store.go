@@ -2,8 +2,6 @@ package peertls
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -179,74 +177,32 @@ func (s *Store) content(now time.Time, m *material) {
 	}
 }
 
-// Server is for connections that come in: TLS 1.3, and the other side must show
-// a certificate of one of the authorities that is for clients. It may be kept:
-// each handshake uses the newest files. PeerCertificates[0] of a connection is
-// then verified; VerifiedChains stays empty, since this package verifies and
-// not crypto/tls, which would do it with the authorities of the time when the
-// listener was made.
+// Server is for a connection that comes in: TLS 1.3, and the other side must
+// show a certificate of one of the authorities that is for clients. Ask for it
+// at each connection: what it verifies with is of this moment.
 func (s *Store) Server() *tls.Config {
+	m := s.current()
 	return &tls.Config{
-		MinVersion: tls.VersionTLS13,
-		ClientAuth: tls.RequireAnyClientCert,
-		Time:       s.o.Clock.Now,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return s.current().cert, nil
-		},
-		VerifyConnection: func(cs tls.ConnectionState) error {
-			return s.verify(cs, "", x509.ExtKeyUsageClientAuth)
-		},
+		MinVersion: tls.VersionTLS13, Time: s.o.Clock.Now,
+		Certificates: []tls.Certificate{*m.cert},
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: m.roots,
 		// A ticket would let in who showed a good certificate yesterday.
 		SessionTicketsDisabled: true,
 	}
 }
 
-// Client is for connections to the peer of that name: TLS 1.3, and the other
+// Client is for a connection to the peer of that name: TLS 1.3, and the other
 // side must show a certificate of one of the authorities, for servers, made out
-// to name. It may be kept, as Server's.
+// to name. Ask for it at each connection, as for Server's.
 func (s *Store) Client(name string) *tls.Config {
+	m := s.current()
 	return &tls.Config{
-		MinVersion: tls.VersionTLS13,
-		ServerName: name,
-		Time:       s.o.Clock.Now,
-		// VerifyConnection does it, with the authorities of that moment.
-		InsecureSkipVerify: true,
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return s.current().cert, nil
-		},
-		VerifyConnection: func(cs tls.ConnectionState) error {
-			if name == "" {
-				return errors.New("a connection to a peer without a name: this is a bug in warden, report it")
-			}
-			return s.verify(cs, name, x509.ExtKeyUsageServerAuth)
-		},
+		MinVersion: tls.VersionTLS13, Time: s.o.Clock.Now,
+		RootCAs: m.roots, ServerName: name,
+		// Shown whatever authorities the server names, so that it can say which
+		// it doesn't know.
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return m.cert, nil },
 	}
-}
-
-// verify checks what the other side shows against the newest authorities.
-func (s *Store) verify(cs tls.ConnectionState, name string, use x509.ExtKeyUsage) error {
-	if len(cs.PeerCertificates) == 0 {
-		return errors.New("the other side shows no certificate: it must be a node of this cluster")
-	}
-	leaf, now := cs.PeerCertificates[0], s.o.Clock.Now()
-	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: s.current().roots, Intermediates: pool(cs.PeerCertificates[1:]), CurrentTime: now, DNSName: name, KeyUsages: []x509.ExtKeyUsage{use},
-	})
-	if err == nil {
-		return nil
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return fmt.Errorf("the certificate of %s is valid from %s to %s, and it is %s here: replace it, or set the clocks right: %w",
-			subject(leaf), at(leaf.NotBefore), at(leaf.NotAfter), at(now), err)
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return fmt.Errorf("the certificate is made out to %s and the peer's name is %q: make it one for that name: %w", subject(leaf), name, err)
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return fmt.Errorf("the certificate of %s is signed by %q, which is not one of the authorities in %s: %w",
-			subject(leaf), leaf.Issuer.CommonName, s.files.ca, err)
-	}
-	return fmt.Errorf("the certificate of %s is not one for this: make it with `warden operator tls cert create`: %w", subject(leaf), err)
 }
 
 func quoted(names []string) string {

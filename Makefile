@@ -25,7 +25,7 @@ GOFILES    = $$(find . \( -path ./.git -o -path ./bin -o -path ./.cache \) -prun
 # Every package with a test that only the failpoints build runs.
 CRASH      = $$(grep -rlE --include='*_test.go' '^//go:build .*failpoints' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: build unit servers test lint race ci fuzz bench bench-rules demo clean
+.PHONY: build unit servers test systemd-test lint race ci fuzz bench bench-rules demo clean
 
 ## build: the static binary, in bin/warden
 build:
@@ -37,7 +37,7 @@ unit:
 	$(TEST) ./...
 	$(TEST) -tags oldcommands -run Golden ./internal/ledger
 
-## servers: install Prometheus, Graphite and HAProxy from the distribution, never started as services
+## servers: install Prometheus, Graphite, HAProxy and systemd-analyze from the distribution, never started as services
 servers:
 	internal/tools/install-servers.sh
 
@@ -48,6 +48,11 @@ test: servers
 	$(TEST) -tags integration ./...
 	$(TEST) -tags oldcommands -run Golden ./internal/ledger
 	crash="$(CRASH)"; if [[ -n $$crash ]]; then $(TEST) -tags 'integration failpoints' $$crash; fi
+
+## systemd-test: the unit under a real systemd, in a box of namespaces; needs root and four minutes (KEEP=1: its journal, if a check fails)
+systemd-test: servers
+	mkdir -p bin
+	internal/tools/systemd/test.sh
 
 # The tools' versions are in their go.mod, so that is what makes them stale.
 bin/golangci-lint bin/staticcheck bin/benchstat &: internal/tools/go.mod internal/tools/go.sum

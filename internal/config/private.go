@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -23,8 +22,9 @@ func (r SecretRef) Path(env Env) (string, error) {
 var errNoCredentials = errors.New("a bare name is looked up in $" + credentialsDirectory + ", which is not set")
 
 // CredentialPath is the file that name means: a name without "/" is one in
-// $CREDENTIALS_DIRECTORY, where systemd puts what LoadCredential= names; all
-// else is a path and stays as it is. Its error never repeats the name.
+// $CREDENTIALS_DIRECTORY, where systemd puts what LoadCredential= names, by
+// itself or as warden_NAME; all else is a path and stays as it is. Its error
+// never repeats the name.
 func CredentialPath(name string, env Env) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
@@ -33,7 +33,7 @@ func CredentialPath(name string, env Env) (string, error) {
 	if !ok || dir == "" {
 		return "", fmt.Errorf("%w: add LoadCredential= to the unit, or write an absolute path", errNoCredentials)
 	}
-	return filepath.Join(dir, name), nil
+	return inCredentials(dir, name), nil
 }
 
 // ReadPrivateFile reads a file whose content is nobody else's business, 64 KiB

@@ -14,6 +14,7 @@ readonly servers=(
   graphite-carbon:carbon-cache
   graphite-web:graphite-manage
   gunicorn:/usr/bin/gunicorn
+  systemd:systemd-analyze
 )
 readonly policy=/usr/sbin/policy-rc.d
 

@@ -46,6 +46,7 @@ type agent struct {
 	cmd                          *exec.Cmd
 	exited                       chan struct{}
 	listen                       string
+	name                         string // of the node
 }
 
 // newAgent makes a node's directory. Nothing runs yet.
@@ -54,7 +55,7 @@ func newAgent(t *testing.T, s settings) *agent {
 	dir := shortDir(t)
 	a := &agent{
 		t: t, dir: dir, config: filepath.Join(dir, "warden.toml"), storage: filepath.Join(dir, "data"),
-		socket: filepath.Join(dir, "w.sock"), settings: s,
+		socket: filepath.Join(dir, "w.sock"), settings: s, name: "n1",
 	}
 	a.write(s.text(t))
 	var err error
@@ -99,7 +100,7 @@ func (a *agent) launch(env ...string) {
 	a.t.Helper()
 	a.listen = realtest.Address(a.t)
 	a.cmd = exec.Command(binary(), "agent", "--config.file", a.config, "--storage.path", a.storage,
-		"--web.listen-address", a.listen, "--web.socket", a.socket, "--node.name", "n1")
+		"--web.listen-address", a.listen, "--web.socket", a.socket, "--node.name", a.name)
 	a.cmd.Env = append([]string{"TZ=UTC"}, env...)
 	a.cmd.Stdout, a.cmd.Stderr = &a.stdout, &a.stderr
 	if err := a.cmd.Start(); err != nil {

@@ -35,6 +35,7 @@ type agentFlags struct {
 	lifecycle  bool
 	socket     string
 	nodeName   string
+	peerListen string
 	logLevel   string
 	logFormat  string
 }
@@ -72,7 +73,8 @@ runs and stop.`,
 	fs.StringVar(&f.listen, "web.listen-address", "127.0.0.1:9723", "the `ADDRESS` for reading over HTTP: metrics, health, API; loopback only, empty for none")
 	fs.StringVar(&f.socket, "web.socket", "", "the `PATH` of the unix socket that the commands use (env WARDEN_SOCKET; default "+defaultSocket+")")
 	fs.BoolVar(&f.lifecycle, "web.enable-lifecycle", false, "allow POST /-/reload over TCP as well")
-	fs.StringVar(&f.nodeName, "node.name", host, "the `NAME` of this node")
+	fs.StringVar(&f.nodeName, "node.name", host, "the `NAME` of this node, by which it finds itself in [cluster] peers")
+	fs.StringVar(&f.peerListen, "cluster.listen-address", "", "the `ADDRESS` to listen on for peers; wins over the config, default this node's in [cluster] peers")
 	fs.StringVar(&f.logLevel, "log.level", "", "the `LEVEL`: debug, info, warn or error; wins over the config")
 	fs.StringVar(&f.logFormat, "log.format", "", "the `FORMAT`: json, console, or auto, which is console on a terminal; wins over the config")
 	complete(cmd, "log.level", "debug", "info", "warn", "error")
@@ -107,7 +109,7 @@ func (p *program) runAgent(ctx context.Context, f agentFlags) error {
 	}
 	defer func() { _ = notifier.Close() }() // what it has to say has been sent
 	d, err := openDaemon(ctx, daemonOptions{
-		ConfigFile: f.configFile, Storage: f.storage, NodeName: f.nodeName,
+		ConfigFile: f.configFile, Storage: f.storage, NodeName: f.nodeName, PeerListen: f.peerListen,
 		Socket: f.socket, Listen: f.listen, Lifecycle: f.lifecycle,
 		Clock:     p.clock,
 		Announcer: chat.NewConsole(p.out, chat.ConsoleOptions{Color: p.colours(), Zone: p.printer.zone, Width: columns(p.out)}),

@@ -18,6 +18,7 @@ import (
 	"warden/internal/engine"
 	"warden/internal/heartbeat"
 	"warden/internal/ledger"
+	"warden/internal/peertls"
 	"warden/internal/remedy"
 	"warden/internal/source"
 	"warden/internal/systemd"
@@ -44,6 +45,8 @@ type daemonOptions struct {
 	Lifecycle      bool
 	// Notifier tells systemd how the process is; nil where there is none.
 	Notifier *systemd.Notifier
+	// PeerListen is where to listen for peers; empty for what the config says.
+	PeerListen string
 	// Exit ends the process when raft can't go on; os.Exit when nil.
 	Exit func(code int)
 }
@@ -55,6 +58,7 @@ type daemon struct {
 	ledger *ledger.Ledger
 	floor  floor
 	node   *cluster.Node
+	tls    *peertls.Store // nil without peers
 	engine *engine.Engine
 	server *web.Server
 	mirror *telemetry.Mirror
@@ -96,10 +100,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d.file, d.outline = file, outlineOf(file, cfg)
 	d.reload = web.ReloadState{OK: true, At: o.Clock.Now()}
 	arrivals := engine.NewArrivals(d.ledger, o.Clock)
-	d.node, err = cluster.Open(ctx, cluster.Options{
-		Dir: o.Storage, NodeName: o.NodeName, Machine: arrivals, Logger: o.Logger, Registerer: o.Registry, Exit: o.Exit,
-	})
-	if err != nil {
+	if err := d.openNode(ctx, arrivals); err != nil {
 		return nil, err
 	}
 	if err := showStorage(o.Registry, o.Storage); err != nil {
@@ -248,9 +249,10 @@ func outlineOf(file *config.Config, cfg *engine.Config) config.Outline {
 // still run are none of its business: Drain waits for them.
 func (d *daemon) lead(ctx context.Context) error {
 	return d.node.Lead(ctx, func(ctx context.Context, _ uint64) error {
-		if err := found(ctx, d.log(), d.ledger, d.Clock.Now()); err != nil {
+		if err := d.nameCluster(ctx); err != nil {
 			return err
 		}
+		defer d.keepVoters(ctx)()
 		return d.engine.Run(ctx)
 	})
 }

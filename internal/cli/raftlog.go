@@ -63,17 +63,22 @@ func (l raftLog) Relay(ctx context.Context, e ledger.Entry) (ledger.Applied, err
 // Verify confirms leadership and waits until everything committed is applied.
 func (l raftLog) Verify(ctx context.Context) error { return l.node.Verify(ctx) }
 
-// found names a new cluster: an empty ledger gets a minted id and its voters.
+// found names a new cluster: an empty ledger gets the id that the node minted
+// when it founded it, its voter, and whom the founder saw.
 func found(ctx context.Context, l raftLog, led *ledger.Ledger, now time.Time) error {
 	if led.Status().ClusterID != "" {
 		return nil
 	}
-	id := make([]byte, 8)
-	if _, err := rand.Read(id); err != nil {
-		return fmt.Errorf("mint a cluster id: %w", err)
+	id := l.node.ClusterID()
+	if id == "" { // founded by a warden that minted it here
+		minted := make([]byte, 8)
+		if _, err := rand.Read(minted); err != nil {
+			return fmt.Errorf("mint a cluster id: %w", err)
+		}
+		id = hex.EncodeToString(minted)
 	}
 	e, err := ledger.NewEntry(now, remedy.Warden(), l.node.ID(), &ledger.ClusterInit{
-		ClusterID: hex.EncodeToString(id), Voters: []remedy.NodeID{l.node.ID()},
+		ClusterID: id, Voters: []remedy.NodeID{l.node.ID()}, Invited: l.node.Invited(),
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type beginning struct {
 	found   bool
 	invited []remedy.NodeID // when it founds: the others, sorted
 	wait    string          // otherwise: what it waits for, for people
+	why     []error         // what came of asking the silent ones
 }
 
 // begin decides whether an empty node founds a cluster. It does when every peer
@@ -28,12 +29,13 @@ func begin(r *roster, answers map[string]sighting) beginning {
 	mine := r.names()
 	slices.Sort(mine)
 	var silent, other []string
+	var why []error
 	var invited []remedy.NodeID
 	for _, name := range slices.Sorted(maps.Keys(answers)) {
 		s := answers[name]
 		switch {
 		case s.err != nil || s.at.IsZero():
-			silent = append(silent, fmt.Sprintf("%s (%v)", name, s.err))
+			silent, why = append(silent, name), append(why, s.err)
 		case s.answer.Founded || s.answer.ClusterID != "":
 			return beginning{wait: fmt.Sprintf("%s belongs to cluster %s: this node has no data and waits to be added to it; one that was not there when the cluster was founded is added with `warden operator raft join %s`",
 				name, orUnnamed(s.answer.ClusterID), r.self.Name)}
@@ -46,7 +48,7 @@ func begin(r *roster, answers map[string]sighting) beginning {
 	slices.Sort(invited)
 	switch {
 	case len(silent) > 0:
-		return beginning{wait: "a cluster is founded only when all peers answer; no answer from " + strings.Join(silent, ", ")}
+		return beginning{wait: "a cluster is founded only when all peers answer; no answer from " + strings.Join(silent, ", "), why: why}
 	case len(other) > 0:
 		return beginning{wait: "a cluster is founded only by nodes with the same [cluster] peers; it is another list on " + strings.Join(other, ", ")}
 	case r.self.Name != r.lowest():
@@ -79,7 +81,7 @@ func (n *Node) bootstrap() {
 				return
 			}
 			if b.wait != said || time.Since(at) > sayAgain {
-				n.log.Info("no cluster yet", zap.String("waiting", b.wait))
+				n.log.Info("no cluster yet", zap.String("waiting", b.wait), zap.Errors("errors", b.why))
 				said, at = b.wait, time.Now()
 			}
 		}

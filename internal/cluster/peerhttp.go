@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,17 @@ type peerNameKey struct{}
 func PeerName(ctx context.Context) (string, bool) {
 	name, ok := ctx.Value(peerNameKey{}).(string)
 	return name, ok
+}
+
+// Speaks reports whether the peer that a request to the handler of ServePeers
+// came from is the voter of that id.
+func (n *Node) Speaks(ctx context.Context, id remedy.NodeID) bool {
+	name, ok := PeerName(ctx)
+	if !ok || n.ring == nil {
+		return false
+	}
+	peer, ok := n.ring.roster.of(id)
+	return ok && peer.Name == name && slices.Contains(n.voters(), id)
 }
 
 // ServePeers has h answer what the peers ask over HTTP, all but ProbePath.

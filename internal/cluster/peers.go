@@ -21,8 +21,9 @@ type Peer struct {
 
 // Credentials are this node's key and the authority that its peers' keys are
 // signed by. Each call gives the newest that was read, so that certificates are
-// replaced without a restart. The cluster sets NextProtos, and checks which of
-// its peers a verified certificate is made out to.
+// replaced without a restart. A handshake that succeeds has verified the other
+// side's certificate. The cluster sets NextProtos, and checks which of its peers
+// the certificate is made out to.
 type Credentials interface {
 	// Server is for connections that come in: TLS 1.3, and the other side must
 	// show a certificate of the authority.
@@ -72,6 +73,17 @@ func newRoster(peers []Peer, node string) (*roster, error) {
 	}
 	r.self = self
 	return r, nil
+}
+
+// Self is the peer that the node of that name is: the one of its name or, where
+// there is none, the only one whose first label is that of the name. What
+// stands in its certificate is the peer's name.
+func Self(peers []Peer, node string) (Peer, error) {
+	r, err := newRoster(peers, node)
+	if err != nil {
+		return Peer{}, err
+	}
+	return r.self, nil
 }
 
 // find looks a node's name up, as newRoster says.
@@ -133,10 +145,11 @@ func (r *roster) lowest() string { return slices.Min(r.names()) }
 
 var errUnknownPeer = errors.New("no such peer")
 
-// verified says which peer a connection's verified certificate is made out to.
+// verified says which peer a connection's certificate is made out to, the
+// handshake having verified it.
 func (r *roster) verified(state tls.ConnectionState) (string, error) {
-	if len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
-		return "", fmt.Errorf("%w: the connection shows no verified certificate", errUnknownPeer)
+	if len(state.PeerCertificates) == 0 {
+		return "", fmt.Errorf("%w: the connection shows no certificate", errUnknownPeer)
 	}
 	leaf := state.PeerCertificates[0]
 	said := slices.Clone(leaf.DNSNames)

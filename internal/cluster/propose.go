@@ -132,26 +132,6 @@ func (n *Node) lastCommand(commit uint64) (uint64, error) {
 	return 0, nil
 }
 
-// ErrReplaying means that the machine has not yet applied everything that was
-// in the log when this node started: what it shows is from before.
-var ErrReplaying = errors.New("the log is still being replayed")
-
-// Ready returns nil once the machine has applied every entry that was in the
-// log when the node was opened, and ErrReplaying before. A lone voter has to
-// lead first: until then raft does not know that its own log is committed.
-func (n *Node) Ready() error {
-	if n.caught.Load() {
-		return nil
-	}
-	// Raft counts an entry as applied when it hands it over, so the machine
-	// itself is asked.
-	if waiting, err := n.lastCommand(n.atOpen); err != nil || waiting != 0 {
-		return ErrReplaying
-	}
-	n.caught.Store(true)
-	return nil
-}
-
 // Snapshot takes a snapshot now and drops the log entries it makes
 // superfluous. Having nothing new to snapshot is no error.
 func (n *Node) Snapshot() error {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -135,14 +134,9 @@ func (d *decoder) clusterFiles(c Cluster, env Env) {
 			d.badValue(join(nil, "cluster", key), "%s: %s: %v: `warden operator tls` makes it", key, file, reason(err))
 		}
 	}
-	file, err := c.TLSKeyPath(env)
+	file, err := c.TLSKeyFile.Path(env)
 	if err == nil && file != "" {
-		var info os.FileInfo
-		if info, err = os.Stat(file); err != nil {
-			err = reason(err)
-		} else if perm := info.Mode().Perm(); perm&0o027 != 0 {
-			err = fmt.Errorf("the key's file has mode %#o, and others can read or write it: run chmod 600 (or 640, for a group of its own) on it", perm)
-		}
+		_, err = ReadPrivateFile(file)
 	}
 	if err != nil {
 		d.badValue(join(nil, "cluster", "tls_key_file"), "tls_key_file: %v", err)

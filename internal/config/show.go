@@ -118,11 +118,15 @@ func (w *walker) key(v reflect.Value, path []string) {
 	s.raw = s.Value
 	if ref, ok := reflect.TypeAssert[SecretRef](v); ok {
 		s.raw = *ref.ref
-		s.Note = "$" + EnvName(path...) + " wins"
+		var notes []string
 		if ref.String() == hidden {
-			s.Note = "in $" + credentialsDirectory + "; " + s.Note
+			notes = append(notes, "in $"+credentialsDirectory)
 			s.Mark = mark(s.raw)
 		}
+		if s.Key != keyFile { // a key has many lines, and is read again when its file changes
+			notes = append(notes, "$"+EnvName(path...)+" wins")
+		}
+		s.Note = strings.Join(notes, "; ")
 	}
 	w.settings = append(w.settings, s)
 }

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 )
+
+// keyFile is the one *_file key that no environment variable stands in for.
+const keyFile = "cluster.tls_key_file"
 
 // maxPeers is the largest cluster: each voter more makes every commit slower.
 const maxPeers = 7
@@ -127,16 +129,4 @@ func (v *validator) peers(c Cluster) {
 	case n%2 == 0:
 		v.fail(at, "peers lists %d nodes, and %d of them can be lost, as with %d: use 1, 3 or 5", n, (n-1)/2, n-1)
 	}
-}
-
-// TLSKeyPath is the file that tls_key_file refers to; empty when it is not set.
-func (c *Cluster) TLSKeyPath(env Env) (string, error) {
-	if !c.TLSKeyFile.IsSet() || strings.HasPrefix(*c.TLSKeyFile.ref, "/") {
-		return c.TLSKeyFile.String(), nil
-	}
-	dir, ok := env(credentialsDirectory)
-	if !ok || dir == "" {
-		return "", fmt.Errorf("a bare name is looked up in $%s, which is not set: add LoadCredential= to the unit, or write an absolute path", credentialsDirectory)
-	}
-	return filepath.Join(dir, *c.TLSKeyFile.ref), nil
 }

@@ -47,7 +47,22 @@ func (p *program) dial() (*web.Client, error) {
 	case err != nil:
 		return nil, &usageError{err}
 	}
+	client.Observe = p.observe
 	return client, nil
+}
+
+// observe says once when an answer is of a node that knows no leader: whatever
+// it shows, nothing is done meanwhile.
+func (p *program) observe(a web.AsOf) {
+	if a.Leader != "" || p.leaderless {
+		return
+	}
+	p.leaderless = true
+	since := ""
+	if !a.NoLeaderSince.IsZero() {
+		since = " since " + p.printer.stamp(a.NoLeaderSince)
+	}
+	p.printer.talk("No quorum%s: %s knows no leader, so nothing is done and nothing can be approved. `warden status` says what can be done by hand.", since, a.Node)
 }
 
 // errTimeout says that --timeout passed before the answer came.

@@ -18,6 +18,7 @@ import (
 	"warden/internal/engine"
 	"warden/internal/heartbeat"
 	"warden/internal/ledger"
+	"warden/internal/peer"
 	"warden/internal/peertls"
 	"warden/internal/remedy"
 	"warden/internal/source"
@@ -59,6 +60,8 @@ type daemon struct {
 	floor  floor
 	node   *cluster.Node
 	tls    *peertls.Store // nil without peers
+	peers  *peer.Client
+	report *reporter
 	engine *engine.Engine
 	server *web.Server
 	mirror *telemetry.Mirror
@@ -106,6 +109,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if err := showStorage(o.Registry, o.Storage); err != nil {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
+	d.peers = d.peersOf()
 	d.engine = engine.New(engine.Options{
 		Log: d.log(), Ledger: d.ledger, Clock: o.Clock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
 		Arrived: arrivals.Arrived,
@@ -114,13 +118,14 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
 	d.server, err = web.Open(ctx, web.Options{
-		Socket: o.Socket, Listen: o.Listen, Lifecycle: o.Lifecycle, Engine: d.engine, Ledger: d.ledger, Node: d.webNode(),
+		Socket: o.Socket, Listen: o.Listen, Lifecycle: o.Lifecycle, Engine: d.engine, Ledger: d.ledger, Node: d.webNode(), Peers: webPeers{d.peers, d.node},
 		Build: o.Build, Clock: o.Clock, Logger: o.Logger.Named("web"), Registry: o.Registry,
 	})
 	if err != nil {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
 	d.supervisor = d.newSupervisor()
+	d.report = newReporter(d.engine, o.Clock, o.Logger.Named("report"))
 	return d, nil
 }
 
@@ -149,7 +154,8 @@ func (d *daemon) webNode() web.Node {
 				Voters: s.Voters, SnapshotIndex: s.LastSnapshotIndex, SnapshotAt: s.LastSnapshotAt,
 			}, err
 		},
-		Ready: d.node.Ready,
+		Leader: d.node.Leader,
+		Ready:  d.node.Ready,
 		Outline: func() config.Outline {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -181,6 +187,8 @@ func (d *daemon) Run(ctx context.Context) error {
 	group.Go(func() { d.mirror.Run(serving) })
 	group.Go(func() { d.pulse.Run(leading) })
 	group.Go(func() { d.engine.Follow(serving) })
+	group.Go(func() { d.report.run(serving) })
+	d.servePeers()
 	led := make(chan struct{})
 	group.Go(func() {
 		defer close(led)
@@ -275,18 +283,19 @@ func (d *daemon) Reload(ctx context.Context, by remedy.Actor) (web.Reloaded, err
 	d.reload = web.ReloadState{OK: true, At: d.Clock.Now()}
 	force := inForce(d.ledger, d.node.ID(), cfg, changes, d.Clock.Now())
 	lines := reloadWords(changes, force)
-	if err := d.engine.Reconfigure(ctx, cfg); err != nil {
+	switch err := d.engine.Reconfigure(ctx, cfg); {
+	case errors.Is(err, engine.ErrNotCommitted): // the reporter has the leader commit it
+	case err != nil:
 		// The new config is in force on this node all the same; its stricter
 		// side holds at once, and what it allows waits for the commit.
 		d.Logger.Warn("the reloaded config is not reported yet", zap.Error(err))
 	}
 	d.Logger.Info("config reloaded", zap.String("by", by.Name), zap.String("hash", outline.Hash), zap.Strings("changes", lines))
+	told := ""
 	if len(changes) > 0 {
-		told := fmt.Sprintf("config of %s reloaded by %s: %s\n%s", d.node.ID(), by.Name, changes.Verdict(), strings.Join(lines, "\n"))
-		if err := d.engine.Tell(ctx, ledger.NoticeConfig, told); err != nil {
-			d.Logger.Warn("what the reload changed was not told", zap.Error(err))
-		}
+		told = fmt.Sprintf("config of %s reloaded by %s: %s\n%s", d.node.ID(), by.Name, changes.Verdict(), strings.Join(lines, "\n"))
 	}
+	d.report.tell(told)
 	return web.Reloaded{Hash: outline.Hash, Changes: changes, InForce: force, Warnings: report}, nil
 }
 

@@ -8,8 +8,11 @@ import (
 	"warden/internal/ledger"
 )
 
-// log is the one way into the log.
-func (d *daemon) log() raftLog { return raftLog{node: d.node, floor: &d.floor} }
+// log is the one way into the log. What only the leader may commit is handed on
+// to it.
+func (d *daemon) log() raftLog {
+	return raftLog{node: d.node, floor: &d.floor, relay: d.peers.Relay}
+}
 
 // floor keeps entries out of the log that some voter can't read: there they
 // would stop that node for good.

@@ -35,7 +35,8 @@ type fakeAPI struct {
 	// outline is the config in force, and next the file that a reload loads.
 	outline config.Outline
 	next    string
-	// mode is how requests are answered: "", "noleader", "lost", "mute", "unsure".
+	// mode is how requests are answered: "", "noleader", "leaderless", "lost",
+	// "mute", "unsure".
 	mode      string
 	interrupt func()
 	quit      chan struct{}
@@ -98,6 +99,13 @@ func (f *fakeAPI) handler() http.Handler {
 			case mode == "noleader":
 				reply(w, nil, refuse(http.StatusServiceUnavailable, web.CodeNoLeader, "there is no leader: nothing was done; ask again in a moment"))
 				return
+			case mode == "leaderless":
+				w.Header().Set("Warden-Node", "warden-2-bb")
+				w.Header().Set("Warden-No-Leader-Since", fakeNow.Add(-4*time.Minute).Format(time.RFC3339))
+				if r.Method != http.MethodGet {
+					reply(w, nil, refuse(http.StatusServiceUnavailable, web.CodeNoLeader, "no quorum since 03:08 UTC: no leader is known, so nothing is done and nothing can be approved: nothing was done"))
+					return
+				}
 			case mode == "unsure" && r.Method != http.MethodGet:
 				reply(w, nil, refuse(http.StatusServiceUnavailable, web.CodeUnsure, "it may have been recorded all the same; look before you ask again"))
 				return

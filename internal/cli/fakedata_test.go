@@ -184,7 +184,7 @@ func (f *fakeAPI) list(r *http.Request) (any, error) {
 func (f *fakeAPI) status() *web.Status {
 	fresh, stale := true, false
 	twelve, old := 12.0, 400.0
-	return &web.Status{
+	st := &web.Status{
 		Schema: web.SchemaStatus, Now: fakeNow, Cluster: "prod", Node: "warden-1-aa", Leader: true, LeaderID: "warden-1-aa", Version: "v0.1.0",
 		ConfigHash: "51c0e9000000", Nodes: []web.NodeConfig{{Node: "warden-1-aa", ConfigHash: "51c0e9000000"}},
 		StartedAt: fakeNow.Add(-41 * 24 * time.Hour), UptimeSec: 41 * 86400, Freeze: f.freeze, Holds: f.holds, Rounds: 900, LastRound: fakeNow, Warm: true,
@@ -203,6 +203,14 @@ func (f *fakeAPI) status() *web.Status {
 		LastDay: web.DayCounts{Opened: 5, Acted: 1, Approved: 1, Expired: 1},
 		Raft:    web.RaftStatus{Leader: true, LeaderID: "warden-1-aa", Term: 2, Voters: []remedy.NodeID{"warden-1-aa"}},
 	}
+	if f.mode == "leaderless" {
+		st.Node, st.Leader, st.LeaderID, st.Raft = "warden-2-bb", false, "", web.RaftStatus{Term: 3, Voters: []remedy.NodeID{"warden-1-aa", "warden-2-bb", "warden-3-cc"}, CanLose: 1}
+		st.NoQuorum = &web.NoQuorum{Since: fakeNow.Add(-4 * time.Minute), Text: "no quorum", ByHand: []web.ByHand{
+			{Case: 1042, Pool: "ingest", Host: "ingest-17", Action: "drain", Stage: remedy.StageWaiting, Hint: "echo 'set server ingest/ingest-17 state drain' | socat stdio /run/haproxy.sock"},
+			{Pool: "ingest", Host: "ingest-21", Action: "drain"},
+		}}
+	}
+	return st
 }
 
 func (f *fakeAPI) hosts(r *http.Request) (any, error) {

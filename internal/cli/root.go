@@ -46,6 +46,8 @@ type program struct {
 	flags globals
 	// printer is made from the flags before a command runs.
 	printer *printer
+	// leaderless says that it was said that nobody leads.
+	leaderless bool
 }
 
 // globals are the flags that every command has.

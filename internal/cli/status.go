@@ -25,6 +25,7 @@ func (p *program) newStatusCommand() *cobra.Command {
 				return err
 			}
 			defer client.Close()
+			client.Observe = nil // it is said on the screen
 			s, err := read(cmd.Context(), p, client.Status)
 			if err != nil {
 				return err
@@ -49,6 +50,7 @@ func (p *program) newStatusCommand() *cobra.Command {
 func (o *printer) status(s *web.Status) {
 	o.line(strings.Join(heading(s), "  "))
 	o.line(o.watching(s))
+	o.noQuorum(s)
 	if f := s.Freeze; f != nil {
 		o.line(o.paint(red, say("FROZEN by %s: %s (%s)    lift it: warden unfreeze", f.By.Name, f.Reason, o.ends(s.Now, f.Until))))
 	}
@@ -58,6 +60,7 @@ func (o *printer) status(s *web.Status) {
 		}
 	}
 	o.pools(s)
+	o.byHand(s.NoQuorum)
 	o.section("NOBODY KNOWS IF IT HAPPENED", len(s.Unknown), red)
 	rows := make([][]cell, 0, len(s.Unknown))
 	for _, k := range s.Unknown {
@@ -114,13 +117,50 @@ func heading(s *web.Status) []string {
 	if s.LeaderID == "" {
 		parts = append(parts, "NO LEADER")
 	} else {
-		parts = append(parts, say("leader %s", s.LeaderID))
+		parts = append(parts, say("leader %s, term %d", s.LeaderID, s.Raft.Term))
 	}
-	parts = append(parts, say("%s, can lose %d", count(len(s.Raft.Voters), "voter"), s.Raft.CanLose))
+	if s.Node != s.LeaderID && s.Node != "" {
+		parts = append(parts, say("seen from %s", s.Node))
+	}
+	if s.NoQuorum == nil {
+		parts = append(parts, say("%s, can lose %d", count(len(s.Raft.Voters), "voter"), s.Raft.CanLose))
+	} else {
+		parts = append(parts, say("%s, no majority of them seen", count(len(s.Raft.Voters), "voter")))
+	}
 	if s.Raft.Error != "" {
 		parts = append(parts, say("(%s)", s.Raft.Error))
 	}
 	return append(parts, "up "+chat.Span(time.Duration(s.UptimeSec*float64(time.Second))), "version "+chat.Clean(s.Version), "config "+configs(s))
+}
+
+// noQuorum says that nobody leads.
+func (o *printer) noQuorum(s *web.Status) {
+	q := s.NoQuorum
+	if q == nil {
+		return
+	}
+	since := ""
+	if !q.Since.IsZero() {
+		since = " since " + o.stamp(q.Since)
+	}
+	o.line(o.paint(red, say("NO QUORUM%s: nothing is done and nothing can be approved", since)))
+}
+
+// byHand lists what people can do themselves while nobody leads.
+func (o *printer) byHand(q *web.NoQuorum) {
+	if q == nil {
+		return
+	}
+	o.section("BY HAND", len(q.ByHand), yellow)
+	rows := make([][]cell, 0, len(q.ByHand))
+	for _, b := range q.ByHand {
+		id, stage := "-", "seen by this node alone"
+		if b.Case != 0 {
+			id, stage = b.Case.String(), string(b.Stage)
+		}
+		rows = append(rows, []cell{c("%s", id), c("%s %s", b.Action, b.Host), c("%s", stage), orDash(b.Hint)})
+	}
+	o.table("  ", nil, rows)
 }
 
 // configs says whether all nodes have one config.

@@ -32,11 +32,7 @@ func (e *Engine) say(ctx context.Context, body ledger.Body) (ledger.Applied, err
 	if !errors.Is(err, ErrNotCommitted) {
 		return applied, err
 	}
-	entry, err := ledger.NewEntry(e.entryTime(), remedy.Warden(), e.Node, body)
-	if err != nil {
-		return ledger.Applied{}, err
-	}
-	return e.Log.Relay(ctx, entry)
+	return e.relay(ctx, body)
 }
 
 // Reported reports whether the ledger has this node's config as it is in force,

@@ -45,7 +45,8 @@ type Hashes interface {
 	Compare(ctx context.Context, node remedy.NodeID, index uint64, hash string) Verdict
 }
 
-// ServerOptions is what a Server is made of. All fields are required.
+// ServerOptions is what a Server is made of. All fields are required, but that
+// without a Witness or Hashes nothing is said to who asks for them.
 type ServerOptions struct {
 	Node      remedy.NodeID
 	Committer Committer
@@ -74,9 +75,13 @@ func NewServer(o ServerOptions) *Server {
 		relays: make(chan struct{}, relaysAtOnce), opinions: make(chan struct{}, opinionsLive),
 	}
 	s.mux.HandleFunc("POST "+pathRelay, s.relay)
-	s.mux.HandleFunc("POST "+pathOpinion, s.opinion)
 	s.mux.HandleFunc("GET "+pathClock, s.clock)
-	s.mux.HandleFunc("POST "+pathHash, s.hash)
+	if o.Witness != nil {
+		s.mux.HandleFunc("POST "+pathOpinion, s.opinion)
+	}
+	if o.Hashes != nil {
+		s.mux.HandleFunc("POST "+pathHash, s.hash)
+	}
 	return s
 }
 

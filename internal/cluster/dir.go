@@ -47,7 +47,7 @@ func lockDir(dir string) (*dirLock, error) {
 			holder = "process " + strings.TrimSpace(string(b))
 		}
 		return nil, errors.Join(
-			fmt.Errorf("data directory %s is in use by %s: stop that warden, or give this one a data directory of its own", dir, holder),
+			fmt.Errorf("%w: data directory %s is in use by %s: stop that warden, or give this one a data directory of its own", ErrRunning, dir, holder),
 			f.Close())
 	}
 	if err != nil {

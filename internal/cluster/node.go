@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sync"
@@ -83,6 +84,10 @@ type Options struct {
 	// CommandVersion is the newest version of entries that the Machine knows,
 	// as peers are told.
 	CommandVersion int
+	// Recovered is called with the Machine at the end of the log when a person
+	// asked for a recovery, and returns the state that the new cluster goes on
+	// from. It may be called again after a crash. Without it none can be done.
+	Recovered func(Recovery) (io.WriterTo, error)
 	// Network makes the connections; nil for TCP.
 	Network Network
 	// Exit ends the process when the node can't go on: a disk that fails or
@@ -167,6 +172,9 @@ func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 	notify := make(chan bool, 64)
 	conf := raftConfig(o, n.id, tune)
 	conf.NotifyCh, conf.Logger = notify, raftLog
+	if err := n.recoverIfAsked(o, conf, trans); err != nil {
+		return nil, err
+	}
 	at, err := n.settle(conf, trans)
 	if err != nil {
 		return nil, err

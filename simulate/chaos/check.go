@@ -1,0 +1,236 @@
+package chaos
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The kinds of findings. Late is counted apart: it is the stated residual of a
+// process that was paused between its last check and its effect. All others
+// break a promise.
+const (
+	Late      = "late"       // an effect after its time, or in a freeze, by a process that was paused
+	Doubled   = "doubled"    // an effect more than its STARTs
+	Unstarted = "unstarted"  // an effect without a START in the log
+	Denied    = "denied"     // an effect of an execution that the ledger says did nothing
+	OverLimit = "over-limit" // more hosts out than the limits allow
+	Lost      = "lost"       // something acknowledged that the log or the ledger doesn't have
+	Frozen    = "frozen"     // a START, or an effect without a pause, in a freeze or on a hold
+	Level     = "level"      // a START above what every voter had committed
+	Undecided = "undecided"  // an execution without a verdict and without a person
+	Diverged  = "diverged"   // two nodes whose logs or ledgers differ
+	Stuck     = "stuck"      // a cluster that doesn't act again, or a node that doesn't come back
+)
+
+// Kinds are all kinds of findings, in the order in which they are reported.
+func Kinds() []string {
+	return []string{Doubled, Late, Lost, OverLimit, Unstarted, Denied, Frozen, Level, Undecided, Diverged, Stuck}
+}
+
+// Finding is one thing that went wrong.
+type Finding struct {
+	Kind, Text string
+}
+
+func (f Finding) String() string { return f.Kind + ": " + f.Text }
+
+func found(kind, format string, args ...any) Finding {
+	return Finding{Kind: kind, Text: fmt.Sprintf(format, args...)}
+}
+
+// slack is how much later than allowed a process that nobody paused may be: on
+// a machine with fewer cores than processes, the kernel pauses them too.
+const slack = 2 * time.Second
+
+// Check holds a history against what warden promises and returns what is
+// wrong with it, the worst kinds first within one check.
+func Check(h *History) []Finding {
+	starts := admitted(h)
+	return slices.Concat(
+		h.Trouble,
+		checkTokens(h, starts),
+		checkOrder(h),
+		checkLimits(h),
+		checkFreezes(h),
+		checkRestraints(h, starts),
+		checkLevels(h, starts),
+		checkLost(h),
+		checkEnds(h),
+	)
+}
+
+// start is one admitted execution with its case.
+type start struct {
+	Execution
+	c *Case
+}
+
+// admitted maps every START that the ledger took to its execution.
+func admitted(h *History) map[Token]start {
+	all := map[Token]start{}
+	for i := range h.Cases {
+		for _, x := range h.Cases[i].Executions {
+			all[x.Token] = start{x, &h.Cases[i]}
+		}
+	}
+	return all
+}
+
+// checkTokens holds the effects of a backend that is told the token to the
+// ledger: each has its START, none has two, and none is of an execution that
+// is said to have done nothing.
+func checkTokens(h *History, starts map[Token]start) []Finding {
+	var findings []Finding
+	began := map[Token]int{}
+	for _, e := range h.Effects {
+		if e.Token.Zero() {
+			continue
+		}
+		began[e.Token]++
+		x, ok := starts[e.Token]
+		what := fmt.Sprintf("%s of %s by %s at %v under token %d.%d", verb(e.Out), e.Host, e.Node, e.Came, e.Token.Term, e.Token.Index)
+		switch {
+		case !ok:
+			findings = append(findings, found(Unstarted, "%s, and the ledger has no such START", what))
+			continue
+		case x.c.Host != e.Host || x.c.ID != e.Case || out(x.Kind) != e.Out:
+			findings = append(findings, found(Unstarted, "%s for %s, and that START is a %s of %s for %s", what, e.Case, x.Kind, x.c.Host, x.c.ID))
+		}
+		if n := began[e.Token]; n > 1 {
+			findings = append(findings, found(Doubled, "%s, for the %dth time", what, n))
+		}
+		if x.Outcome != "aborted" {
+			continue
+		}
+		if pausedBefore(h, e.Node, e.Came) {
+			findings = append(findings, found(Late, "%s, after it had been called off", what))
+		} else {
+			findings = append(findings, found(Denied, "%s, and the ledger says that it was called off", what))
+		}
+	}
+	return findings
+}
+
+// checkOrder holds the effects of a backend that is told no token to the
+// ledger: host by host they must be some of its STARTs, in their order.
+func checkOrder(h *History) []Finding {
+	type place struct{ pool, host string }
+	todo := map[place][]Execution{}
+	for _, c := range h.Cases {
+		p := place{c.Pool, c.Host}
+		todo[p] = append(todo[p], c.Executions...)
+	}
+	var findings []Finding
+	used := map[place]int{}
+	for _, e := range applied(h.Effects) {
+		if !e.Token.Zero() {
+			continue
+		}
+		p := place{e.Pool, e.Host}
+		slices.SortFunc(todo[p], func(a, b Execution) int { return a.Token.Compare(b.Token) })
+		next := slices.IndexFunc(todo[p][used[p]:], func(x Execution) bool { return out(x.Kind) == e.Out })
+		if next >= 0 {
+			used[p] += next + 1
+			continue
+		}
+		kind := Unstarted
+		if slices.ContainsFunc(todo[p], func(x Execution) bool { return out(x.Kind) == e.Out }) {
+			kind = Doubled
+		}
+		findings = append(findings, found(kind, "%s of %s by %s at %v is more than the ledger's %d STARTs for it", verb(e.Out), e.Host, e.Node, e.Applied, len(todo[p])))
+	}
+	return findings
+}
+
+// checkLimits replays what the backends did, and counts who is out.
+func checkLimits(h *History) []Finding {
+	var findings []Finding
+	outside := map[string]map[string]bool{}
+	backends := map[string]string{}
+	for _, p := range h.Pools {
+		outside[p.Name] = map[string]bool{}
+	}
+	resets := slices.Clone(h.Resets)
+	for _, e := range applied(h.Effects) {
+		backends[e.Pool] = e.Backend
+		for len(resets) > 0 && resets[0].At <= e.Applied {
+			for pool, backend := range backends {
+				if backend == resets[0].Backend {
+					clear(outside[pool])
+				}
+			}
+			resets = resets[1:]
+		}
+		i := slices.IndexFunc(h.Pools, func(p Pool) bool { return p.Name == e.Pool })
+		if i < 0 || !slices.Contains(h.Pools[i].Hosts, e.Host) {
+			findings = append(findings, found(OverLimit, "%s of %s, which is no host of %s", verb(e.Out), e.Host, e.Pool))
+			continue
+		}
+		if !e.Out {
+			delete(outside[e.Pool], e.Host)
+			continue
+		}
+		outside[e.Pool][e.Host] = true
+		n, limit := len(outside[e.Pool]), h.Pools[i].at(e.Applied)
+		if n > limit.MaxOut || len(h.Pools[i].Hosts)-n < limit.MinInService {
+			findings = append(findings, found(OverLimit, "%d of %d hosts of %s are out at %v, with %s the last: at most %d may be, and %d stay",
+				n, len(h.Pools[i].Hosts), e.Pool, e.Applied, e.Host, limit.MaxOut, limit.MinInService))
+		}
+	}
+	return findings
+}
+
+// at is the limit that the harness knows to be in force at an instant: the
+// loosest of all, unless a stricter one had been reported by every node.
+func (p Pool) at(t time.Duration) Limit {
+	best := Limit{MaxOut: p.MaxOut, MinInService: p.MinInService}
+	for _, l := range p.Stricter {
+		if l.From <= t && t < l.To {
+			best.MaxOut, best.MinInService = min(best.MaxOut, l.MaxOut), max(best.MinInService, l.MinInService)
+		}
+	}
+	return best
+}
+
+// applied are the effects that took effect, in that order.
+func applied(all []Effect) []Effect {
+	took := slices.DeleteFunc(slices.Clone(all), func(e Effect) bool { return e.Applied == 0 })
+	slices.SortStableFunc(took, func(a, b Effect) int { return cmp.Compare(a.Applied, b.Applied) })
+	return took
+}
+
+// pausedBefore reports whether a node's process was stopped at some time in
+// the minute before an instant: longer than any execution may take.
+func pausedBefore(h *History, node string, at time.Duration) bool {
+	return slices.ContainsFunc(h.Pauses, func(p Pause) bool {
+		return p.Node == node && p.From <= at && p.To >= at-time.Minute
+	})
+}
+
+// checkEnds wants a verdict or a person for each execution.
+func checkEnds(h *History) []Finding {
+	var findings []Finding
+	for _, c := range h.Cases {
+		for i, x := range c.Executions {
+			newest := i == len(c.Executions)-1
+			switch {
+			case x.Outcome == "" || x.Outcome == "unknown" && !newest:
+				findings = append(findings, found(Undecided, "execution %d.%d of %s on %s has outcome %q, and the case is %s", x.Token.Term, x.Token.Index, c.ID, c.Host, x.Outcome, c.Stage))
+			case newest && c.Stage == "verifying":
+				findings = append(findings, found(Undecided, "%s on %s is still verifying", c.ID, c.Host))
+			}
+		}
+	}
+	return findings
+}
+
+func out(kind string) bool { return kind != "undo" }
+
+func verb(out bool) string {
+	if out {
+		return "taking out"
+	}
+	return "putting back"
+}

@@ -1,0 +1,209 @@
+//go:build integration && failpoints
+
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"warden/simulate/chaos"
+)
+
+// fireWithin is how long a point may take to be passed.
+const fireWithin = 9 * time.Second
+
+// play carries out a plan under load and returns what became of its cells.
+func (r *seedRun) play(p chaos.Plan) []chaos.Result {
+	ctx, done := context.WithCancel(r.t.Context())
+	defer done()
+	var load sync.WaitGroup
+	load.Go(func() { r.people(ctx, rand.New(rand.NewPCG(r.seed, 1))) })
+	load.Go(func() { r.sicken(ctx, rand.New(rand.NewPCG(r.seed, 2))) })
+	var results []chaos.Result
+	for i, s := range p.Scenes {
+		r.tell("SCENE %d: %s; %s after %d hits, down for %v", i+1, s.Act, s.Cell.Name(), s.After, s.Down.Round(100*time.Millisecond))
+		rng := rand.New(rand.NewPCG(r.seed, 10+uint64(i)))
+		var both sync.WaitGroup
+		cell := func() {
+			if s.Cell.Point != "" {
+				results = append(results, chaos.Result{Cell: s.Cell.Name(), Seed: r.seed, Fired: r.cell(ctx, s, rand.New(rand.NewPCG(r.seed, 20+uint64(i))))})
+			}
+		}
+		// A disk that lies must be the only fault at its time.
+		alone := slices.Contains([]string{chaos.FaultTail, chaos.FaultSnapshot}, s.Act.Fault)
+		if alone {
+			cell()
+		} else {
+			both.Go(cell)
+		}
+		r.commit(ctx, s.Act, rng)
+		both.Wait()
+		r.standUp()
+		pause(ctx, time.Second)
+	}
+	done()
+	load.Wait()
+	return results
+}
+
+// standUp starts what died of a fault, as systemd does.
+func (r *seedRun) standUp() {
+	for _, n := range r.nodes {
+		n.start()
+	}
+}
+
+// cell arms a point, waits until a process meets it, and puts that right.
+func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fired bool) {
+	c := s.Cell
+	on := r.pick(ctx, c.Role, rng)
+	engine := !strings.HasPrefix(c.Point, "cluster.")
+	if engine && c.Role == chaos.All || c.Before != "" {
+		on = r.pick(ctx, chaos.Leader, rng)
+	}
+	spec := fmt.Sprintf("%s:%d=%s", c.Point, s.After, c.Fault)
+	if c.Before != "" {
+		spec = fmt.Sprintf("%s=stop,%s=%s", c.Before, c.Point, c.Fault)
+	}
+	before := map[*node]int{}
+	for _, n := range on {
+		before[n] = n.firings(c.Point)
+		n.arm(spec)
+	}
+	r.record(func() { r.faults++ })
+	r.tell("%s: %s is armed", names2(on), spec)
+	if c.Before != "" {
+		r.deposed(ctx, on[0])
+	}
+	for end := time.Now().Add(fireWithin); !fired && time.Now().Before(end) && ctx.Err() == nil; {
+		for _, n := range on {
+			if n.firings(c.Point) > before[n] {
+				fired = true
+				r.tell("%s met %s", n.name, c.Name())
+				if n.still() {
+					n.paused()
+				}
+			}
+		}
+		pause(ctx, 5*time.Millisecond)
+	}
+	if fired && c.Role == chaos.All {
+		for _, n := range r.nodes {
+			switch {
+			case slices.Contains(on, n) && n.firings(c.Point) > before[n]:
+			case c.Fault == "stop":
+				n.pause()
+			default:
+				n.kill()
+			}
+		}
+	}
+	pause(ctx, s.Down)
+	for _, n := range r.nodes {
+		n.arm("")
+		if n.still() {
+			n.paused()
+		}
+		n.resume()
+		n.start()
+	}
+	if !fired {
+		r.tell("%s was not met", c.Name())
+	}
+	return fired
+}
+
+// deposed waits until a process stands still at its point and another node
+// leads, and lets it go on.
+func (r *seedRun) deposed(ctx context.Context, n *node) {
+	for end := time.Now().Add(fireWithin); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 50*time.Millisecond) {
+		if !n.still() {
+			continue
+		}
+		n.paused()
+		if lead := r.leader(); lead != nil && lead != n {
+			r.tell("%s leads now, and %s goes on", lead.name, n.name)
+			break
+		}
+	}
+	n.resume()
+}
+
+// firings counts how often a node's processes have met a point that was armed.
+func (n *node) firings(point string) int {
+	raw, err := os.ReadFile(n.fired)
+	if err != nil {
+		return 0
+	}
+	count := 0
+	for line := range strings.Lines(string(raw)) {
+		if name, _, _ := strings.Cut(line, " "); name == point {
+			count++
+		}
+	}
+	return count
+}
+
+func names2(nodes []*node) string {
+	var all []string
+	for _, n := range nodes {
+		all = append(all, n.name)
+	}
+	return strings.Join(all, " ")
+}
+
+// rollout gives the nodes another config, one after the other, and then the
+// usual one again.
+func (r *seedRun) rollout(ctx context.Context, rng *rand.Rand) {
+	next := r.usual()
+	p := r.pools[rng.IntN(len(r.pools))]
+	x := next[p.name]
+	switch rng.IntN(3) {
+	case 0:
+		x.level = []string{"notify", "confirm", "metric-only"}[rng.IntN(3)]
+	default:
+		x.out, x.min = 1, len(p.hosts)-1
+	}
+	next[p.name] = x
+	r.tell("rollout: %s gets %+v", p.name, x)
+	all := r.roll(ctx, rng, next)
+	from := r.now() + graceOfRollout
+	pause(ctx, 3*time.Second)
+	until := r.now()
+	if all && from < until && x.out < p.out {
+		r.record(func() {
+			r.stricter[p.name] = append(r.stricter[p.name], chaos.Limit{From: from, To: until, MinInService: x.min, MaxOut: x.out})
+		})
+	}
+	r.roll(ctx, rng, r.usual())
+}
+
+// graceOfRollout is how long what was admitted before may still come.
+const graceOfRollout = 2 * time.Second
+
+// roll writes and reloads the config on every node, and reports whether all
+// took it.
+func (r *seedRun) roll(ctx context.Context, rng *rand.Rand, to rules) bool {
+	all := true
+	for _, i := range rng.Perm(len(r.nodes)) {
+		n := r.nodes[i]
+		n.rules = to
+		n.write()
+		ok := false
+		for range 6 {
+			if ok = r.person(n, chaos.Asked{Verb: "reload"}, "reload"); ok || ctx.Err() != nil {
+				break
+			}
+			pause(ctx, 300*time.Millisecond)
+		}
+		all = all && ok
+		pause(ctx, time.Duration(rng.Int64N(int64(800*time.Millisecond))))
+	}
+	return all
+}

@@ -7,9 +7,17 @@ import (
 	"strings"
 )
 
-// foundingPoints begin the names of the points that are passed once in a
-// node's life, before it has a log.
-const foundingPoints = "cluster.found."
+// foundingPoints and joiningPoints begin the names of the points that are
+// passed once in a node's life, before it has a log.
+const (
+	foundingPoints = "cluster.found."
+	joiningPoints  = "cluster.join."
+)
+
+// Founding reports whether the cell is one of a node's first start.
+func (c Cell) Founding() bool {
+	return strings.HasPrefix(c.Point, foundingPoints) || strings.HasPrefix(c.Point, joiningPoints)
+}
 
 // Cell is one field of the table: a point of the binary, a fault, and the role
 // of the process that fails there.
@@ -58,6 +66,8 @@ func (c Cell) judge() (why, before string) {
 		return "a step can't hang or fail here by itself: what it waits for is a fault of the disk, the network or the backend, each with a row of its own", ""
 	case strings.HasPrefix(c.Point, foundingPoints) && c.Role == Follower:
 		return "one node founds the log; the others are given it", ""
+	case strings.HasPrefix(c.Point, joiningPoints) && c.Role == Leader:
+		return "the node that founds the log joins nobody", ""
 	case inside || c.Role != Follower:
 		return "", ""
 	}

@@ -3,6 +3,7 @@
 package chaos_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -81,11 +82,8 @@ func (w *world) play(t *testing.T, p chaos.Plan, s *summary) {
 // where the plan has one, and waits until all are ready.
 func (r *seedRun) found(c chaos.Cell) []chaos.Result {
 	var results []chaos.Result
+	on := r.foundingRole(c)
 	if c.Point != "" {
-		on := r.nodes[:1]
-		if c.Role == chaos.All {
-			on = r.nodes
-		}
 		for _, n := range on {
 			n.arm(c.Point + "=" + c.Fault)
 		}
@@ -93,12 +91,13 @@ func (r *seedRun) found(c chaos.Cell) []chaos.Result {
 	}
 	r.standUp()
 	if c.Point != "" {
-		n := r.nodes[0]
 		met := wait(r.t, fireWithin, func() error {
-			if n.firings(c.Point) == 0 {
-				return fmt.Errorf("it was not met")
+			for _, n := range on {
+				if n.firings(c.Point) > 0 {
+					return nil
+				}
 			}
-			return nil
+			return errors.New("it was not met")
 		})
 		results = append(results, chaos.Result{Cell: c.Name(), Seed: r.seed, Fired: met == nil})
 		r.tell("%s: %v", c.Name(), met)
@@ -118,6 +117,18 @@ func (r *seedRun) found(c chaos.Cell) []chaos.Result {
 	}
 	r.tell("all are ready")
 	return results
+}
+
+// foundingRole is who has a role before there is a leader: the lowest name
+// founds the cluster.
+func (r *seedRun) foundingRole(c chaos.Cell) []*node {
+	switch {
+	case c.Role == chaos.All:
+		return r.nodes
+	case c.Role == chaos.Follower && len(r.nodes) > 1:
+		return r.nodes[1:2]
+	}
+	return r.nodes[:1]
 }
 
 // summary adds up what was done and found.

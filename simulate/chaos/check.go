@@ -209,14 +209,17 @@ func pausedBefore(h *History, node string, at time.Duration) bool {
 	})
 }
 
-// checkEnds wants a verdict or a person for each execution.
+// checkEnds wants a verdict or a person for each execution: one that nobody
+// knows the end of has the case waiting for a person, or was resolved by one.
 func checkEnds(h *History) []Finding {
 	var findings []Finding
 	for _, c := range h.Cases {
+		resolved := slices.ContainsFunc(h.Asked, func(a Asked) bool { return a.Verb == "resolve" && a.Case == c.ID })
 		for i, x := range c.Executions {
 			newest := i == len(c.Executions)-1
+			asks := newest && c.Stage == "executing"
 			switch {
-			case x.Outcome == "" || x.Outcome == "unknown" && !newest:
+			case x.Outcome == "" || x.Outcome == "unknown" && !asks && !resolved:
 				findings = append(findings, found(Undecided, "execution %d.%d of %s on %s has outcome %q, and the case is %s", x.Token.Term, x.Token.Index, c.ID, c.Host, x.Outcome, c.Stage))
 			case newest && c.Stage == "verifying":
 				findings = append(findings, found(Undecided, "%s on %s is still verifying", c.ID, c.Host))

@@ -4,6 +4,8 @@ package chaos_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/template"
 )
@@ -58,7 +60,7 @@ host_label       = "host"
 interval         = "1s"
 for              = "1s"
 bad_above        = 5
-max_bad_fraction = 0.9
+max_bad_fraction = 1.0
 {{ end }}
 [actions.drain]
 type              = "haproxy"
@@ -123,8 +125,9 @@ func (r *seedRun) configText(n *node, rs rules) string {
 	return b.String()
 }
 
-// clusterText is what a cluster of several adds to the file.
-func (r *seedRun) clusterText(*node) string {
+// clusterText is what a cluster of several adds to the file. The addresses are
+// those of the proxies on the node itself, so the file is the same on each.
+func (r *seedRun) clusterText(n *node) string {
 	if r.net.nodes == 1 {
 		return ""
 	}
@@ -132,7 +135,15 @@ func (r *seedRun) clusterText(*node) string {
 	for i := 1; i <= r.net.nodes; i++ {
 		peers = append(peers, fmt.Sprintf("%q", fmt.Sprintf("n%d=%s", i, peerAddress(i))))
 	}
-	return fmt.Sprintf("peers = [%s]\n", strings.Join(peers, ", "))
+	return fmt.Sprintf("peers = [%s]\ntls_cert_file = %q\ntls_key_file = %q\ntls_ca_file = %q\n", strings.Join(peers, ", "),
+		filepath.Join(r.dir, "tls", n.name+".crt"), filepath.Join(r.dir, "tls", n.name+".key"), filepath.Join(r.dir, "tls", "ca.crt"))
+}
+
+// certify makes the nodes' certificates as people do.
+func (r *seedRun) certify(names ...string) {
+	dir := filepath.Join(r.dir, "tls")
+	must(r.t, os.Getenv(binaryVariable), "operator", "tls", "ca", "create", "--out", dir)
+	must(r.t, append([]string{os.Getenv(binaryVariable), "operator", "tls", "cert", "create", "--ca", dir, "--out", dir}, names...)...)
 }
 
 // clusterFlags are the flags that a node of several has.

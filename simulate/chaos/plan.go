@@ -3,7 +3,6 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 )
 
@@ -97,14 +96,14 @@ func PlanOf(seed uint64, points []string) Plan {
 	for _, c := range Cells(points) {
 		switch {
 		case c.Why != "":
-		case strings.HasPrefix(c.Point, foundingPoints):
+		case c.Founding():
 			founding = append(founding, c)
 		default:
 			cells = append(cells, c)
 		}
 	}
-	if n := int(seed); len(founding) > 0 && n%3 == 0 {
-		p.Founding = founding[n/3%len(founding)]
+	if n := int(seed); len(founding) > 0 && n%2 == 0 {
+		p.Founding = founding[n/2%len(founding)]
 	}
 	for i := range scenes {
 		n := int(seed-1)*scenes + i

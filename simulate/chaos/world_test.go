@@ -183,6 +183,13 @@ func (w *world) newRun(t *testing.T, seed uint64, nodes int) *seedRun {
 	r.services = newWire(t, l, func() (net.Conn, error) {
 		return net.DialTimeout("tcp", strings.TrimPrefix(w.prometheus.URL, "http://"), 5*time.Second)
 	})
+	if nodes > 1 {
+		var all []string
+		for i := 1; i <= nodes; i++ {
+			all = append(all, fmt.Sprintf("n%d", i))
+		}
+		r.certify(all...)
+	}
 	for i := 1; i <= nodes; i++ {
 		r.nodes = append(r.nodes, newNode(r, i))
 	}

@@ -108,7 +108,7 @@ func (r *seedRun) found(c chaos.Cell) []chaos.Result {
 	}
 	for _, n := range r.nodes {
 		err := wait(r.t, backWithin, func() error {
-			n.start()
+			n.restart()
 			return n.client.Ready(r.t.Context())
 		})
 		if err != nil {

@@ -253,9 +253,7 @@ func (r *seedRun) othersHaveAll(ctx context.Context, n *node) bool {
 // are, before anything else may break.
 func (r *seedRun) caughtUp(n *node) {
 	err := wait(r.t, backWithin, func() error {
-		if !n.alive() {
-			n.start()
-		}
+		n.restart()
 		return n.client.Ready(r.t.Context())
 	})
 	if err != nil {

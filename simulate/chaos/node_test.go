@@ -46,7 +46,7 @@ type node struct {
 	exited  chan struct{}
 	log     *os.File
 	stopped time.Duration // since when it is paused; zero while it isn't
-	leads   bool          // what it last said of itself
+	endedAt time.Duration // when its last process ended
 }
 
 func newNode(r *seedRun, i int) *node {
@@ -118,9 +118,19 @@ func (n *node) start() {
 		_ = cmd.Wait() // how it ended is in ProcessState
 		n.run.tell("%s ended: %v", n.name, cmd.ProcessState)
 		n.resumed()
+		n.run.record(func() { n.endedAt = n.run.now() })
 		close(exited)
 	}()
 	n.cmd, n.exited = cmd, exited
+}
+
+// restart starts a process that ended by itself, as systemd does: a while after.
+func (n *node) restart() {
+	var ago time.Duration
+	n.run.record(func() { ago = n.run.now() - n.endedAt })
+	if ago > time.Second {
+		n.start()
+	}
 }
 
 // running reports whether the process is there. The caller holds mu.

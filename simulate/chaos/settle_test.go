@@ -69,9 +69,7 @@ func (r *seedRun) comeBack() {
 	ctx := r.t.Context()
 	for _, n := range r.nodes {
 		err := wait(r.t, backWithin, func() error {
-			if !n.alive() {
-				n.start() // as systemd would
-			}
+			n.restart()
 			return n.client.Ready(ctx)
 		})
 		if err != nil {

@@ -111,7 +111,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.peers = d.peersOf()
 	d.engine = engine.New(engine.Options{
-		Log: d.log(), Ledger: d.ledger, Clock: o.Clock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
+		Log: d.log(), Voters: d.voters(), Ledger: d.ledger, Clock: o.Clock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
 		Arrived: arrivals.Arrived,
 	}, cfg)
 	if d.pulse, err = d.newHeartbeat(); err != nil {

@@ -31,10 +31,19 @@ func (d *daemon) peersOf() *peer.Client {
 	})
 }
 
+// voters are the others as the engine asks them; none on a node that is alone.
+func (d *daemon) voters() engine.Voters {
+	if d.tls == nil {
+		return nil
+	}
+	return d.peers
+}
+
 // servePeers has the other nodes answered from now on.
 func (d *daemon) servePeers() {
+	witness, _ := any(d.engine).(peer.Witness) // an engine that gives no opinions is asked for none
 	own := peer.NewServer(peer.ServerOptions{
-		Node: d.node.ID(), Committer: d.engine, Clock: d.Clock, Logger: d.Logger.Named("peer"),
+		Node: d.node.ID(), Committer: d.engine, Witness: witness, Clock: d.Clock, Logger: d.Logger.Named("peer"),
 		Speaks: d.node.Speaks,
 	})
 	mux := http.NewServeMux()
@@ -69,7 +78,7 @@ func (p webPeers) Speaks(ctx context.Context, id remedy.NodeID) bool { return p.
 // so it is looked after soon, and again and again.
 const (
 	reportEvery   = 2 * time.Second
-	reportAtMost  = 30 * time.Second
+	reportAtMost  = 5 * time.Second
 	reportWithin  = 15 * time.Second
 	maxUntold     = 16
 	maxTold       = 32 << 10 // a reload that changes more is told cut short
@@ -93,6 +102,7 @@ type reporter struct {
 	clock  clock.Clock
 	logger *zap.Logger
 	nudge  chan struct{}
+	why    string // why it was not reported, as logged last; run's own
 
 	mu     sync.Mutex
 	untold []string
@@ -148,9 +158,14 @@ func (r *reporter) keep(ctx context.Context) bool {
 	defer cancel()
 	if !r.says.Reported() {
 		if err := r.says.ReportConfig(ctx); err != nil {
-			r.logger.Info("this node's config is not reported yet", zap.Error(err))
+			level := zap.DebugLevel
+			if why := err.Error(); why != r.why {
+				level, r.why = zap.InfoLevel, why
+			}
+			r.logger.Log(level, "this node's config is not reported yet", zap.Error(err))
 			return false
 		}
+		r.why = ""
 		r.logger.Info("this node's config is reported")
 	}
 	for {

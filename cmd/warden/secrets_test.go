@@ -49,6 +49,7 @@ func plantedSecrets() []secret {
 		{"the token's file of a Graphite", "gtok-PLANTED/ten+11=="},
 		{"the password's file of a Graphite", `gpw-PLANTED"twelve\six%`},
 		{"the variable that a command may have", `var-PLANTED"13 fourteen&`},
+		{"the address of the outside watcher", "hb-PLANTED-15/sixteen?x=17%2B18"},
 	}
 }
 
@@ -124,8 +125,15 @@ func TestSecretsStayInside(t *testing.T) {
 	truth := hostile.Prometheus{Hosts: hosts, Label: "host", Received: 50, Age: 0.5}
 	paths := hostile.Graphite{Hosts: hosts, Prefix: "canary.", Suffix: ".received", Step: 1, Received: 10}
 	var mode, asked atomic.Int64 // 0 is honest
-	var unauthorized atomic.Int64
+	var unauthorized, beats atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "hb-PLANTED") { // the outside watcher gives back its address
+			beats.Add(1)
+			if m := mode.Load(); m > 0 {
+				echoes()[m-1](w, planted[9].value)
+			}
+			return
+		}
 		asked.Add(1)
 		_ = r.ParseForm() // what can't be read asks for nothing
 		auth := r.Header.Get("Authorization")
@@ -202,6 +210,9 @@ seen_within = "60s"
 `
 	}
 	s.Extra = `
+[heartbeat]
+url_file = "` + file("heartbeat", server.URL+"/"+planted[9].value) + `"
+interval = "1s"
 [sources.basic]
 type = "prometheus"
 url = "` + server.URL + `"
@@ -260,11 +271,15 @@ start_within = "5s"
 	if n := unauthorized.Load(); n > 0 {
 		t.Errorf("%d requests came without credentials: the test plants nothing", n)
 	}
+	if beats.Load() == 0 {
+		t.Error("the outside watcher was never asked: the test plants nothing there")
+	}
 	// Files that can't be read, and are wrong, while it runs.
 	mode.Store(0)
 	for _, bad := range []string{"\n" + planted[0].value + "\n" + planted[0].value, ""} {
 		file("token", bad)
 		file("password", bad)
+		file("heartbeat", bad+planted[9].value)
 		a.rounds(2)
 		collect(t, a, out, "bad files", true)
 	}
@@ -282,6 +297,7 @@ start_within = "5s"
 		strings.Replace(text, "[sources.prometheus]", "[sources.prometheus]\ntoken = "+planted[3].value, 1),
 		strings.Replace(text, "[sources.prometheus]", "[sources.prometheus]\ntoken_file = [\""+planted[3].value+"\"]", 1),
 		strings.Replace(text, "unix:", "tcp://fran:"+planted[4].value+"@", 1),
+		strings.Replace(text, "[heartbeat]\nurl_file = \"", "[heartbeat]\nurl_file = \""+server.URL+"/"+planted[9].value, 1),
 	} {
 		a.write(bad + "\n[log." + marker + "]\n")
 		for _, args := range [][]string{{"config", "check", a.config}, {"config", "show", a.config}, {"config", "diff", a.config}} {
@@ -300,6 +316,7 @@ start_within = "5s"
 	// under way.
 	file("token", planted[0].value)
 	file("password", planted[2].value)
+	file("heartbeat", server.URL+"/"+planted[9].value)
 	a.rounds(1)
 	a.signal(syscall.SIGQUIT)
 	a.wait()

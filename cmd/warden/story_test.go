@@ -24,6 +24,7 @@ func TestStory(t *testing.T) {
 	t.Run("hold_still", w.holdStill)
 	t.Run("restart", w.restart)
 	t.Run("forgets", w.forgets)
+	t.Run("watched", w.watched)
 }
 
 // failures are the two ways in which one host's canary stops.

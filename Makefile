@@ -49,7 +49,7 @@ test: servers
 	$(TEST) -tags oldcommands -run Golden ./internal/ledger
 	crash="$(CRASH)"; if [[ -n $$crash ]]; then $(TEST) -tags 'integration failpoints' $$crash; fi
 
-## systemd-test: the unit under a real systemd, in a box of namespaces; needs root and four minutes (KEEP=1: its journal, if a check fails)
+## systemd-test: the unit under a real systemd, in a box of namespaces; needs root and five minutes (KEEP=1: its journal, if a check fails)
 systemd-test: servers
 	mkdir -p bin
 	internal/tools/systemd/test.sh

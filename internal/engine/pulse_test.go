@@ -31,8 +31,10 @@ func TestPulse(t *testing.T) {
 		"follower": func(e *Engine, ctx context.Context) { e.Follow(ctx) },
 	}
 	for name, change := range map[string]func(*setup){
-		"every 30s":         func(*setup) {},
-		"every 5m":          func(s *setup) { s.canary.Interval, s.canary.Window, s.canary.For = 5*time.Minute, 10*time.Minute, 10*time.Minute },
+		"every 30s": func(*setup) {},
+		"every 5m": func(s *setup) {
+			s.canary.Interval, s.canary.Window, s.canary.For = 5*time.Minute, 10*time.Minute, 10*time.Minute
+		},
 		"without detectors": func(s *setup) { s.config = func(c *Config) { c.Detectors = nil } },
 		"without pools":     func(s *setup) { s.config = func(c *Config) { c.Pools = map[remedy.PoolName]Pool{}; c.Detectors = nil } },
 	} {

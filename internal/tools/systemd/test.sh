@@ -44,7 +44,7 @@ box_open "$work"
 say "$(box systemctl --version | head -n1)"
 
 # ---------------------------------------------------------------- the box's world
-box mkdir -p /run/haproxy /usr/local/lib/warden
+box mkdir -p /run/haproxy /usr/local/lib/warden /etc/default
 put /usr/local/lib/warden/slow 755 <"$HERE/box/slow"
 put /run/world.py 644 <"$HERE/box/world.py"
 put /run/haproxy.cfg 644 <"$HERE/box/haproxy.cfg"
@@ -203,7 +203,51 @@ wait $! || true
 check "all goroutines are in the journal" box sh -c "journalctl -q -u warden -o cat | grep '^SIGABRT: abort' && journalctl -q -u warden -o cat | grep 'engine.(\*Engine)'"
 drop 91-failpoints
 
+# ---------------------------------------------------------------- one of three
+# The unit is n1; n2 and n3 are the same binary beside it, with directories of their own. Its key is a credential.
+box systemctl stop warden
+box mv /var/lib/warden /var/lib/warden.good
+box sh -c 'cd /run && mkdir tls && cd tls && { warden -q operator tls ca create && warden -q operator tls cert create n1 n2 n3; } >/dev/null && chown -R warden: .'
+box sh -c 'mkdir -p /etc/warden/tls && cp /run/tls/ca.crt /run/tls/n1.crt /etc/warden/tls/ && chmod 644 /etc/warden/tls/* && install -m 600 /run/tls/n1.key /etc/warden/credentials/cluster-tls-key'
+peers='peers = ["n1=127.0.0.1:9724", "n2=127.0.0.1:9725", "n3=127.0.0.1:9726"]'
+cluster() { # CERT KEY
+  printf '\n[cluster]\n%s\ntls_ca_file = "/etc/warden/tls/ca.crt"\ntls_cert_file = "%s"\ntls_key_file = "%s"\ntiming = "lan"\n' "$peers" "$1" "$2"
+}
+{ sed -e '/token_file/d' "$HERE/box/warden.toml" && cluster /etc/warden/tls/n1.crt cluster-tls-key; } | put /etc/warden/warden.toml 644
+echo 'WARDEN_ARGS=--node.name=n1' | put /etc/default/warden 644
+for n in 2 3; do
+  { sed -e '/token_file/d' "$HERE/box/warden.toml" && cluster "/run/tls/n$n.crt" "/run/tls/n$n.key"; } | put "/run/tls/n$n.toml" 644
+done
+other() { # N starts the other node of that number
+  box systemd-run -q --unit="n$1" -p User=warden -p StateDirectory="n$1" -p SupplementaryGroups=haproxy /usr/bin/warden agent --config.file="/run/tls/n$1.toml" \
+    --storage.path="/var/lib/n$1" --web.socket="/run/tls/n$1.sock" --web.listen-address= --node.name="n$1"
+}
+box systemctl reset-failed warden 2>/dev/null || true
+check "a node of three starts alone: it is ready without a leader" box systemctl start warden
+within 60 "and says so" status_like 'no leader*'
+sleep 10 # more than two watchdogs: nothing is waited for
+same "which is no reason for a watchdog" "active 0" "$(show ActiveState) $(show NRestarts)"
+other 2
+other 3
+within 120 "it is one of three" status_like '*3 voters*'
+within 60 "under a leader, or leading" eval '[[ $(show StatusText) != "no leader"* && $(show StatusText) != *replaying* ]]'
+say "     $(show StatusText)"
+sleep 10 # a quiet follower, or a leader without traffic
+same "that nothing happens is no reason either" "active 0" "$(show ActiveState) $(show NRestarts)"
+check "a reload works on it" box systemctl reload warden
+box systemctl kill --kill-whom=all -s KILL n2 n3
+within 60 "the others die: it does nothing" status_like 'no leader*'
+sleep 10
+same "and stays up" "active 0" "$(show ActiveState) $(show NRestarts)"
+check "it is read all the same" as alice warden status
+check "and stops" box systemctl stop warden
+same "cleanly" "success 0" "$(show Result) $(show ExecMainStatus)"
+box sh -c 'rm -rf /var/lib/warden /etc/default/warden && mv /var/lib/warden.good /var/lib/warden'
+config -e '/token_file/d'
+
 # ---------------------------------------------------------------- giving up, and sudo
+box systemctl start warden
+within 60 "it leads" leads
 box systemctl stop warden
 box sh -c 'mv /var/lib/warden /var/lib/warden.good && mkdir /var/lib/warden && touch /var/lib/warden/raft && chown -R warden: /var/lib/warden'
 box systemctl reset-failed warden 2>/dev/null || true

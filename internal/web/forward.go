@@ -44,7 +44,7 @@ const (
 	// caughtUpWithin is how long an answer waits for this node to know of it.
 	caughtUpWithin = 2 * time.Second
 	pollLeader     = 50 * time.Millisecond
-	maxActor       = 8 << 10
+	maxActor       = 32 << 10
 )
 
 // kindOf says what becomes of a request on a node that doesn't lead.

@@ -150,9 +150,9 @@ func (d *door) check(said preface, name string) error {
 	if !ok || p.Name != name {
 		return fmt.Errorf("%w: %s calls itself %s", errOtherNode, name, said.From)
 	}
-	if said.To != d.record.id.ID {
+	if self := d.record.self(); said.To != self {
 		return fmt.Errorf("%w: %s wants %s and this is %s; if that node's disk was lost, remove it: `warden operator raft remove-peer %s`",
-			errOtherNode, said.From, said.To, d.record.id.ID, said.To)
+			errOtherNode, said.From, said.To, self, said.To)
 	}
 	return d.record.meet(said.Cluster)
 }

@@ -24,6 +24,14 @@ type record struct {
 	id identity
 }
 
+// self is this node's id. It never changes, and the rest of what stands beside
+// it does.
+func (r *record) self() remedy.NodeID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.id.ID
+}
+
 // founded reports whether this node has a log. One without gives no vote.
 func (r *record) founded() bool {
 	r.mu.Lock()

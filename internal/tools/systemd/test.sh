@@ -16,12 +16,14 @@ work=$(mktemp -d /var/tmp/warden-box.XXXXXX)
 chmod 755 "$work"
 finish() {
   local status=$?
+  set +e # whatever fails here, the rest is to be cleaned up
   trap - EXIT INT TERM
   if ((status != 0 || FAILED > 0)) && [[ -n ${INIT:-} && ${KEEP:-} ]]; then
     journal -o short-monotonic >"$REPO/bin/systemd-test.journal" 2>/dev/null && say "the box's journal is in bin/systemd-test.journal" >&2
   fi
   box_close
   rm -rf "$work"
+  [[ ! -e $work ]] || say "systemd-test: $work could not be removed" >&2
   exit "$status"
 }
 trap finish EXIT

@@ -48,6 +48,8 @@ type daemonOptions struct {
 	Notifier *systemd.Notifier
 	// PeerListen is where to listen for peers; empty for what the config says.
 	PeerListen string
+	// HashEvery is after how many log records states are compared; hashEvery when 0.
+	HashEvery uint64
 	// Exit ends the process when raft can't go on; os.Exit when nil.
 	Exit func(code int)
 }
@@ -62,6 +64,7 @@ type daemon struct {
 	tls    *peertls.Store // nil without peers
 	peers  *peer.Client
 	report *reporter
+	hashes *hashWatch
 	engine *engine.Engine
 	server *web.Server
 	mirror *telemetry.Mirror
@@ -102,6 +105,9 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.file, d.outline = file, outlineOf(file, cfg)
 	d.reload = web.ReloadState{OK: true, At: o.Clock.Now()}
+	if err := refuseDiverged(o.Storage); err != nil {
+		return nil, err
+	}
 	arrivals := engine.NewArrivals(d.ledger, o.Clock)
 	if err := d.openNode(ctx, arrivals); err != nil {
 		return nil, err
@@ -125,6 +131,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
 	d.supervisor = d.newSupervisor()
+	d.hashes = d.watchHashes()
 	d.report = newReporter(d.engine, o.Clock, o.Logger.Named("report"))
 	return d, nil
 }
@@ -185,6 +192,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	group.Go(func() { failed <- d.server.Serve(serving) })
 	group.Go(func() { d.mirror.Run(serving) })
+	group.Go(func() { d.hashes.Run(serving) })
 	group.Go(func() { d.pulse.Run(leading) })
 	group.Go(func() { d.engine.Follow(serving) })
 	group.Go(func() { d.report.run(serving) })

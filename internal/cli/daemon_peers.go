@@ -44,7 +44,7 @@ func (d *daemon) servePeers() {
 	witness, _ := any(d.engine).(peer.Witness) // an engine that gives no opinions is asked for none
 	own := peer.NewServer(peer.ServerOptions{
 		Node: d.node.ID(), Committer: d.engine, Witness: witness, Clock: d.Clock, Logger: d.Logger.Named("peer"),
-		Speaks: d.node.Speaks,
+		Speaks: d.node.Speaks, Hashes: d.hashes,
 	})
 	mux := http.NewServeMux()
 	mux.Handle(peer.Prefix, own)

@@ -59,3 +59,17 @@ func (e *Engine) voter(word string) (remedy.NodeID, error) {
 	slices.Sort(found)
 	return "", refusal(RefusedAmbiguous, "%q is the name of several voters: say which of %v", word, found)
 }
+
+// Diverged pages people because the nodes' states differ, and freezes when
+// nobody knows who is right: then nothing may act on any of them.
+func (e *Engine) Diverged(ctx context.Context, detail string, freeze bool) error {
+	bodies := []ledger.Body{&ledger.NoticeAdd{Kind: ledger.NoticeStop, Page: true, Detail: detail}}
+	if freeze {
+		bodies = append(bodies, &ledger.FreezeSet{Reason: detail})
+	}
+	if err := e.commit(ctx, remedy.Warden(), bodies...); err != nil {
+		return err
+	}
+	e.Kick()
+	return nil
+}

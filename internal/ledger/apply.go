@@ -13,6 +13,10 @@ import (
 type Ledger struct {
 	mu sync.RWMutex
 	m  *machine
+
+	// every and take are Watch's.
+	every uint64
+	take  func(Point)
 }
 
 // New returns an empty ledger.
@@ -28,7 +32,10 @@ func (l *Ledger) Apply(index, term uint64, data []byte) any {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.m.applyEntry(index, term, e, bodies, data)
+	before := l.m.index
+	applied := l.m.applyEntry(index, term, e, bodies, data)
+	l.watched(before)
+	return applied
 }
 
 func (m *machine) applyEntry(index, term uint64, e Entry, bodies []Body, data []byte) Applied {

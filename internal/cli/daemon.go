@@ -188,9 +188,10 @@ func (d *daemon) Run(ctx context.Context) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	defer d.supervise(ctx)()
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	var group sync.WaitGroup
 	group.Go(func() { failed <- d.server.Serve(serving) })
+	group.Go(func() { failed <- d.node.Watch(serving) })
 	group.Go(func() { d.mirror.Run(serving) })
 	group.Go(func() { d.hashes.Run(serving) })
 	group.Go(func() { d.pulse.Run(leading) })

@@ -84,7 +84,7 @@ func (s *stores) found(r *record, bootstrap func(raft.Configuration) error) erro
 			return fmt.Errorf("found the cluster: %w: check the disk below %s", err, r.dir)
 		}
 		failpoint.Hit("cluster.found.before")
-		self := raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(r.id.ID), Address: raft.ServerAddress(r.id.ID)}
+		self := raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(r.node), Address: raft.ServerAddress(r.node)}
 		if err := bootstrap(raft.Configuration{Servers: []raft.Server{self}}); err != nil {
 			return fmt.Errorf("found the cluster: %w: check the disk below %s", err, r.dir)
 		}

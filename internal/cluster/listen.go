@@ -98,6 +98,9 @@ func (d *door) admit(raw net.Conn) {
 	conf.NextProtos = []string{protocolRaft, protocolHTTP}
 	conn := tls.Server(raw, conf)
 	if err := conn.HandshakeContext(ctx); err != nil {
+		if d.conns.ctx.Err() != nil {
+			return // this node is shutting down
+		}
 		d.refused.note(handshakeReason(err), from, inWords(err))
 		return
 	}
@@ -150,9 +153,9 @@ func (d *door) check(said preface, name string) error {
 	if !ok || p.Name != name {
 		return fmt.Errorf("%w: %s calls itself %s", errOtherNode, name, said.From)
 	}
-	if self := d.record.self(); said.To != self {
+	if said.To != d.record.node {
 		return fmt.Errorf("%w: %s wants %s and this is %s; if that node's disk was lost, remove it: `warden operator raft remove-peer %s`",
-			errOtherNode, said.From, said.To, self, said.To)
+			errOtherNode, said.From, said.To, d.record.node, said.To)
 	}
 	return d.record.meet(said.Cluster)
 }

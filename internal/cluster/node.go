@@ -112,7 +112,9 @@ type Node struct {
 
 	peerAPI        handlerSlot
 	commandVersion int
-	members        sync.Mutex // one change of the members at a time
+	members        sync.Mutex            // one change of the members at a time
+	asked          chan struct{}         // closed when this node should end
+	leaving        atomic.Pointer[aside] // why, and who should lead then
 
 	lead    leadership
 	leading atomic.Bool   // a Lead loop runs
@@ -145,6 +147,7 @@ func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 	n := &Node{
 		tune: tune, log: log, stop: newStop(log, o.Exit),
 		calls: newCalls(), commandVersion: o.CommandVersion,
+		asked: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -219,7 +222,7 @@ func (n *Node) openDir(o Options) error {
 	if err != nil {
 		return err
 	}
-	n.id, n.record = id.ID, &record{dir: o.Dir, id: id}
+	n.id, n.record = id.ID, newRecord(o.Dir, id)
 	return checkSpace(o.Dir, n.tune.free)
 }
 

@@ -82,12 +82,14 @@ func (n *Node) answerProbe(w http.ResponseWriter, _ *http.Request) {
 
 func (n *Node) probeSelf() probeAnswer {
 	_, leader := n.raft.LeaderWithID()
-	names := n.ring.roster.names()
-	slices.Sort(names)
 	a := probeAnswer{
-		Name: n.ring.roster.self.Name, ID: n.id, ClusterID: n.record.cluster(), Founded: n.record.founded(), Peers: names,
+		ID: n.id, ClusterID: n.record.cluster(), Founded: n.record.founded(),
 		Leader: remedy.NodeID(leader), Leads: n.raft.State() == raft.Leader, Term: n.raft.CurrentTerm(),
 		Last: n.raft.LastIndex(), Commit: n.raft.CommitIndex(), CommandVersion: n.commandVersion,
+	}
+	if n.ring != nil {
+		a.Name, a.Peers = n.ring.roster.self.Name, n.ring.roster.names()
+		slices.Sort(a.Peers)
 	}
 	if contact := n.raft.LastContact(); !a.Leads && !contact.IsZero() {
 		a.ContactMS = time.Since(contact).Milliseconds()

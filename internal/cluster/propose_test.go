@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -72,9 +71,15 @@ func TestProposeLimits(t *testing.T) {
 	// A machine that hangs: the entry is in the log, and nobody knows.
 	block := make(chan struct{})
 	m.blockOn(block)
-	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if _, err := n.Propose(ctx, []byte("slow")); !errors.Is(err, ErrUnsure) || !errors.Is(err, context.DeadlineExceeded) {
+	ctx, end := context.WithCancelCause(t.Context())
+	before, unsure := n.raft.LastIndex(), make(chan error)
+	go func() {
+		_, err := n.Propose(ctx, []byte("slow"))
+		unsure <- err
+	}()
+	eventually(t, "the entry is in the log", func() bool { return n.raft.LastIndex() > before })
+	end(context.DeadlineExceeded)
+	if err := <-unsure; !errors.Is(err, ErrUnsure) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("propose to a machine that hangs: %v", err)
 	}
 	if err := n.Verify(ctx); !errors.Is(err, context.DeadlineExceeded) {

@@ -18,19 +18,14 @@ var errOtherCluster = errors.New("another cluster")
 // what it allows: the cluster's id before the first entry is stored, and the
 // mark that there is a log before anybody hears that an entry was stored.
 type record struct {
-	dir string
+	dir  string
+	node remedy.NodeID // never changes
 
 	mu sync.Mutex
 	id identity
 }
 
-// self is this node's id. It never changes, and the rest of what stands beside
-// it does.
-func (r *record) self() remedy.NodeID {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.id.ID
-}
+func newRecord(dir string, id identity) *record { return &record{dir: dir, node: id.ID, id: id} }
 
 // founded reports whether this node has a log. One without gives no vote.
 func (r *record) founded() bool {

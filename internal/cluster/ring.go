@@ -51,7 +51,7 @@ func openRing(ctx context.Context, o Options, tune tuning, rec *record, logs hcl
 		return nil, fmt.Errorf("listen for peers on %s: %w: is another warden running, and is the address this machine's? set [cluster] listen_address otherwise", address, err)
 	}
 	r := &ring{roster: ros, creds: o.Credentials, conns: newConnections()}
-	id := rec.id.ID
+	id := rec.node
 	raftQueue, httpQueue := newQueue(idAddr(id)), newQueue(l.Addr())
 	d := &dialer{network: network, creds: o.Credentials, roster: ros, conns: r.conns, timeout: tune.dialTimeout}
 	r.door = &door{

@@ -33,6 +33,16 @@ type Status struct {
 	LastSnapshotAt    time.Time
 	// Voters are the voting members, sorted, this node included.
 	Voters []remedy.NodeID
+	// LastContact is when this node last heard from a leader: now, on the
+	// leader; zero when it never did.
+	LastContact time.Time
+	// Quorum says that this node leads, or heard from a leader a moment ago:
+	// what is asked of the cluster has a chance. It is no licence to act.
+	Quorum bool
+	// FailureTolerance is how many more voters may fail before nothing can be
+	// committed, going by what this node last heard of them; negative when
+	// nothing can be now.
+	FailureTolerance int
 }
 
 // Status reports on the node. It reads the list of snapshots from the disk.
@@ -45,7 +55,13 @@ func (n *Node) Status() (Status, error) {
 		Term:        n.raft.CurrentTerm(),
 		CommitIndex: n.raft.CommitIndex(),
 		Voters:      n.voters(),
+		LastContact: n.raft.LastContact(),
 	}
+	if s.Leader {
+		s.LastContact = time.Now()
+	}
+	s.Quorum = s.Leader || (s.LeaderID != "" && time.Since(s.LastContact) < 2*n.tune.heartbeat)
+	s.FailureTolerance = tolerance(n.lastSeen())
 	lag, err := n.lag(s.CommitIndex)
 	if err != nil {
 		return s, err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -177,7 +176,7 @@ func (g *group) propose(item string) {
 // agree waits until every node that is up has applied these items.
 func (g *group) agree(items ...string) {
 	g.tb.Helper()
-	eventually(g.tb, "all have "+strings.Join(items, ","), func() bool {
+	eventually(g.tb, fmt.Sprintf("all have the %d items", len(items)), func() bool {
 		hashes := map[string]bool{}
 		for name := range g.nodes {
 			if !slices.Equal(g.machines[name].items(), items) {

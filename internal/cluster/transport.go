@@ -135,7 +135,7 @@ func (s *stream) introduce(ctx context.Context, conn net.Conn, to remedy.NodeID)
 			return err
 		}
 	}
-	if err := writeLine(conn, preface{Cluster: s.record.cluster(), From: s.record.self(), To: to}); err != nil {
+	if err := writeLine(conn, preface{Cluster: s.record.cluster(), From: s.record.node, To: to}); err != nil {
 		return inWords(err)
 	}
 	var answer reply

@@ -14,6 +14,7 @@ type tuning struct {
 	barrierDeadline            time.Duration // a leader that can't catch up with its own log stops
 	proposeDeadline            time.Duration // to enqueue, when the caller's context has no deadline
 	drain                      time.Duration // at shutdown, for raft to answer what it was asked
+	handOver                   time.Duration // at shutdown, for another voter to take over
 	free                       func(dir string) (uint64, error)
 	wrapLog                    func(raft.LogStore) raft.LogStore
 
@@ -35,7 +36,7 @@ func production(o Options) tuning {
 	t := tuning{
 		heartbeat: 60 * time.Millisecond, election: 60 * time.Millisecond, lease: 50 * time.Millisecond,
 		writeDeadline: 10 * time.Second, tenureGrace: 10 * time.Second,
-		barrierDeadline: time.Minute, proposeDeadline: 10 * time.Second, drain: 2 * time.Second,
+		barrierDeadline: time.Minute, proposeDeadline: 10 * time.Second, drain: 2 * time.Second, handOver: 2 * time.Second,
 		free:    freeBytes,
 		wrapLog: func(s raft.LogStore) raft.LogStore { return s },
 

@@ -17,6 +17,7 @@ import (
 // elections: raft gives its vote to anybody then, although it may have lost a
 // log in which it voted otherwise.
 func TestRaftItselfVotesWithoutALog(t *testing.T) {
+	t.Parallel()
 	address, trans := raft.NewInmemTransport("b-00000002")
 	conf := raft.DefaultConfig()
 	conf.LocalID, conf.Logger = "b-00000002", newRaftLogger(options(t, t.TempDir(), &listMachine{}).Logger)
@@ -69,6 +70,7 @@ func (g *group) caller(name string, id remedy.NodeID, cluster string) *transport
 }
 
 func TestNodeWithoutALogDoesNotVote(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	b := g.up("b") // the others are silent, so it waits
 	a := g.caller("a", "a-00000001", "c1")
@@ -98,6 +100,7 @@ func TestNodeWithoutALogDoesNotVote(t *testing.T) {
 // What was meant for the node that the name had before its disk was lost does
 // not reach the new one, nor does what another cluster says.
 func TestPrefaceRefuses(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b")
 	b := g.up("b")
 	g.up("a")

@@ -19,6 +19,7 @@ import (
 // TestShutdownHandsOver shuts leaders down one after another: each names its
 // successor before it is gone, and no election by timeout is needed.
 func TestShutdownHandsOver(t *testing.T) {
+	t.Parallel()
 	core, logs := observer.New(zapcore.InfoLevel)
 	g := newGroup(t, "a", "b", "c")
 	g.adjust = func(o *Options) { o.Logger = zap.New(core) }
@@ -42,6 +43,7 @@ func TestShutdownHandsOver(t *testing.T) {
 
 // A transfer that fails must not hold up the end of the process.
 func TestShutdownGoesOnWithoutASuccessor(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	for _, name := range []string{"a", "b", "c"} {
 		g.up(name)
@@ -58,6 +60,7 @@ func TestShutdownGoesOnWithoutASuccessor(t *testing.T) {
 }
 
 func TestStepAside(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	for _, name := range []string{"a", "b", "c"} {
 		g.up(name)
@@ -118,6 +121,7 @@ func (s *spaces) set(dir string, free uint64) {
 // A leader whose disk fills up leaves while it still can, to a node that has
 // more; among nodes that have none it stays.
 func TestFullDiskStepsAside(t *testing.T) {
+	t.Parallel()
 	disks := &spaces{free: map[string]uint64{}}
 	g := newGroup(t, "a", "b", "c")
 	g.tune.free = disks.of
@@ -162,6 +166,7 @@ func TestFullDiskStepsAside(t *testing.T) {
 // TestStalledLeaderIsReplaced hangs the leader's disk: it goes on sending
 // heartbeats (raft#503), so that only its own exit lets another lead.
 func TestStalledLeaderIsReplaced(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.tune.writeDeadline = patience / 10
 	disks := map[string]*faultyLog{}

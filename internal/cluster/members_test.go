@@ -29,6 +29,7 @@ func (g *group) remove(id remedy.NodeID) error {
 }
 
 func TestLostDiskWaitsAndIsReplacedByHand(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	for _, name := range []string{"a", "b", "c"} {
 		g.up(name)
@@ -74,6 +75,7 @@ func TestLostDiskWaitsAndIsReplacedByHand(t *testing.T) {
 }
 
 func TestOneBecomesThree(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	o := g.options("a")
 	o.Peers, o.Credentials = nil, nil
@@ -120,6 +122,7 @@ func TestOneBecomesThree(t *testing.T) {
 }
 
 func TestMembershipRefusals(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.up("b")
 	a := g.up("a")
@@ -158,6 +161,7 @@ func TestMembershipRefusals(t *testing.T) {
 
 // A leader that removes itself stops leading and stays up.
 func TestLeaderRemovesItself(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	for _, name := range []string{"a", "b", "c"} {
 		g.up(name)
@@ -177,6 +181,7 @@ func TestLeaderRemovesItself(t *testing.T) {
 }
 
 func TestMembersAndTolerance(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	for _, name := range []string{"a", "b", "c"} {
 		g.up(name)
@@ -226,6 +231,7 @@ func TestMembersAndTolerance(t *testing.T) {
 }
 
 func TestSnapshotReachesAJoiner(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.adjust = func(o *Options) { o.SnapshotThreshold, o.TrailingLogs = 10, 2 }
 	for _, name := range []string{"a", "b", "c"} {

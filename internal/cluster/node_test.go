@@ -18,7 +18,7 @@ import (
 	"warden/internal/remedy"
 )
 
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // quick is production tuning with an election that takes as good as no time.
 func quick() tuning {

@@ -22,6 +22,7 @@ import (
 // TestConnectionsThatAreRefused knocks at the peers' port in every way that it
 // must not open to. Each is counted by its reason and logged with what to do.
 func TestConnectionsThatAreRefused(t *testing.T) {
+	t.Parallel()
 	core, logs := observer.New(zapcore.WarnLevel)
 	g := newGroup(t, "a", "b", "c")
 	g.adjust = func(o *Options) { o.Logger = zap.New(core) }
@@ -132,6 +133,7 @@ func (c certless) Client(name string) *tls.Config {
 
 // A node that another one pretends to be is found out by who calls it.
 func TestCallerChecksWhoAnswers(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b")
 	g.adjust = func(o *Options) {
 		if o.NodeName == "b" {
@@ -147,6 +149,7 @@ func TestCallerChecksWhoAnswers(t *testing.T) {
 }
 
 func TestPeersAPI(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b")
 	b := g.up("b")
 	a := g.up("a")

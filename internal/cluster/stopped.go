@@ -90,7 +90,7 @@ func OpenStopped(dir string) (_ *Stopped, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.stores.inspect(&record{dir: dir, id: s.id}); err != nil {
+	if _, err := s.stores.inspect(newRecord(dir, s.id)); err != nil {
 		return nil, err
 	}
 	return s, nil

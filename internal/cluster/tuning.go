@@ -40,7 +40,7 @@ func production(o Options) tuning {
 		free:    freeBytes,
 		wrapLog: func(s raft.LogStore) raft.LogStore { return s },
 
-		rpcTimeout: 5 * time.Second, dialTimeout: 2 * time.Second, handshake: 10 * time.Second, unanswered: 3 * time.Second,
+		rpcTimeout: 10 * time.Second, dialTimeout: 2 * time.Second, handshake: 10 * time.Second, unanswered: 3 * time.Second,
 		probeTimeout: 3 * time.Second, probeEvery: 2 * time.Second, bootstrapEvery: 500 * time.Millisecond, keepEvery: time.Second,
 	}
 	switch {

@@ -93,7 +93,7 @@ func (n *Notifier) send(assignments ...string) error {
 	if n == nil {
 		return nil
 	}
-	if err := n.conn.SetWriteDeadline(time.Now().Add(sendWithin)); err != nil {
+	if err := n.conn.SetWriteDeadline(time.Now().Add(sendWithin)); err != nil { //nolint:forbidigo // sockets live in real time
 		return fmt.Errorf("tell systemd: %w", err)
 	}
 	if _, err := n.conn.Write([]byte(strings.Join(assignments, "\n"))); err != nil {

@@ -124,8 +124,8 @@ func (s *Supervisor) beat(v *vitals, every time.Duration) {
 	stuck := describe(v.look(s.Clock.Read().Mono, signs))
 	s.tell(func() []string {
 		var out []string
-		switch {
-		case stuck == "":
+		switch stuck {
+		case "":
 			if s.stuck != "" {
 				s.Logger.Info("everything moves again")
 			}

@@ -22,8 +22,13 @@ ROUNDS    ?= 6
 LATE      ?= 30s
 TEST      := go test -timeout 10m
 GOFILES    = $$(find . \( -path ./.git -o -path ./bin -o -path ./.cache \) -prune -o -name '*.go' -print)
-# Every package with a test that only the failpoints build runs.
-CRASH      = $$(grep -rlE --include='*_test.go' '^//go:build .*failpoints' . | xargs -r -n1 dirname | sort -u)
+# Of chaos: how many clusters to break, the first one's number, or only one; and where the table of
+# failpoints goes.
+SEEDS     ?= 5
+SEED      ?=
+CELLS     ?=
+# Every package with a test that only the failpoints build runs, but for the fault suite.
+CRASH      = $$(grep -rlE --include='*_test.go' '^//go:build .*failpoints' . | xargs -r -n1 dirname | grep -v simulate/chaos | sort -u)
 
 .PHONY: build unit servers test systemd-test lint race ci fuzz bench bench-rules demo clean
 
@@ -73,8 +78,13 @@ lint: bin/golangci-lint bin/staticcheck
 race:
 	$(TEST) -race -shuffle=on ./...
 
+## chaos: break SEEDS clusters of three agents, each in its own network, and judge them; SEED=n repeats one
+chaos: servers
+	go test -timeout 6h -count 1 -v -tags 'integration failpoints' -run '^TestChaos$$' ./simulate/chaos \
+	  $(if $(SEED),-seed $(SEED) -seeds 1 -keep,-seeds $(SEEDS)) $(if $(CELLS),-cells '$(abspath $(CELLS))')
+
 ## ci: everything that must be green (40 minutes at most on 2 cores)
-ci: test lint race
+ci: test chaos lint race
 
 ## fuzz: each fuzz target for FUZZTIME
 fuzz:

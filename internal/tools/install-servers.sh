@@ -14,6 +14,8 @@ readonly servers=(
   graphite-carbon:carbon-cache
   graphite-web:graphite-manage
   gunicorn:/usr/bin/gunicorn
+  iproute2:ip
+  nftables:nft
   systemd:systemd-analyze
 )
 readonly policy=/usr/sbin/policy-rc.d

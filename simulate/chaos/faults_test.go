@@ -286,11 +286,12 @@ func (r *seedRun) cutTail(n *node, bytes int) {
 	}
 }
 
-// flipBit damages the newest snapshot.
+// flipBit damages the newest snapshot. The one before it is what a node falls
+// back on; one that has no other refuses to start, which is for people.
 func (r *seedRun) flipBit(n *node, at int) {
 	states, err := filepath.Glob(filepath.Join(n.storage, "raft", "snapshots", "*", "state.bin"))
-	if err != nil || len(states) == 0 {
-		r.tell("%s has no snapshot to damage", n.name)
+	if err != nil || len(states) < 2 {
+		r.tell("%s has %d snapshots, and none to fall back on: it is spared", n.name, len(states))
 		return
 	}
 	path := slices.Max(states)

@@ -105,7 +105,7 @@ func (n *node) start() {
 	cmd.Env = []string{
 		"TZ=UTC", "CHAOS_NODE=" + n.name, "WARDEN_CLOCK_FILE=" + n.clock,
 		"WARDEN_FAILPOINT_FILE=" + n.armed, "WARDEN_FAILPOINT_LOG=" + n.fired,
-		"WARDEN_SNAPSHOT_THRESHOLD=40", "WARDEN_SNAPSHOT_SECONDS=2", "WARDEN_TRAILING_LOGS=100000",
+		"WARDEN_SNAPSHOT_THRESHOLD=10", "WARDEN_SNAPSHOT_SECONDS=1", "WARDEN_TRAILING_LOGS=" + map[bool]string{true: "100000", false: "20"}[n.i == 1],
 	}
 	cmd.Stdout, cmd.Stderr = n.log, n.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

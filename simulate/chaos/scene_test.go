@@ -35,15 +35,20 @@ func (r *seedRun) play(p chaos.Plan) []chaos.Result {
 				results = append(results, chaos.Result{Cell: s.Cell.Name(), Seed: r.seed, Fired: r.cell(ctx, s, rand.New(rand.NewPCG(r.seed, 20+uint64(i))))})
 			}
 		}
-		// A disk that lies must be the only fault at its time.
-		alone := slices.Contains([]string{chaos.FaultTail, chaos.FaultSnapshot}, s.Act.Fault)
-		if alone {
+		// A disk that lies must be the only fault at its time; and a process that
+		// is gone for another reason meets no point.
+		if alone := []string{
+			chaos.FaultTail, chaos.FaultSnapshot, chaos.FaultReadOnly, chaos.FaultFull, chaos.FaultPause, chaos.FaultKill,
+			chaos.FaultTerminate, chaos.FaultClock, chaos.FaultSplit, chaos.FaultSource,
+		}; slices.Contains(alone, s.Act.Fault) {
+			r.commit(ctx, s.Act, rng)
+			r.standUp()
 			cell()
 		} else {
 			both.Go(cell)
+			r.commit(ctx, s.Act, rng)
+			both.Wait()
 		}
-		r.commit(ctx, s.Act, rng)
-		both.Wait()
 		r.standUp()
 		pause(ctx, time.Second)
 	}
@@ -81,7 +86,16 @@ func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fire
 	if c.Before != "" {
 		r.deposed(ctx, on[0])
 	}
+	looked := time.Now()
 	for end := time.Now().Add(fireWithin); !fired && time.Now().Before(end) && ctx.Err() == nil; {
+		if c.Before == "" && time.Since(looked) > 500*time.Millisecond && (engine || c.Role == chaos.Leader) {
+			// Another node may lead by now.
+			looked = time.Now()
+			if lead := r.leader(); lead != nil && !slices.Contains(on, lead) {
+				on, before[lead] = append(on, lead), lead.firings(c.Point)
+				lead.arm(spec)
+			}
+		}
 		for _, n := range on {
 			if n.firings(c.Point) > before[n] {
 				fired = true

@@ -221,10 +221,11 @@ func (r *seedRun) history() *chaos.History {
 // compareLedgers reads all cases from every node at one index and wants them
 // to be the same to the byte. It returns the index.
 func (r *seedRun) compareLedgers(h *chaos.History) (committed uint64) {
+	there := slices.DeleteFunc(slices.Clone(r.nodes), func(n *node) bool { return !n.alive() }) // who isn't is told of already
 	err := wait(r.t, backWithin, func() error {
 		var first []byte
 		var index uint64
-		for i, n := range r.nodes {
+		for i, n := range there {
 			before := r.statusOf(n)
 			cases, err := r.casesOf(n)
 			after := r.statusOf(n)
@@ -258,7 +259,7 @@ func (r *seedRun) compareLedgers(h *chaos.History) (committed uint64) {
 				continue
 			}
 			if !bytes.Equal(first, all.Bytes()) {
-				return fmt.Errorf("%s at index %d has another ledger than %s", n.name, index, r.nodes[0].name)
+				return fmt.Errorf("%s at index %d has another ledger than %s", n.name, index, there[0].name)
 			}
 		}
 		committed = index

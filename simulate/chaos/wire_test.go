@@ -131,15 +131,15 @@ func (w *wire) pump(to, from net.Conn, silent func(weather) bool) {
 		if n > 0 {
 			s := w.now()
 			if s.delay > 0 {
-				time.Sleep(s.delay)
+				<-time.After(s.delay)
 			}
 			for lost := retransmit; rand.Float64() < s.loss && lost < 8*retransmit; lost *= 2 {
-				time.Sleep(lost)
+				<-time.After(lost)
 			}
 			// TCP loses nothing of a connection that lives: what a silent wire
 			// held back follows when it is heard again.
 			for silent(w.now()) && !w.over() {
-				time.Sleep(20 * time.Millisecond)
+				<-time.After(20 * time.Millisecond)
 			}
 			if _, err := to.Write(buf[:n]); err != nil {
 				_ = from.Close()

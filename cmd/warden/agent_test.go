@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type agent struct {
 	exited                       chan struct{}
 	listen                       string
 	name                         string // of the node
+	program                      string // another build than the one under test
 }
 
 // newAgent makes a node's directory. Nothing runs yet.
@@ -99,7 +101,7 @@ func (a *agent) start(env ...string) {
 func (a *agent) launch(env ...string) {
 	a.t.Helper()
 	a.listen = realtest.Address(a.t)
-	a.cmd = exec.Command(binary(), "agent", "--config.file", a.config, "--storage.path", a.storage,
+	a.cmd = exec.Command(cmp.Or(a.program, binary()), "agent", "--config.file", a.config, "--storage.path", a.storage,
 		"--web.listen-address", a.listen, "--web.socket", a.socket, "--node.name", a.name)
 	a.cmd.Env = append([]string{"TZ=UTC"}, env...)
 	a.cmd.Stdout, a.cmd.Stderr = &a.stdout, &a.stderr

@@ -123,6 +123,10 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if d.pulse, err = d.newHeartbeat(); err != nil {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
+	d.hashes = d.watchHashes()
+	if err := showHashes(o.Registry, d.hashes); err != nil {
+		return nil, errors.Join(err, d.node.Shutdown(ctx))
+	}
 	d.server, err = web.Open(ctx, web.Options{
 		Socket: o.Socket, Listen: o.Listen, Lifecycle: o.Lifecycle, Engine: d.engine, Ledger: d.ledger, Node: d.webNode(), Peers: webPeers{d.peers, d.node},
 		Build: o.Build, Clock: o.Clock, Logger: o.Logger.Named("web"), Registry: o.Registry,
@@ -131,7 +135,6 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
 	d.supervisor = d.newSupervisor()
-	d.hashes = d.watchHashes()
 	d.report = newReporter(d.engine, o.Clock, o.Logger.Named("report"))
 	return d, nil
 }

@@ -149,6 +149,9 @@ func TestHashesAgree(t *testing.T) {
 		h.on(time.Minute)
 		h.want(nil, 0, 0)
 		for _, id := range h.nodes {
+			if n := h.watch[id].differing(); n != 0 {
+				t.Errorf("%s shows %d states that differ", id, n)
+			}
 			for _, index := range h.watch[id].hashes.Indexes() {
 				if j := h.watch[id].hashes.Judge(index, h.nodes); j.Verdict != ledger.HashAgreed || j.Missing != 0 {
 					t.Errorf("%s makes %+v of %d", id, j, index)
@@ -177,6 +180,11 @@ func TestTheMinorityStops(t *testing.T) {
 				h.want([]remedy.NodeID{wrong}, tells, 0)
 				if tells > 0 && !strings.Contains(h.tells[0], "n3 at log index 20 is not the majority's") {
 					t.Errorf("told was %q", h.tells[0])
+				}
+				for _, id := range h.nodes {
+					if h.watch[id].differing() == 0 {
+						t.Errorf("%s shows nothing of a state that differs", id)
+					}
 				}
 			})
 		})

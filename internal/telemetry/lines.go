@@ -23,7 +23,7 @@ const processPrefix = "process_"
 // one series would take turns in it.
 var ofNode = []string{
 	"config_", "heartbeat_", "leadership_", "local_", "notifications_", "peer_", "raft_", "source_cache", "source_request", "source_values",
-	"storage_", "telemetry_", "tls_",
+	"state_", "storage_", "telemetry_", "tls_",
 }
 
 // notMirrored are names whose labels hold versions or cases. Carbon makes a

@@ -194,7 +194,7 @@ func (e *Engine) relayFreeze(ctx context.Context, cfg *Config) {
 	if err != nil {
 		reason = string(e.Node) + " can't tell whether its freeze file is there: " + err.Error()
 	}
-	if _, err := e.relay(ctx, &ledger.FreezeSet{Reason: reason}); err != nil {
+	if _, err := e.say(ctx, &ledger.FreezeSet{Reason: reason}); err != nil {
 		e.Logger.Error("this node's freeze file asks to freeze, and the leader doesn't know it yet", zap.Error(err))
 	}
 }

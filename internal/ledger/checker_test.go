@@ -194,7 +194,12 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 	case *ledger.ExecStart:
 		k.start(b, id, by, tok, alone)
 	case *ledger.ExecFinish:
-		c.finish(b)
+		switch {
+		case c.phase == running, c.phase == unknown:
+			c.finish(b)
+		case b.Outcome == remedy.OutcomeAborted: // else it came late, and changes nothing
+			k.tb.Fatalf("%s was called off twice", id)
+		}
 	case *ledger.ExecVerdict:
 		if b.Returned || !c.takesOut {
 			c.phase = over

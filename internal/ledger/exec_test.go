@@ -67,6 +67,9 @@ func TestFinish(t *testing.T) {
 			if tt.lock {
 				return
 			}
+			if tt.outcome == remedy.OutcomeAborted {
+				r.late(id, tok)
+			}
 			r.refused(ledger.RefusedDecided, remedy.Warden(), &ledger.ExecFinish{Case: id, Token: tok, Outcome: remedy.OutcomeDone})
 		})
 	}

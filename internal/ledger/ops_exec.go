@@ -143,6 +143,8 @@ func (b *ExecFinish) apply(m *machine, x step) Result {
 	switch {
 	case c == nil:
 		return refuse(RefusedNoCase, "there is no case %s", b.Case)
+	case c.cameLate(b):
+		return m.late(c, b, x)
 	case c.Stage != remedy.StageExecuting || c.Execution().Token != b.Token:
 		return refuse(RefusedDecided, "execution %s of %s is finished already", b.Token, c.ID)
 	case !c.Execution().mayEnd(b.Outcome):
@@ -173,6 +175,32 @@ func (b *ExecFinish) apply(m *machine, x step) Result {
 	case remedy.KindAct, remedy.KindManual:
 	}
 	return m.finishAct(c, p, b, x)
+}
+
+// cameLate reports whether FINISHED tells of an effect of an execution that had
+// been given up: its node stood still between its last check and the effect, for
+// longer than a successor waits.
+func (c *Case) cameLate(b *ExecFinish) bool {
+	i := c.executed(b.Token)
+	return i >= 0 && c.Executions[i].Outcome == remedy.OutcomeAborted && c.Executions[i].Late == "" &&
+		b.Outcome != remedy.OutcomeAborted && c.Executions[i].mayEnd(b.Outcome)
+}
+
+// executed finds an execution of the case by its token; -1 when there is none.
+func (c *Case) executed(t remedy.Token) int {
+	return slices.IndexFunc(c.Executions, func(e Execution) bool { return e.Token == t })
+}
+
+// late records an effect that came late, and has a person look. Nothing else
+// changes: what the host is in, rounds observe.
+func (m *machine) late(c *Case, b *ExecFinish, x step) Result {
+	c = m.edit(c, x)
+	e := &c.Executions[c.executed(b.Token)]
+	e.Late = b.Outcome
+	detail := "an execution on " + string(c.Host) + " that had been given up had its effect late (" + string(b.Outcome) + "): look at the host"
+	c.event(x, "FINISHED late: "+string(b.Outcome)+suffix(b.Note))
+	m.notify(Notice{Kind: NoticeStop, Case: c.ID, Pool: c.Pool, Page: true, Detail: c.ID.String() + ": " + detail}, x)
+	return done(c.ID)
 }
 
 // mayEnd reports whether the outcome is one that an execution can have. An

@@ -143,6 +143,9 @@ type Execution struct {
 	Spared []string `json:"spared,omitempty"`
 	Output string   `json:"output,omitempty"`
 	Note   string   `json:"note,omitempty"`
+	// Late is how the execution ended after all, when it had been given up as
+	// aborted; empty otherwise.
+	Late remedy.Outcome `json:"late,omitempty"`
 	// Took is whether the wanted state is there and traffic is gone.
 	Took remedy.Fact[bool] `json:"took"`
 	// TookAt is when it was seen to have taken; zero until then.

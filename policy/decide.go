@@ -117,8 +117,11 @@ func Decide(p Proposal, w World) remedy.Decision {
 	d.Level = min(start(&p, d.Effective), lowest)
 	d.Waiting = d.BlockedBy != "" && onlyWaits
 	if p.Kind == remedy.KindAct {
-		d.WouldAct = lowest == remedy.LevelAuto
-		d.WouldAsk = lowest == remedy.LevelConfirm
+		// Where a person is asked a second opinion lowers nothing, and auto would
+		// still not have acted without it.
+		agreed := w.secondOpinion().Cap == remedy.LevelAuto
+		d.WouldAct = lowest == remedy.LevelAuto && agreed
+		d.WouldAsk = lowest == remedy.LevelConfirm || lowest == remedy.LevelAuto && !agreed
 	}
 	return d
 }

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestNamesAndDocs(t *testing.T) {
 	want := []string{
 		"freeze", "freeze_file", "hold", "protected", "source_fresh", "coverage", "common_mode", "pool_floor", "max_out",
-		"failure_domain", "host_lock", "concurrency", "rate", "cooldown", "settle", "attempts", "flapping", "windows", "block_when", "evidence_age", "warm_up", "in_service_known", "clock",
+		"failure_domain", "host_lock", "concurrency", "rate", "cooldown", "settle", "attempts", "flapping", "windows", "block_when", "evidence_age", "warm_up", "second_opinion", "in_service_known", "clock",
 	}
 	if diff := cmp.Diff(want, policy.Names()); diff != "" {
 		t.Errorf("Names (-want +got):\n%s", diff)
@@ -74,6 +74,7 @@ func tripAll() policy.World {
 	w.Blocks = remedy.Known([]policy.Block{{Name: "major-incident", Fired: remedy.Known(policy.Fired{Series: 2, Value: 1})}})
 	w.Evidence = remedy.Known(policy.Evidence{At: at(2, 58), MaxAge: 65 * time.Second})
 	w.WarmedUp = remedy.Known(false)
+	w.SecondOpinion = remedy.Known(policy.SecondOpinion{Voters: 3, Bad: 1, Others: "n2: good; n3: no answer"})
 	w.InServiceKnown = remedy.Known(false)
 	w.Clock = remedy.Known(policy.Clock{Offset: 3 * time.Second, Max: 2 * time.Second, Answered: 3, Voters: 3})
 	return w
@@ -115,6 +116,7 @@ func TestBindings(t *testing.T) {
 		{"block_when", b, a, n, n, b, b, n, n},
 		{"evidence_age", b, n, n, n, b, n, n, n},
 		{"warm_up", w, n, n, n, w, n, n, n},
+		{"second_opinion", c, n, n, n, c, n, n, n},
 		{"in_service_known", c, n, n, n, c, n, n, n},
 		{"clock", b, b, n, b, b, b, n, b},
 	} {

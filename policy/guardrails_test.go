@@ -180,6 +180,52 @@ func TestWarmUp(t *testing.T) {
 	})
 }
 
+func TestSecondOpinion(t *testing.T) {
+	said := func(s policy.SecondOpinion) func(*policy.Proposal, *policy.World) {
+		return world(func(w *policy.World) { w.SecondOpinion = remedy.Known(s) })
+	}
+	against := policy.SecondOpinion{Voters: 3, Bad: 1, Others: "n2: good; n3: no answer"}
+	at := func(l remedy.Level, s policy.SecondOpinion) func(*policy.Proposal, *policy.World) {
+		return func(p *policy.Proposal, w *policy.World) { said(s)(p, w); w.Effective = remedy.Known(l) }
+	}
+	const two = "auto needs 2"
+	run(t, "second_opinion", []trial{
+		{"alone", nil, remedy.EffectAllow, false, "this node is alone", ""},
+		{"alone, whatever is configured", said(policy.SecondOpinion{Voters: 1, Bad: 0, Off: true}), remedy.EffectAllow, false, "this node is alone", ""},
+		{"all of three", said(policy.SecondOpinion{Voters: 3, Bad: 3}), remedy.EffectAllow, false, "3 of 3 voters say bad", two},
+		{"two of three", said(policy.SecondOpinion{Voters: 3, Bad: 2, Others: "n3: no answer"}),
+			remedy.EffectAllow, false, "2 of 3 voters say bad (n3: no answer)", two},
+		{"one of three", said(against), remedy.EffectCap, false, "1 of 3 voters say bad (n2: good; n3: no answer)", two},
+		{"two of five", said(policy.SecondOpinion{Voters: 5, Bad: 2}), remedy.EffectCap, false, "2 of 5 voters say bad", "auto needs 3"},
+		{"half of four", said(policy.SecondOpinion{Voters: 4, Bad: 2}), remedy.EffectCap, false, "2 of 4 voters say bad", "auto needs 3"},
+		{"off", said(policy.SecondOpinion{Voters: 3, Bad: 1, Off: true}), remedy.EffectAllow, false, "corroborate is off", ""},
+		{"counted at metric-only", at(remedy.LevelMetricOnly, against), remedy.EffectCap, false, "1 of 3 voters say bad (n2: good; n3: no answer)", two},
+		{"counted at notify", at(remedy.LevelNotify, against), remedy.EffectCap, false, "1 of 3 voters say bad (n2: good; n3: no answer)", two},
+		{"at confirm", at(remedy.LevelConfirm, against), remedy.EffectNotBind, false,
+			"1 of 3 voters say bad (n2: good; n3: no answer); a person is asked", ""},
+		{"a person was asked", func(p *policy.Proposal, w *policy.World) { said(against)(p, w); p.Asked = true }, remedy.EffectNotBind, false,
+			"1 of 3 voters say bad (n2: good; n3: no answer); a person was asked, and decides", ""},
+		{"more than there are", said(policy.SecondOpinion{Voters: 3, Bad: 4}), remedy.EffectCap, true,
+			"unknown: the count of voters makes no sense", "auto needs a majority of the voters"},
+		{"zero", said(policy.SecondOpinion{}), remedy.EffectCap, true, "unknown: the count of voters makes no sense", "auto needs a majority of the voters"},
+		{"unknown", world(func(w *policy.World) { w.SecondOpinion = remedy.Unknown[policy.SecondOpinion]("n2 and n3 are silent") }),
+			remedy.EffectCap, true, "unknown: n2 and n3 are silent", "auto needs a majority of the voters"},
+	})
+	// What is counted at confirm is what auto would have done.
+	for _, s := range []policy.SecondOpinion{against, {Voters: 3, Bad: 2}} {
+		p, w := proposal(remedy.KindAct), goodWorld()
+		at(remedy.LevelConfirm, s)(&p, &w)
+		d := policy.Decide(p, w)
+		if agreed := s.Bad > 1; d.Level != remedy.LevelConfirm || d.WouldAct != agreed || d.WouldAsk == agreed {
+			t.Errorf("%+v at confirm: %+v", s, d)
+		}
+		w.Effective = remedy.Known(remedy.LevelAuto)
+		if d := policy.Decide(p, w); (d.Level == remedy.LevelAuto) != (s.Bad > 1) || d.Level < remedy.LevelNotify {
+			t.Errorf("%+v at auto: %s", s, d.Level)
+		}
+	}
+}
+
 func TestInServiceKnown(t *testing.T) {
 	const limit = "auto needs a load balancer that says"
 	run(t, "in_service_known", []trial{

@@ -21,6 +21,9 @@ type Proposal struct {
 	// TakesOut says that the action takes the host out of service. One that
 	// does not (putting a host back) is not bound by floors and out-slots.
 	TakesOut bool
+	// Asked says that a person was asked about it, without whose yes it isn't
+	// done.
+	Asked bool
 	// Acknowledged names the guardrails whose "ask" the person has repeated
 	// the request for.
 	Acknowledged []string
@@ -83,6 +86,8 @@ type World struct {
 	Evidence remedy.Fact[Evidence]
 	// WarmedUp is whether a complete round has run since this tenure began.
 	WarmedUp remedy.Fact[bool]
+	// SecondOpinion is what the other voters say of the host.
+	SecondOpinion remedy.Fact[SecondOpinion]
 	// InServiceKnown is whether the load balancer says who is in service, as
 	// opposed to assume_in_service.
 	InServiceKnown remedy.Fact[bool]

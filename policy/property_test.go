@@ -114,6 +114,8 @@ func redraw(t *rapid.T, w *policy.World, name string) {
 		w.Evidence = remedy.Known(policy.Evidence{At: now.Add(-minutes(t, -1, 4, "age")), MaxAge: minutes(t, -1, 4, "max age")})
 	case "WarmedUp":
 		w.WarmedUp = remedy.Known(yes("warm"))
+	case "SecondOpinion":
+		w.SecondOpinion = remedy.Known(policy.SecondOpinion{Off: rapid.IntRange(0, 4).Draw(t, "off") == 0, Voters: rapid.IntRange(0, 5).Draw(t, "voters"), Bad: rapid.IntRange(-1, 5).Draw(t, "bad")})
 	case "InServiceKnown":
 		w.InServiceKnown = remedy.Known(yes("known"))
 	case "Clock":
@@ -170,6 +172,7 @@ func drawWorld(t *rapid.T) policy.World {
 // drawProposal draws a proposal of any kind, now and then one of no kind.
 func drawProposal(t *rapid.T) policy.Proposal {
 	p := proposal(rapid.SampledFrom(append(kinds(), "", "other")).Draw(t, "kind"))
+	p.Asked = rapid.IntRange(0, 4).Draw(t, "asked") == 0
 	p.TakesOut = rapid.IntRange(0, 4).Draw(t, "takes out") > 0
 	p.Acknowledged = rapid.SliceOfN(rapid.SampledFrom(policy.Names()), 0, 3).Draw(t, "acknowledged")
 	return p

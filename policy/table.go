@@ -26,6 +26,7 @@ var table = [...]guardrail{
 	{name: "block_when", act: binds, manual: asks, undo: free, reassert: free, check: checkBlockWhen, doc: docBlockWhen},
 	{name: "evidence_age", act: binds, manual: free, undo: free, reassert: free, check: checkEvidenceAge, doc: docEvidenceAge},
 	{name: "warm_up", act: binds, manual: free, undo: free, reassert: free, check: checkWarmUp, doc: docWarmUp},
+	{name: "second_opinion", act: binds, manual: free, undo: free, reassert: free, check: checkSecondOpinion, doc: docSecondOpinion},
 	{name: "in_service_known", act: binds, manual: free, undo: free, reassert: free, check: checkInServiceKnown, doc: docInServiceKnown},
 	{name: "clock", act: binds, manual: binds, undo: free, reassert: binds, check: checkClock, doc: docClock},
 }

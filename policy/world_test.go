@@ -59,6 +59,7 @@ func goodWorld() policy.World {
 		Blocks:         remedy.Known([]policy.Block(nil)),
 		Evidence:       remedy.Known(policy.Evidence{At: now.Add(-45 * time.Second), MaxAge: 65 * time.Second}),
 		WarmedUp:       remedy.Known(true),
+		SecondOpinion:  remedy.Known(policy.SecondOpinion{Voters: 1, Bad: 1}),
 		InServiceKnown: remedy.Known(true),
 		Clock:          remedy.Known(policy.Clock{Max: 2 * time.Second, Answered: 1, Voters: 1}),
 	}

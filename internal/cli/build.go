@@ -28,6 +28,8 @@ type builder struct {
 	clock   clock.Clock
 	env     config.Env
 	metrics *source.Metrics
+	// node is this node's name; empty where no node runs, as for checking a file.
+	node string
 }
 
 // build makes the engine's config. Its errors name the table and key.
@@ -45,6 +47,7 @@ func (b builder) build(c *config.Config) (*engine.Config, error) {
 		UnknownClose:   c.Guardrails.UnknownClose.Std(),
 		KeepClosed:     c.Ledger.KeepClosed.Std(),
 		MaxClockOffset: c.Guardrails.MaxClockOffset.Std(),
+		Corroborate:    c.Guardrails.Corroborate != config.CorroborateOff,
 	}
 	var errs []error
 	for _, w := range c.Guardrails.Windows {
@@ -100,7 +103,7 @@ func (b builder) build(c *config.Config) (*engine.Config, error) {
 }
 
 func (b builder) source(c *config.Config, name remedy.SourceName) (source.Source, error) {
-	s := c.Sources[name]
+	s := c.SourceOn(name, b.node)
 	switch s.Type {
 	case config.TypePrometheus, config.TypeGraphite:
 		o := source.Options{
@@ -135,7 +138,7 @@ func columnar(o source.Options, s config.Source) (source.Columnar, error) {
 
 func (b builder) secret(c *config.Config, name remedy.SourceName, pick func(config.Credentials) string) func() (string, error) {
 	return func() (string, error) {
-		got, err := c.Credentials(name, b.env)
+		got, err := c.Credentials(name, b.node, b.env)
 		if err != nil {
 			return "", err
 		}

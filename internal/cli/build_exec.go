@@ -36,7 +36,7 @@ func (b builder) secrets(c *config.Config) func() []string {
 	return func() []string {
 		var out []string
 		for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
-			if got, err := c.Credentials(name, b.env); err == nil {
+			if got, err := c.Credentials(name, b.node, b.env); err == nil {
 				out = append(out, got.Token.Reveal(), got.Password.Reveal())
 			}
 		}

@@ -55,7 +55,7 @@ anywhere. FILE is ` + defaultConfig + ` unless given.`,
 				return err
 			}
 			if files && cfg != nil {
-				report = append(report, config.CheckFiles(cfg, p.env)...)
+				report = append(report, config.CheckFiles(cfg, "", p.env)...)
 				report.Sort()
 			}
 			return p.showCheck(path, cfg, report, detailed)

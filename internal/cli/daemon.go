@@ -98,7 +98,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.build = builder{clock: o.Clock, env: o.Env, metrics: metrics}
+	d.build = builder{clock: o.Clock, env: o.Env, metrics: metrics, node: o.NodeName}
 	file, cfg, _, err := d.load()
 	if err != nil {
 		return nil, err
@@ -240,7 +240,7 @@ func (d *daemon) load() (*config.Config, *engine.Config, config.Report, error) {
 		return nil, nil, nil, err
 	}
 	if file != nil {
-		report = append(report, config.CheckFiles(file, d.Env)...)
+		report = append(report, config.CheckFiles(file, d.NodeName, d.Env)...)
 	}
 	for _, p := range report {
 		d.Logger.Warn("config", zap.String("problem", p.String()))

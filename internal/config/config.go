@@ -103,6 +103,21 @@ type Source struct {
 	MaxBytes  int64 `toml:"max_bytes"`
 	// NoCache asks Graphite to answer from its store and not from its cache.
 	NoCache bool `toml:"no_cache" for:"graphite"`
+	// PerNode is where single nodes ask instead, by the node's name or its first
+	// label, so that each looks from where it stands. See Config.SourceOn.
+	PerNode map[string]SourceNode `toml:"per_node"`
+}
+
+// SourceNode is one [sources.NAME.per_node.NODE] table. It says where a node
+// asks, and nothing about what: detectors are the same on all nodes.
+type SourceNode struct {
+	// URL takes the place of the source's.
+	URL string `toml:"url" required:"true"`
+	// TokenFile, or Username and PasswordFile, take the place of all that the
+	// source authenticates by; with none of them the source's own are used.
+	TokenFile    SecretRef `toml:"token_file"`
+	Username     string    `toml:"username"`
+	PasswordFile SecretRef `toml:"password_file"`
 }
 
 // Pool is one [pools.NAME] table: interchangeable hosts behind one load
@@ -379,6 +394,8 @@ type Guardrails struct {
 	Windows []Window `toml:"windows"`
 	// BlockWhen are what holds everything back, in the order of the file.
 	BlockWhen []BlockWhen `toml:"block_when"`
+	// Corroborate is who has to find a host bad before warden acts by itself.
+	Corroborate string `toml:"corroborate" oneof:"majority off"`
 	// MaxClockOffset is how wrong a clock may be before nothing is done.
 	MaxClockOffset Duration `toml:"max_clock_offset"`
 }

@@ -226,6 +226,7 @@ func (g *Guardrails) setDefaults() {
 	g.ShadowOut = DefaultShadowOut
 	g.UnknownClose = DefaultUnknownClose
 	g.MaxClockOffset = DefaultMaxClockOffset
+	g.Corroborate = CorroborateMajority
 }
 
 func (w *Window) setDefaults() {

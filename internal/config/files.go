@@ -14,20 +14,18 @@ import (
 // CheckFiles checks what Parse can't see: that the secrets can be read and
 // nobody else can read them, that inventory files are there, that the freeze
 // file can be looked for, that sockets exist. Run it as the user that warden
-// runs as; env is usually os.LookupEnv. A secret that can't be read is an
+// runs as; env is usually os.LookupEnv. What
+// single nodes need is looked for on the node of that name only; none is named
+// where no node runs. A secret that can't be read is an
 // error; what may still appear before it is needed is a warning.
-func CheckFiles(c *Config, env Env) Report {
+func CheckFiles(c *Config, node string, env Env) Report {
 	d := &decoder{file: c.file, index: c.index, faulty: map[string]bool{}}
 	if d.index == nil { // made by hand, not by Parse
 		d.index = newIndex(nil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
-		s, at := c.Sources[name], []string{"sources", string(name)}
-		for key, ref := range map[string]SecretRef{"token_file": s.TokenFile, "password_file": s.PasswordFile} {
-			if _, err := readSecret(ref, env, join(at, key)...); err != nil {
-				d.badValue(join(at, key), "%v", err)
-			}
-		}
+		s, at := c.sourceOn(name, node)
+		d.secrets(at, env, s.TokenFile, s.PasswordFile)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
 		inv, at := c.Pools[name].Inventory, []string{"pools", string(name), "inventory"}
@@ -53,6 +51,15 @@ func CheckFiles(c *Config, env Env) Report {
 	d.heartbeatFile(c, env)
 	d.problems.Sort()
 	return d.problems
+}
+
+// secrets looks whether a table's secrets can be read.
+func (d *decoder) secrets(at []string, env Env, token, password SecretRef) {
+	for key, ref := range map[string]SecretRef{"token_file": token, "password_file": password} {
+		if _, err := readSecret(ref, env, join(at, key)...); err != nil {
+			d.badValue(join(at, key), "%v", err)
+		}
+	}
 }
 
 func (d *decoder) warning(path []string, format string, args ...any) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -101,14 +102,15 @@ func walkSchema(t reflect.Type, path []string, leaf func([]string)) {
 }
 
 // homeOf says where a key of this name belongs, such as "[detectors.NAME]", or
-// "" when no table has it.
+// "" when no table has it: the first of the tables that lie least deep.
 func homeOf(name string) string {
+	home, depth := "", math.MaxInt
 	for _, key := range Keys() {
-		if path := strings.Split(key, "."); last(path) == name && len(path) > 1 {
-			return "[" + strings.Join(path[:len(path)-1], ".") + "]"
+		if path := strings.Split(key, "."); last(path) == name && len(path) > 1 && len(path) < depth {
+			home, depth = "["+strings.Join(path[:len(path)-1], ".")+"]", len(path)
 		}
 	}
-	return ""
+	return home
 }
 
 // wildcarded turns the path of a key in a file into its path in Keys. A part

@@ -133,17 +133,18 @@ type Credentials struct {
 	Password Secret
 }
 
-// Credentials reads the secrets of a source: the environment variable that
+// Credentials reads the secrets that a node shows a source, the node named as by
+// --node.name, or empty for those that every node shows: the environment variable that
 // EnvName gives if it is set and not empty, else the file. A key that is not in
 // the config is not looked up anywhere. Read them again on every reload. Errors
 // name the key and say what to do; they never hold a secret.
-func (c *Config) Credentials(source remedy.SourceName, env Env) (Credentials, error) {
-	s := c.Sources[source]
-	token, err := readSecret(s.TokenFile, env, "sources", string(source), "token_file")
+func (c *Config) Credentials(source remedy.SourceName, node string, env Env) (Credentials, error) {
+	s, at := c.sourceOn(source, node)
+	token, err := readSecret(s.TokenFile, env, join(at, "token_file")...)
 	if err != nil {
 		return Credentials{}, err
 	}
-	password, err := readSecret(s.PasswordFile, env, "sources", string(source), "password_file")
+	password, err := readSecret(s.PasswordFile, env, join(at, "password_file")...)
 	if err != nil {
 		return Credentials{}, err
 	}

@@ -127,8 +127,8 @@ func TestCredentials(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := sourceConfig(t, `token_file = "`+tc.ref+`"`)
 			env := func(k string) (string, bool) { v, ok := tc.env[k]; return v, ok }
-			got, err := c.Credentials("prometheus", env)
-			report := config.CheckFiles(c, env)
+			got, err := c.Credentials("prometheus", "", env)
+			report := config.CheckFiles(c, "", env)
 			if tc.err == "" {
 				if err != nil || got.Token.Reveal() != secretText {
 					t.Fatalf("%q, %v", got.Token.Reveal(), err)
@@ -153,7 +153,7 @@ func TestCredentials(t *testing.T) {
 
 func TestCredentialsOfNothing(t *testing.T) {
 	env := func(string) (string, bool) { return "planted", true }
-	got, err := sourceConfig(t, "").Credentials("prometheus", env)
+	got, err := sourceConfig(t, "").Credentials("prometheus", "", env)
 	if err != nil || got.Token.IsSet() || got.Password.IsSet() || got.Username != "" {
 		t.Errorf("a key that is not in the file was looked up: %v", err)
 	}
@@ -173,7 +173,7 @@ func TestCheckFiles(t *testing.T) {
 		{dir + "/notasocket/freeze", "counts that as frozen"},
 		{dir + "/none/freeze", "does not exist, so nobody can create"},
 	} {
-		report := config.CheckFiles(parse(t, text+"\n[guardrails]\nfreeze_file = \""+tc.freeze+"\"\n"), none)
+		report := config.CheckFiles(parse(t, text+"\n[guardrails]\nfreeze_file = \""+tc.freeze+"\"\n"), "", none)
 		out := report.String()
 		for _, want := range []string{
 			"t.toml:8:46: warning: path: " + dir + "/hosts.json: no such file or directory",

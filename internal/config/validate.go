@@ -3,8 +3,6 @@ package config
 import (
 	"cmp"
 	"maps"
-	"net"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -121,7 +119,7 @@ const second = Duration(time.Second)
 
 func (v *validator) source(name remedy.SourceName, s Source, variables map[string]string) {
 	at := func(key string) []string { return []string{"sources", string(name), key} }
-	v.url(at("url"), s)
+	v.sourceURL(at("url"), s)
 	if p := at("canary_target"); s.CanaryTarget != "" && s.Type != TypeGraphite && v.opt.IsSelector != nil && !v.opt.IsSelector(s.CanaryTarget) {
 		v.fail(p, "canary_target %s", mustSelect)
 	}
@@ -132,54 +130,8 @@ func (v *validator) source(name remedy.SourceName, s Source, variables map[strin
 	v.between(at("late_within"), s.LateWithin, 0, 60*60*second)
 	v.atLeast(at("max_series"), int64(s.MaxSeries), 1)
 	v.atLeast(at("max_bytes"), s.MaxBytes, 1024)
-	token, user, password := at("token_file"), at("username"), at("password_file")
-	if v.ok(token, user, password) {
-		switch {
-		case s.TokenFile.IsSet() && (s.Username != "" || s.PasswordFile.IsSet()):
-			v.fail(token, "token_file excludes username and password_file: keep one way to authenticate")
-		case s.Username != "" && !s.PasswordFile.IsSet():
-			v.fail(user, "username needs a password_file: add it, or remove username")
-		case s.Username == "" && s.PasswordFile.IsSet():
-			v.fail(password, "password_file needs a username: add it, or remove password_file")
-		}
-	}
-	for _, p := range [][]string{token, password} {
-		if !v.given[pathKey(p)] {
-			continue
-		}
-		variable := EnvName(p...)
-		if other, ok := variables[variable]; ok {
-			v.fail(p, "%s and %s are both overridden by $%s: rename one of the sources", dotted(p), other, variable)
-		}
-		variables[variable] = dotted(p)
-	}
-}
-
-// url checks a base URL. Messages never repeat it, for it may hold a password.
-func (v *validator) url(p []string, s Source) {
-	if !v.ok(p) {
-		return
-	}
-	u, err := url.Parse(s.URL)
-	switch {
-	case err != nil:
-		v.fail(p, "url is not a URL: write it as https://prometheus.example.net")
-	case u.User != nil:
-		v.fail(p, "url holds a user or password: use username and password_file, or token_file")
-	case u.Scheme != "http" && u.Scheme != "https":
-		v.fail(p, "url is neither HTTP nor HTTPS: write it with http:// or https://")
-	case u.Hostname() == "":
-		v.fail(p, "url has no host: write it as https://prometheus.example.net")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		v.fail(p, "url must end before the ? or #: put secrets into token_file or password_file")
-	case u.Scheme == "http" && (s.TokenFile.IsSet() || s.PasswordFile.IsSet()) && !loopback(u.Hostname()):
-		v.warn(p, "the secret of this source crosses the network in the clear: use https")
-	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	v.sourceAuth([]string{"sources", string(name)}, s, variables)
+	v.perNode(name, s, variables)
 }
 
 func (v *validator) pool(name remedy.PoolName, p Pool) {
@@ -289,5 +241,8 @@ func (v *validator) guardrails() {
 	}
 	v.between(at("shadow_out"), g.ShadowOut, 60*second, 7*day)
 	v.between(at("unknown_close"), g.UnknownClose, 60*second, 30*day)
+	if g.Corroborate == CorroborateOff && len(v.config.Cluster.Peers) > 1 {
+		v.warn(at("corroborate"), "corroborate is off: one node's view of a host is enough to act on it; use \"majority\" where the nodes can reach the sources")
+	}
 	v.between(at("max_clock_offset"), g.MaxClockOffset, 10*Duration(time.Millisecond), 60*second)
 }

@@ -44,6 +44,9 @@ type Config struct {
 	UnknownClose time.Duration
 	// KeepClosed is how long closed cases are kept.
 	KeepClosed time.Duration
+	// Corroborate wants a majority of the voters to find a host bad before
+	// warden acts by itself.
+	Corroborate bool
 	// MaxClockOffset is how far clocks may be apart.
 	MaxClockOffset time.Duration
 }

@@ -183,9 +183,68 @@ func decidable(c *ledger.Case) bool {
 	return (c.Stage == remedy.StageDetected || c.Stage == remedy.StageProposed) && c.Manual == nil
 }
 
+// weighed is what a host's decision rests on.
+type weighed struct {
+	q     ledger.FactsQuery
+	facts ledger.Facts
+	now   due
+	// j is the judgement to decide on: on the shadow budget, as it is after what
+	// was counted before in this round.
+	j *judgement
+	// decide says that there is something to decide; else held that another case's
+	// rehearsed slot holds the host out, or aborted that a real execution would have been
+	// called off.
+	decide, aborted bool
+}
+
+// weigh gathers what the decision on a bad host rests on. It has no effect.
+func (e *Engine) weigh(r *round, s subject, again *judgement, l *ledger.Ledger) weighed {
+	j, c, spec := s.j, s.c, s.j.detector.Spec()
+	host := s.host()
+	x := weighed{j: j, q: ledger.FactsQuery{
+		Pool: j.Pool, Host: host, Action: spec.Proposes, Detector: spec.Name,
+		Now: r.now, CommonModeWindow: spec.CommonModeWindow,
+	}}
+	action := r.cfg.Actions[x.q.Action]
+	effective := min(l.Level(x.q.Action, x.q.Pool), r.cfg.level(x.q.Action, x.q.Pool))
+	x.q.Shadow = effective < remedy.LevelConfirm
+	x.facts = l.Facts(x.q)
+	if c == nil && x.facts.Quiet != nil && r.now.Before(x.facts.Quiet.Until) {
+		return x // denied, expired or undone: not asked again yet
+	}
+	x.now = due{
+		count: c == nil || c.CountedAt.IsZero() || r.now.Sub(c.CountedAt) >= max(action.Cooldown, x.facts.Cooldown),
+		tell:  x.facts.LastTold.IsZero() || r.now.Sub(x.facts.LastTold) >= action.ComplainEvery,
+	}
+	if x.q.Shadow {
+		counted := c != nil && !c.CountedAt.IsZero()
+		held := heldOut(x.facts, x.q.Host)
+		x.now.count = x.now.count && !held // as long as its slot lasts, a real one would be out
+		if counted && !x.now.count {
+			if !x.now.tells(effective) && c.CountedLevel == effective && c.Decision != nil && c.Decision.Level == effective {
+				return x // counted, and nothing changes until the cooldown has passed
+			}
+			x.q.ExceptCase = c.ID // its own shadow START is not in its way
+			x.facts = l.Facts(x.q)
+			held = heldOut(x.facts, x.q.Host)
+		}
+		if held {
+			return x // another case holds it out: to this one it is gone
+		}
+		if g, ok := again.finding(host); !ok || g.Verdict != remedy.VerdictBad {
+			// A real one would have been called off. It is remembered as bad all
+			// the same, as it would be then.
+			x.aborted = c == nil
+			return x
+		}
+		x.j = again
+	}
+	x.decide = true
+	return x
+}
+
 // decideHost returns what is to be committed about one host, or nil when
-// nothing changed. On the shadow budget, again is the judgement as it is after
-// what was counted before in this round.
+// nothing changed.
 func (e *Engine) decideHost(ctx context.Context, r *round, s subject, again *judgement, l *ledger.Ledger) *ledger.CaseJudge {
 	j, c, spec := s.j, s.c, s.j.detector.Spec()
 	f := j.Finding(s.k)
@@ -199,47 +258,15 @@ func (e *Engine) decideHost(ctx context.Context, r *round, s subject, again *jud
 	if c == nil || (c.Latest != nil && c.Latest.Verdict == f.Verdict) {
 		undecided = nil // not even the verdict is new
 	}
-	q := ledger.FactsQuery{
-		Pool: j.Pool, Host: f.Host, Action: spec.Proposes, Detector: spec.Name,
-		Now: r.now, CommonModeWindow: spec.CommonModeWindow,
+	x := e.weigh(r, s, again, l)
+	switch {
+	case x.aborted:
+		return judged
+	case !x.decide:
+		return undecided
 	}
-	action := r.cfg.Actions[q.Action]
-	effective := min(l.Level(q.Action, q.Pool), r.cfg.level(q.Action, q.Pool))
-	q.Shadow = effective < remedy.LevelConfirm
-	facts := l.Facts(q)
-	if c == nil && facts.Quiet != nil && r.now.Before(facts.Quiet.Until) {
-		return nil // denied, expired or undone: not asked again yet
-	}
-	d := due{
-		count: c == nil || c.CountedAt.IsZero() || r.now.Sub(c.CountedAt) >= max(action.Cooldown, facts.Cooldown),
-		tell:  facts.LastTold.IsZero() || r.now.Sub(facts.LastTold) >= action.ComplainEvery,
-	}
-	if q.Shadow {
-		counted := c != nil && !c.CountedAt.IsZero()
-		held := heldOut(facts, q.Host)
-		d.count = d.count && !held // as long as its slot lasts, a real one would be out
-		if counted && !d.count {
-			if !d.tells(effective) && c.CountedLevel == effective && c.Decision != nil && c.Decision.Level == effective {
-				return undecided // counted, and nothing changes until the cooldown has passed
-			}
-			q.ExceptCase = c.ID // its own shadow START is not in its way
-			facts = l.Facts(q)
-			held = heldOut(facts, q.Host)
-		}
-		if held {
-			return undecided // another case holds it out: to this one it is gone
-		}
-		if g, ok := again.finding(f.Host); !ok || g.Verdict != remedy.VerdictBad {
-			// A real one would have been called off. It is remembered as bad all
-			// the same, as it would be then.
-			if c == nil {
-				return judged
-			}
-			return undecided
-		}
-		s.j = again
-	}
-	if !e.decideCase(ctx, r, s, facts, q, d, judged, l) {
+	s.j = x.j
+	if !e.decideCase(ctx, r, s, x, judged, l) {
 		return undecided
 	}
 	return judged
@@ -253,13 +280,13 @@ func (d due) tells(l remedy.Level) bool { return d.tell && l == remedy.LevelNoti
 
 // decideCase fills in the decision on a bad host. It reports whether it is
 // worth committing.
-func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledger.Facts, q ledger.FactsQuery, now due, b *ledger.CaseJudge, l *ledger.Ledger) bool {
+func (e *Engine) decideCase(ctx context.Context, r *round, s subject, x weighed, b *ledger.CaseJudge, l *ledger.Ledger) bool {
+	facts, q, now := x.facts, x.q, x.now
 	action, c := r.cfg.Actions[q.Action], s.c
 	w := e.world(r.cfg, s.j, facts, q, r.now)
 	w.Domains, w.Blocks = r.pools[q.Pool].domains(facts, q.Host), r.blocking(r.cfg)
-	proposal := policy.Proposal{
-		Kind: remedy.KindAct, Pool: q.Pool, Host: q.Host, Action: q.Action, Detector: q.Detector, TakesOut: action.Spec.TakesOut || facts.TakesOut,
-	}
+	w.SecondOpinion, b.Opinions = e.secondOpinion(r.cfg, r, s.j, q.Host)
+	proposal := r.proposal(q, facts)
 	d := policy.Decide(proposal, w)
 	b.Decision, b.Shadow, b.ShadowOut, b.TakesOut = &d, q.Shadow, r.cfg.ShadowOut, proposal.TakesOut
 	if q.Shadow {
@@ -280,6 +307,14 @@ func (e *Engine) decideCase(ctx context.Context, r *round, s subject, facts ledg
 		e.markRehearsed(&d, r, s.j, proposal, w, facts, q, l)
 	}
 	return worth
+}
+
+// proposal is what a detector wants done.
+func (r *round) proposal(q ledger.FactsQuery, f ledger.Facts) policy.Proposal {
+	return policy.Proposal{
+		Kind: remedy.KindAct, Pool: q.Pool, Host: q.Host, Action: q.Action, Detector: q.Detector,
+		TakesOut: r.cfg.Actions[q.Action].Spec.TakesOut || f.TakesOut,
+	}
 }
 
 // sameDecision compares what matters: effects and levels, not words, for those
@@ -339,9 +374,7 @@ func (e *Engine) world(cfg *Config, j *judgement, f ledger.Facts, q ledger.Facts
 		// The ledger's committed out-set is what the load balancer said; an
 		// assumed pool has nobody to say it.
 		InServiceKnown: inServiceKnown(cfg, q, j),
-		Clock: remedy.Known(policy.Clock{
-			Offset: e.behind(), Step: time.Duration(e.drift.Load()), Max: cfg.MaxClockOffset, Answered: 1, Voters: max(1, len(e.Ledger.Status().Voters)),
-		}),
+		Clock:          e.clockFact(cfg),
 	}
 	if pool.ProtectedBy != nil {
 		w.Protected = remedy.Known(pool.ProtectedBy(q.Host))

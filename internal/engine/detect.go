@@ -67,6 +67,8 @@ type round struct {
 	memory           *memory
 	// blocks is what block_when's queries say.
 	blocks []policy.Block
+	// opinions is what the other voters say.
+	opinions map[opinionOf]opinion
 	// results are the answers, kept until the round is concluded.
 	results remedy.Results
 	// blind are the sources that could not be believed, and deaf the pools

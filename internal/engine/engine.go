@@ -83,9 +83,11 @@ type Engine struct {
 	leave sync.Once
 	// warm is whether one complete round has run in this tenure; drift how far
 	// wall and monotonic time have moved apart.
-	warm     atomic.Bool
-	drift    atomic.Int64
-	reloaded atomic.Bool // the config was reloaded since the last round
+	warm  atomic.Bool
+	drift atomic.Int64
+	// clocksSeen is how this node's clock compared when the round began.
+	clocksSeen atomic.Pointer[comparedClocks]
+	reloaded   atomic.Bool // the config was reloaded since the last round
 	// evaluated is when the newest round was over, a local one included; nil
 	// before the first. locals counts those.
 	evaluated atomic.Pointer[clock.Reading]
@@ -168,6 +170,7 @@ func (e *Engine) reset() {
 	}
 	e.warm.Store(false)
 	e.drift.Store(0)
+	e.clocksSeen.Store(aloneClock())
 	e.stampMu.Lock()
 	e.stamps = e.clocks
 	e.stampMu.Unlock()
@@ -311,7 +314,11 @@ func (e *Engine) idle() {
 func (e *Engine) Round(ctx context.Context) {
 	cfg, m := e.Config(), e.baton.memory
 	e.readClock(cfg)
+	clocks := make(chan *comparedClocks, 1)
+	go func() { clocks <- e.compareClocks(ctx, cfg) }() // they need not wait for the sources
 	r := e.detect(ctx, cfg, m, e.reloaded.Swap(false))
+	e.clocksSeen.Store(<-clocks)
+	e.askOthers(ctx, r)
 	e.locked(func() {
 		e.leads = ctx.Err
 		if !e.conclude(ctx, cfg, r) && r.reloaded {

@@ -111,6 +111,10 @@ func (e *Engine) judgeAgain(ctx context.Context, x *execution) (*judgement, *led
 	e.observe(ctx, x.cfg, p)
 	view := e.poolView(p, r, false)
 	at := judgedAt(r.now, d.Spec().Interval)
+	others := e.askAgain(ctx, x, remedy.OpinionQuery{
+		Pool: x.c.Pool, Detector: x.c.Detector, Digest: d.Spec().Digest, At: at, Hosts: []remedy.HostName{x.c.Host},
+	})
+	defer others.cancel()
 	results := e.fetchFresh(ctx, x.cfg, append(d.Queries(view, at), x.cfg.blockQueries(r.now)...))
 	r.blocks = x.cfg.blocks(r.now, results)
 	x.asked = r
@@ -121,6 +125,7 @@ func (e *Engine) judgeAgain(ctx context.Context, x *execution) (*judgement, *led
 	case !ok:
 		return nil, aborted("%s is not in the inventory of pool %s", x.c.Host, x.c.Pool)
 	case f.Verdict == remedy.VerdictBad:
+		r.opinions = others.wait(ctx)
 		return &j, nil
 	case f.Verdict == remedy.VerdictGood:
 		ended := aborted("it recovered by itself before anything was done")

@@ -85,8 +85,10 @@ type rig struct {
 	ear   *ear
 	hooks *hooks
 	cfg   *Config
-	e     *Engine
-	spawn func(func())
+	// voters is the rest of the cluster; nil for a node that is alone.
+	voters Voters
+	e      *Engine
+	spawn  func(func())
 	// pump runs the engine in a goroutine of its own and lets time pass when
 	// it waits; only within a synctest bubble.
 	pump bool
@@ -139,7 +141,7 @@ func (r *rig) config(s setup) *Config {
 		}},
 		Sources:        map[remedy.SourceName]Source{"prom": {Source: r.src, MaxStaleness: s.canary.MaxStaleness}},
 		MaxEvidenceAge: map[remedy.DetectorName]time.Duration{canary: 2*s.canary.Interval + 5*time.Second},
-		ShadowOut:      s.shadowOut, UnknownClose: 24 * time.Hour, KeepClosed: 30 * 24 * time.Hour, MaxClockOffset: 2 * time.Second,
+		ShadowOut:      s.shadowOut, UnknownClose: 24 * time.Hour, KeepClosed: 30 * 24 * time.Hour, MaxClockOffset: 2 * time.Second, Corroborate: true,
 	}
 	if s.config != nil {
 		s.config(cfg)
@@ -162,7 +164,7 @@ func (r *rig) commit(b ledger.Body) {
 // restart builds a new engine on the same ledger, as after a death.
 func (r *rig) restart() {
 	r.e = New(Options{
-		Log: r.log, Ledger: r.l, Clock: r.clk, Announcer: r.ear, Logger: zap.NewNop(), Node: node, Spawn: func(f func()) { r.spawn(f) },
+		Log: r.log, Ledger: r.l, Clock: r.clk, Announcer: r.ear, Logger: zap.NewNop(), Node: node, Spawn: func(f func()) { r.spawn(f) }, Voters: r.voters,
 	}, r.cfg)
 	r.e.leads = func() error { return nil } // as Run does
 }

@@ -92,6 +92,9 @@ func (e *Engine) commitEntry(ctx context.Context, by remedy.Actor, bodies ...led
 func (e *Engine) commitFor(ctx context.Context, node remedy.NodeID, by remedy.Actor, bodies ...ledger.Body) (ledger.Applied, error) {
 	now := e.entryTime()
 	if last := e.Ledger.Status().Time; !last.IsZero() && now.Sub(last) > ledger.MaxGap {
+		if err := e.mayAcceptClock(ctx); err != nil {
+			return ledger.Applied{}, err
+		}
 		entry, err := ledger.NewEntry(now, remedy.Warden(), e.Node, &ledger.ClockAccept{})
 		if err != nil {
 			return ledger.Applied{}, err

@@ -20,7 +20,7 @@ func (e *Engine) markRehearsed(d *remedy.Decision, r *round, j *judgement, p pol
 	actual := e.world(r.cfg, j, done, q, r.now)
 	actual.Domains, actual.Blocks = r.pools[q.Pool].domains(done, q.Host), w.Blocks
 	// These are read afresh each time, and have nothing to do with it.
-	actual.Clock, actual.FreezeFile = w.Clock, w.FreezeFile
+	actual.Clock, actual.FreezeFile, actual.SecondOpinion = w.Clock, w.FreezeFile, w.SecondOpinion
 	would := policy.Decide(p, actual)
 	for i := range d.Answers {
 		a := &d.Answers[i]

@@ -253,6 +253,9 @@ func (e *Engine) decideOn(cfg *Config, o startOrder, j *judgement, own remedy.Ca
 	w := e.world(cfg, j, facts, q, now)
 	newest := e.view.Load().round
 	w.Domains, w.Blocks = newest.pool(q.Pool).domains(facts, q.Host), cmp.Or(o.asked, newest).blocking(cfg)
+	if o.kind == remedy.KindAct {
+		w.SecondOpinion, _ = e.secondOpinion(cfg, cmp.Or(o.asked, newest), j, q.Host)
+	}
 	detector := o.c.Detector
 	if o.kind == remedy.KindReassert && o.c.Manual != nil {
 		detector = "" // a person asked for it, whatever the rung
@@ -260,6 +263,7 @@ func (e *Engine) decideOn(cfg *Config, o startOrder, j *judgement, own remedy.Ca
 	d := policy.Decide(policy.Proposal{
 		Kind: o.kind, Pool: o.c.Pool, Host: o.c.Host, Action: o.c.Action, Detector: detector,
 		TakesOut: cfg.Actions[o.c.Action].Spec.TakesOut || facts.TakesOut, Acknowledged: o.acked,
+		Asked: o.kind == remedy.KindAct && asksPerson(o.c),
 	}, w)
 	return d, facts.Basis
 }

@@ -37,7 +37,13 @@ type CaseJudge struct {
 	TakesOut bool `json:"takes_out,omitempty"`
 	// Domain is the host's failure domain, for the shadow budget.
 	Domain string `json:"domain,omitempty"`
+	// Opinions are what the other voters said of the host where they were not of
+	// one mind with the leader, in the order of their ids; at most maxOpinions.
+	Opinions []remedy.HostOpinion `json:"opinions,omitempty"`
 }
+
+// maxOpinions bounds the opinions that a case keeps: a cluster is smaller.
+const maxOpinions = 16
 
 func (*CaseJudge) kind() string { return "case.judge" }
 
@@ -91,7 +97,7 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 			m.bump(counterBlocks, []string{"guardrail", d.BlockedBy, "action", string(c.Action), "pool", string(c.Pool)})
 		}
 	}
-	c.Decision = d
+	c.Decision, c.Opinions = d, b.Opinions[:min(len(b.Opinions), maxOpinions)]
 	if b.Plan != nil {
 		c.Plan, c.PlanHash = b.Plan, b.Plan.Hash()
 	}

@@ -30,10 +30,13 @@ type Case struct {
 	UnknownSince time.Time `json:"unknown_since,omitzero"`
 	// Decision is the newest that was committed, with every guardrail's answer.
 	Decision *remedy.Decision `json:"decision,omitempty"`
-	Plan     *remedy.Plan     `json:"plan,omitempty"`
-	PlanHash string           `json:"plan_hash,omitempty"`
-	Ask      *Ask             `json:"ask,omitempty"`
-	Answer   *CaseReply       `json:"answer,omitempty"`
+	// Opinions are what the other voters said of the host at that decision, where
+	// they were not of one mind.
+	Opinions []remedy.HostOpinion `json:"opinions,omitempty"`
+	Plan     *remedy.Plan         `json:"plan,omitempty"`
+	PlanHash string               `json:"plan_hash,omitempty"`
+	Ask      *Ask                 `json:"ask,omitempty"`
+	Answer   *CaseReply           `json:"answer,omitempty"`
 	// Manual is who ran the action by hand and why; nil for a detector's case.
 	Manual *ManualRun `json:"manual,omitempty"`
 	// Cancel is the newest word of a person that the case is to stop.

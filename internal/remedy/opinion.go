@@ -31,6 +31,15 @@ type Opinion struct {
 	Why string `json:"why,omitempty"`
 }
 
+// HostOpinion is what one node said of one host.
+type HostOpinion struct {
+	Node NodeID `json:"node"`
+	// Finding is its verdict with its numbers; nil when there is none.
+	Finding *Finding `json:"finding,omitempty"`
+	// Why says why there is none; empty when there is.
+	Why string `json:"why,omitempty"`
+}
+
 // ClockReading is how far another node's wall clock is ahead of this one's,
 // as far as the time that the answer took lets it be told.
 type ClockReading struct {

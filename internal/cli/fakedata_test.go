@@ -96,7 +96,12 @@ func newFakeAPI() *fakeAPI {
 			}
 		}
 	}
-	add(1042, "ingest-17", remedy.StageWaiting, 6*time.Minute, ask)
+	add(1042, "ingest-17", remedy.StageWaiting, 6*time.Minute, func(c *ledger.Case) {
+		ask(c)
+		good := fakeFinding(c.Host, 0.97, 0)
+		good.Verdict = remedy.VerdictGood
+		c.Opinions = []remedy.HostOpinion{{Node: "warden-2-bb", Finding: good}, {Node: "warden-3-cc", Why: "no answer"}}
+	})
 	add(1043, "ingest-99", remedy.StageWaiting, 4*time.Minute, ask)
 	add(1031, "edge-03", remedy.StageOut, 53*time.Hour, ran(true, 52*time.Hour))
 	add(1040, "edge-29", remedy.StageOut, 6*time.Hour, ran(false, 5*time.Hour))

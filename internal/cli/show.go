@@ -77,6 +77,7 @@ func (p *program) showCase(d *web.CaseDetail) {
 	if k.Latest != nil {
 		add("latest", "%s; judged %s: %s", saw(k.Latest), o.stamp(k.Latest.At), k.Latest.Verdict)
 	}
+	rows = append(rows, opinions(k)...)
 	add("level", "%s in force now", d.Effective)
 	if k.Decision != nil {
 		add("decided", "%s", whatNext(k))
@@ -115,6 +116,23 @@ func (p *program) showCase(d *web.CaseDetail) {
 	o.next(k)
 }
 
+// opinions are what the other nodes said of the host, where they differ.
+func opinions(k *ledger.Case) [][]cell {
+	rows := make([][]cell, 0, len(k.Opinions))
+	for i, o := range k.Opinions {
+		label := cell{}
+		if i == 0 {
+			label = c("others")
+		}
+		word := "no opinion: " + o.Why
+		if f := o.Finding; f != nil {
+			word = f.Verdict.String() + ": " + saw(f)
+		}
+		rows = append(rows, []cell{label, c("%s: %s", o.Node, word)})
+	}
+	return rows
+}
+
 func yesNo(b bool) string {
 	if b {
 		return "yes"
@@ -136,6 +154,9 @@ func (o *printer) executions(k *ledger.Case) {
 		}
 		if t, known := x.Took.Get(); known {
 			took = yesNo(t)
+		}
+		if x.Late != "" {
+			x.Note = joined("; ", fmt.Sprintf("given up, and then its effect came late (%s)", x.Late), x.Note)
 		}
 		row := []cell{
 			c("%d", i+1), c("%s", x.Kind), c("%s", x.By.Name), c("%s", o.stamp(x.StartedAt)), c("%s", lasted),
@@ -184,6 +205,7 @@ func (p *program) explainCase(d *web.CaseDetail) {
 			rows = append(rows, []cell{c("first"), c("%s", saw(k.Opened))}, []cell{{}, c("judged %s", o.stamp(k.Opened.At))})
 		}
 	}
+	rows = append(rows, opinions(k)...)
 	if k.Plan != nil {
 		rows = append(rows, []cell{c("would"), c("%s", joined("    plan ", k.Plan.Summary, k.PlanHash))})
 		for _, s := range k.Plan.Steps {

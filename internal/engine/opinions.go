@@ -153,7 +153,7 @@ func (e *Engine) secondOpinion(cfg *Config, r *round, j *judgement, host remedy.
 			out.Bad++
 			continue
 		}
-		against = append(against, string(v)+": "+said(one))
+		against = append(against, string(v)+": "+inShort(one))
 	}
 	if len(against) == 0 {
 		return remedy.Known(out), nil
@@ -192,12 +192,12 @@ func (o opinion) of(v remedy.NodeID, host remedy.HostName) remedy.HostOpinion {
 	return out
 }
 
-// said words an opinion: "good, 58 of 60".
-func said(o remedy.HostOpinion) string {
+// inShort words an opinion for a decision; the case has the numbers.
+func inShort(o remedy.HostOpinion) string {
 	if o.Why != "" {
 		return o.Why
 	}
-	return o.Finding.Verdict.String() + ", " + chat.FindingSentence(*o.Finding)
+	return o.Finding.Verdict.String()
 }
 
 // shortened cuts words that are too long for a decision.

@@ -100,9 +100,9 @@ func TestSecondOpinion(t *testing.T) {
 	}{
 		{"both agree", nil, 1, ""},
 		{"one agrees, one is silent", nil, 1, "no answer"},
-		{"good", verdictOf(remedy.VerdictGood), 0, "n2-bbbb: good, "},
-		{"unknown", verdictOf(remedy.VerdictUnknown), 0, "n2-bbbb: unknown, "},
-		{"out", verdictOf(remedy.VerdictOut), 0, "n2-bbbb: out, "},
+		{"good", verdictOf(remedy.VerdictGood), 0, "n2-bbbb: good"},
+		{"unknown", verdictOf(remedy.VerdictUnknown), 0, "n2-bbbb: unknown"},
+		{"out", verdictOf(remedy.VerdictOut), 0, "n2-bbbb: out"},
 		{"silence", silent, 0, "n2-bbbb: no answer"},
 		{"another digest", other(func(o *remedy.Opinion) { o.Digest = "else" }), 0, "digest else"},
 		{"no such detector", other(func(o *remedy.Opinion) { *o = remedy.Opinion{Node: o.Node} }), 0, "no such detector"},
@@ -130,7 +130,7 @@ func TestSecondOpinion(t *testing.T) {
 				k := r.last(3)
 				words := ""
 				for _, o := range k.Opinions {
-					words += string(o.Node) + ": " + said(o) + "; "
+					words += string(o.Node) + ": " + inShort(o) + "; "
 				}
 				if !strings.Contains(words, tt.quotes) || (tt.quotes == "") != (len(k.Opinions) == 0) || strings.Contains(words, "\x1b") {
 					t.Errorf("the case has %q", words)

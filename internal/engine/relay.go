@@ -32,7 +32,11 @@ func (e *Engine) say(ctx context.Context, body ledger.Body) (ledger.Applied, err
 	if !errors.Is(err, ErrNotCommitted) {
 		return applied, err
 	}
-	return e.relay(ctx, body)
+	entry, err := ledger.NewEntry(e.entryTime(), remedy.Warden(), e.Node, body)
+	if err != nil {
+		return ledger.Applied{}, err
+	}
+	return e.Log.Relay(ctx, entry)
 }
 
 // Reported reports whether the ledger has this node's config as it is in force,

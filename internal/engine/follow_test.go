@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +130,62 @@ func TestTenureCallsOffLocalRound(t *testing.T) {
 			}
 			stop()
 			r.must(<-ended)
+		})
+	}
+}
+
+// A freeze file on a node that follows freezes everything, once, in that node's
+// name; so does one that can't be looked for.
+func TestFreezeFileOfAFollower(t *testing.T) {
+	t.Parallel()
+	for _, unreadable := range []bool{false, true} {
+		goroutines(t, func(r *rig, pass func(time.Duration)) {
+			t := r.t
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			s := newSeveral(ctx, r, 2)
+			cfg := *s.nodes[1].e.Config()
+			var there atomic.Bool
+			cfg.FreezeFile = func() (bool, error) {
+				if there.Load() && unreadable {
+					return false, errTest
+				}
+				return there.Load(), nil
+			}
+			s.nodes[1].e.config.Store(&cfg)
+			s.elect(ctx, 0)
+			pass(2 * time.Minute)
+			if r.l.Status().Freeze != nil {
+				t.Fatal("frozen without a reason")
+			}
+			there.Store(true)
+			r.bad(3)
+			pass(5 * time.Minute)
+			f := r.l.Status().Freeze
+			if f == nil || !strings.Contains(f.Reason, "n2-aaaa") || f.By.Person || r.lb.acts() != 0 {
+				t.Fatalf("%+v, %d acts", f, r.lb.acts())
+			}
+			frozen := 0
+			for _, e := range r.log.entries {
+				if hasOp(e, "freeze.set") {
+					frozen++
+				}
+			}
+			if frozen != 1 {
+				t.Errorf("%d freezes are in the log", frozen)
+			}
+			// Lifted while the cause is there, it comes back; after that, not.
+			r.must(s.nodes[0].e.Unfreeze(ctx, alice()))
+			pass(time.Minute)
+			if r.l.Status().Freeze == nil {
+				t.Error("a freeze file that is still there was forgotten")
+			}
+			there.Store(false)
+			r.must(s.nodes[0].e.Unfreeze(ctx, alice()))
+			pass(5 * time.Minute)
+			if r.l.Status().Freeze != nil || r.lb.acts() != 1 {
+				t.Errorf("%+v, %d acts", r.l.Status().Freeze, r.lb.acts())
+			}
 		})
 	}
 }

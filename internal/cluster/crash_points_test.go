@@ -2,7 +2,13 @@
 
 package cluster
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/raft"
+)
 
 // TestKillAtEveryPoint kills a node at each instruction where something is
 // about to be, or has just been, made durable, during its first life and
@@ -24,6 +30,93 @@ func TestKillAtEveryPoint(t *testing.T) {
 				t.Fatalf("%d was acknowledged, and the next run found %d items", acked[len(acked)-1], began)
 			}
 			checkCrashed(t, dir, append(acked, more...))
+		})
+	}
+}
+
+// TestKillJoinerAtEveryPoint kills a node at each step between an empty store
+// and a vote, with a log or a snapshot coming in, and wants it to go on from
+// there: with the id it was called by, and everything that was acknowledged.
+func TestKillJoinerAtEveryPoint(t *testing.T) {
+	for _, c := range []struct {
+		point    string
+		snapshot bool
+	}{
+		{"cluster.join.before", false}, {"cluster.join.met", false}, {"cluster.store.before", false}, {"cluster.store.after", false},
+		{"cluster.join.stored", false}, {"cluster.store.before:2", false}, {"cluster.store.after:2", false},
+		{"cluster.snapshot.before", true}, {"cluster.snapshot.after", true}, {"cluster.join.stored", true},
+	} {
+		name := c.point
+		if c.snapshot {
+			name += " of a snapshot"
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGroup(t, "a", "b")
+			o := g.options("a")
+			o.Peers, o.Credentials, o.TrailingLogs, o.SnapshotThreshold = nil, nil, 2, 1000
+			alone := start(t, o, quick())
+			items := []string{"one", "two"}
+			if c.snapshot {
+				items = nil
+				for i := range 12 {
+					items = append(items, strings.Repeat(fmt.Sprint(i%10), segmentSize/9))
+				}
+			}
+			propose(t, alone, items...)
+			if c.snapshot {
+				if err := alone.Snapshot(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			stop(t, alone)
+			g.up("a")
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				g.joined("b")
+			}()
+			_, died := g.child(t, "b", "WARDEN_FAILPOINT="+c.point)
+			<-died
+			before, err := loadIdentity(g.dirs["b"], "b")
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.child(t, "b")
+			<-done
+			g.voting(2)
+			if member, suffrage := g.nodes["a"].member(before.ID); !member || suffrage != raft.Voter {
+				t.Errorf("%s is not the voter that was killed", before.ID)
+			}
+			g.propose("after")
+		})
+	}
+}
+
+// TestKillFounderAtEveryPoint kills the founder of two: its next life goes on
+// founding, and adds whom it had seen.
+func TestKillFounderAtEveryPoint(t *testing.T) {
+	for _, point := range []string{
+		"cluster.found.before", "cluster.found.written", "cluster.found.after", "cluster.store.before", "cluster.store.after",
+	} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			g := newGroup(t, "a", "b")
+			b := g.up("b")
+			_, died := g.child(t, "a", "WARDEN_FAILPOINT="+point)
+			<-died
+			if b.record.founded() {
+				t.Fatal("b has a log before a founded")
+			}
+			a, err := loadIdentity(g.dirs["a"], "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.ClusterID == "" || len(a.Invited) != 1 || a.Invited[0] != b.ID() {
+				t.Fatalf("killed at %s with %+v", point, a)
+			}
+			g.child(t, "a")
+			eventually(t, "b is a voter", func() bool { return len(b.voters()) == 2 && b.ClusterID() == a.ClusterID })
 		})
 	}
 }

@@ -90,7 +90,8 @@ func zapLevel(level hclog.Level, msg string) zapcore.Level {
 		}
 		return zapcore.ErrorLevel
 	case hclog.Warn:
-		if msg == "heartbeat timeout reached, starting election" {
+		switch msg {
+		case "heartbeat timeout reached, starting election", "no known peers, aborting election":
 			return zapcore.DebugLevel
 		}
 		return zapcore.WarnLevel

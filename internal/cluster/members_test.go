@@ -12,20 +12,33 @@ import (
 	"warden/internal/remedy"
 )
 
-func (g *group) join(name string) (remedy.NodeID, error) {
-	return g.leader().Join(g.tb.Context(), name, func(ctx context.Context, j Joiner) error {
-		if j.CommandVersion != 3 {
-			g.tb.Errorf("%s said that it knows version %d", j.ID, j.CommandVersion)
-		}
-		return g.rolls.Add(ctx, j)
+// join has the leader join a node, and the next leader when that one lost its
+// office on the way.
+func (g *group) join(name string) (id remedy.NodeID, err error) {
+	g.tb.Helper()
+	eventually(g.tb, name+" was joined or refused", func() bool {
+		id, err = g.leader().Join(g.tb.Context(), name, func(ctx context.Context, j Joiner) error {
+			if j.CommandVersion != 3 {
+				g.tb.Errorf("%s said that it knows version %d", j.ID, j.CommandVersion)
+			}
+			return g.rolls.Add(ctx, j)
+		})
+		return !errors.Is(err, ErrNotLeader)
 	})
+	return id, err
 }
 
-func (g *group) remove(id remedy.NodeID) error {
-	return g.leader().Remove(g.tb.Context(), id, func(context.Context) error {
-		g.rolls.remove(id)
-		return nil
+// remove is the same for removing one.
+func (g *group) remove(id remedy.NodeID) (err error) {
+	g.tb.Helper()
+	eventually(g.tb, string(id)+" was removed or refused", func() bool {
+		err = g.leader().Remove(g.tb.Context(), id, func(context.Context) error {
+			g.rolls.remove(id)
+			return nil
+		})
+		return !errors.Is(err, ErrNotLeader)
 	})
+	return err
 }
 
 func TestLostDiskWaitsAndIsReplacedByHand(t *testing.T) {
@@ -142,9 +155,9 @@ func TestMembershipRefusals(t *testing.T) {
 		}
 	}
 	failed := errors.New("not written down")
-	if err := g.leader().Remove(t.Context(), c.ID(), func(context.Context) error { return failed }); !errors.Is(err, failed) {
-		t.Errorf("remove with a ledger that fails: %v", err)
-	}
+	eventually(t, "a ledger that fails is told", func() bool {
+		return errors.Is(g.leader().Remove(t.Context(), c.ID(), func(context.Context) error { return failed }), failed)
+	})
 	if err := g.remove(c.ID()); err != nil {
 		t.Fatal(err)
 	}
@@ -167,10 +180,14 @@ func TestLeaderRemovesItself(t *testing.T) {
 		g.up(name)
 	}
 	g.voting(3)
-	gone := g.leader()
-	if err := g.remove(gone.ID()); err != nil {
-		t.Fatal(err)
-	}
+	var gone *Node
+	eventually(t, "a leader removes itself", func() bool {
+		gone = g.leader()
+		return gone.Remove(t.Context(), gone.ID(), func(context.Context) error {
+			g.rolls.remove(gone.ID())
+			return nil
+		}) == nil
+	})
 	eventually(t, "another leads", func() bool { return g.leader() != gone })
 	g.propose("without it")
 	for _, m := range g.leader().Members(t.Context()) {

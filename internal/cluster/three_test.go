@@ -19,11 +19,11 @@ import (
 )
 
 // brisk is tuning for several voters in one process: it asks often, and its
-// timeouts are a little longer than those of "lan", since a loaded machine
-// should not hold elections all the time.
+// timeouts are longer than the usual ones, since a loaded machine should not
+// hold elections all the time.
 func brisk() tuning {
 	t := production(Options{Peers: []Peer{{}}, Timing: TimingLAN})
-	t.heartbeat, t.election, t.lease = 250*time.Millisecond, 250*time.Millisecond, 200*time.Millisecond
+	t.heartbeat, t.election, t.lease = 500*time.Millisecond, 500*time.Millisecond, 400*time.Millisecond
 	t.bootstrapEvery, t.probeEvery, t.keepEvery = 20*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond
 	return t
 }

@@ -17,16 +17,18 @@ const (
 	Denied    = "denied"     // an effect of an execution that the ledger says did nothing
 	OverLimit = "over-limit" // more hosts out than the limits allow
 	Lost      = "lost"       // something acknowledged that the log or the ledger doesn't have
+	Overdue   = "overdue"    // an effect after its time, by a process that nobody paused
 	Frozen    = "frozen"     // a START, or an effect without a pause, in a freeze or on a hold
 	Level     = "level"      // a START above what every voter had committed
 	Undecided = "undecided"  // an execution without a verdict and without a person
 	Diverged  = "diverged"   // two nodes whose logs or ledgers differ
+	Unhealthy = "unhealthy"  // a node that says of itself that it should be restarted, for want of a leader
 	Stuck     = "stuck"      // a cluster that doesn't act again, or a node that doesn't come back
 )
 
 // Kinds are all kinds of findings, in the order in which they are reported.
 func Kinds() []string {
-	return []string{Doubled, Late, Lost, OverLimit, Unstarted, Denied, Frozen, Level, Undecided, Diverged, Stuck}
+	return []string{Doubled, Late, Lost, OverLimit, Unstarted, Denied, Overdue, Frozen, Level, Undecided, Diverged, Unhealthy, Stuck}
 }
 
 // Finding is one thing that went wrong.
@@ -101,6 +103,14 @@ func checkTokens(h *History, starts map[Token]start) []Finding {
 		if n := began[e.Token]; n > 1 {
 			findings = append(findings, found(Doubled, "%s, for the %dth time", what, n))
 		}
+		// An hour's difference is that of a clock that was set.
+		if over := h.Began.Add(e.Came).Sub(x.StartedAt) - x.StartWithin; !x.StartedAt.IsZero() && over > slack && over < 30*time.Minute {
+			kind := Overdue
+			if pausedBefore(h, e.Node, e.Came) {
+				kind = Late
+			}
+			findings = append(findings, found(kind, "%s, %v later than it had to begin", what, over))
+		}
 		if x.Outcome != "aborted" {
 			continue
 		}
@@ -167,6 +177,13 @@ func checkLimits(h *History) []Finding {
 		if i < 0 || !slices.Contains(h.Pools[i].Hosts, e.Host) {
 			findings = append(findings, found(OverLimit, "%s of %s, which is no host of %s", verb(e.Out), e.Host, e.Pool))
 			continue
+		}
+		if outside[e.Pool][e.Host] == e.Out && !e.Unsure {
+			kind := Doubled
+			if e.Held || pausedBefore(h, e.Node, e.Came) {
+				kind = Late
+			}
+			findings = append(findings, found(kind, "%s of %s by %s at %v, which was so already", verb(e.Out), e.Host, e.Node, e.Applied))
 		}
 		if !e.Out {
 			delete(outside[e.Pool], e.Host)

@@ -170,6 +170,8 @@ func checkInForce(h *History) []Finding {
 		case a.Exit != 0:
 		case a.Verb == "freeze" && !lifted("unfreeze") && h.Freeze == nil:
 			findings = append(findings, found(Lost, "the freeze %q was acknowledged at %v, nobody lifted it, and it is gone", a.Reason, a.Answered))
+		case a.Verb == "unfreeze" && h.Freeze != nil && !slices.ContainsFunc(after, func(b Asked) bool { return b.Verb == "freeze" }):
+			findings = append(findings, found(Lost, "the freeze was lifted at %v, nobody froze since, and it is there", a.Answered))
 		case a.Verb == "hold" && !lifted("release") && !slices.ContainsFunc(h.Holds, func(r Restraint) bool { return r.Pool == a.Pool && r.Host == a.Host }):
 			findings = append(findings, found(Lost, "the hold %q was acknowledged at %v, nobody released it, and it is gone", a.Reason, a.Answered))
 		}

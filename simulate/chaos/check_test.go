@@ -20,6 +20,7 @@ func sound() *chaos.History {
 		return chaos.Execution{Token: chaos.Token{Term: 2, Index: i}, Kind: kind, Outcome: "done"}
 	}
 	return &chaos.History{
+		Began: t0,
 		Nodes: []string{"n1", "n2", "n3"},
 		Pools: []chaos.Pool{
 			{Name: "web", Hosts: []string{"web-1", "web-2", "web-3"}, MinInService: 2, MaxOut: 1},
@@ -94,6 +95,16 @@ func TestEachBreachIsFound(t *testing.T) {
 			h.Cases[0].Executions[0].Outcome = "aborted"
 			h.Pauses = []chaos.Pause{{Node: "n2", From: time.Second, To: 5 * time.Second}}
 		}},
+		"out again, though it is out": {chaos.Doubled, func(h *chaos.History) {
+			h.Effects[2].Out = true
+			h.Cases[1].Executions[1].Kind = "act"
+		}},
+		"an effect long after START": {chaos.Overdue, func(h *chaos.History) {
+			h.Cases[0].Executions[0].StartedAt, h.Cases[0].Executions[0].StartWithin = h.Began, time.Second
+		}},
+		"a freeze that came back": {chaos.Lost, func(h *chaos.History) {
+			h.Asked = append(h.Asked, chaos.Asked{Verb: "unfreeze", Sent: time.Minute, Answered: time.Minute})
+		}},
 		"two out of three":         {chaos.OverLimit, func(h *chaos.History) { again(h, 0, time.Second); h.Effects[3].Host = "app-2" }},
 		"a host of no pool":        {chaos.OverLimit, func(h *chaos.History) { again(h, 0, time.Second); h.Effects[3].Host = "db-1" }},
 		"one, where none may be":   {chaos.OverLimit, func(h *chaos.History) { h.Pools[1].Stricter = []chaos.Limit{{To: time.Minute, MinInService: 3}} }},
@@ -153,6 +164,9 @@ func TestWhatIsAllowed(t *testing.T) {
 			h.Cases[1].Executions = h.Cases[1].Executions[:1]
 			h.Cases = append(h.Cases, chaos.Case{ID: "W-4", Pool: "web", Host: "web-2", Action: "drain", Stage: "out",
 				Executions: []chaos.Execution{{Token: chaos.Token{Term: 2, Index: 9}, Kind: "act", Outcome: "done"}}})
+		},
+		"a backend that died between its two lines": func(h *chaos.History) {
+			h.Effects[0].Unsure = true
 		},
 		"an undo in a freeze": func(h *chaos.History) { h.Effects[2].Came, h.Effects[2].Applied = time.Minute, time.Minute },
 		"a request that was refused": func(h *chaos.History) {

@@ -92,11 +92,11 @@ func (c *counter) effects(pool string) ([]*chaos.Effect, error) {
 		at := time.Unix(0, nano).Sub(c.run.began.Round(0))
 		if w[0] == "end" {
 			if e := open[w[7]]; e != nil {
-				e.Applied = at
+				e.Applied, e.Unsure = at, false
 			}
 			continue
 		}
-		e := &chaos.Effect{Backend: "exec", Pool: pool, Host: w[2], Out: w[1] == "out", Case: w[4], Node: w[5], Came: at, Applied: at}
+		e := &chaos.Effect{Backend: "exec", Pool: pool, Host: w[2], Out: w[1] == "out", Case: w[4], Node: w[5], Came: at, Applied: at, Unsure: true}
 		if _, err := fmt.Sscanf(w[3], "%d.%d", &e.Token.Term, &e.Token.Index); err != nil {
 			return nil, fmt.Errorf("the counter's log has the token %q: %w", w[3], err)
 		}

@@ -8,6 +8,8 @@ import (
 // History is all that was recorded of one run. Instants are times since the run
 // began, on the harness's own monotonic clock, unless a field says otherwise.
 type History struct {
+	// Began is the wall time of instant 0.
+	Began time.Time
 	// Nodes are the names of the voters.
 	Nodes []string
 	// Pools are what the harness configured, whatever warden made of it.
@@ -63,8 +65,9 @@ type Effect struct {
 	// Came is when it arrived, and Applied when it took effect; an Applied of
 	// zero never did.
 	Came, Applied time.Duration
-	// Held says that the backend itself sat on the command for a while.
-	Held bool
+	// Held says that the backend itself sat on the command for a while, and
+	// Unsure that it began and nobody saw it end.
+	Held, Unsure bool
 }
 
 // Reset is a backend that forgot who is out.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -25,6 +27,7 @@ func (r *seedRun) play(p chaos.Plan) []chaos.Result {
 	var load sync.WaitGroup
 	load.Go(func() { r.people(ctx, rand.New(rand.NewPCG(r.seed, 1))) })
 	load.Go(func() { r.sicken(ctx, rand.New(rand.NewPCG(r.seed, 2))) })
+	load.Go(func() { r.watchHealth(ctx) })
 	var results []chaos.Result
 	for i, s := range p.Scenes {
 		r.tell("SCENE %d: %s; %s after %d hits, down for %v", i+1, s.Act, s.Cell.Name(), s.After, s.Down.Round(100*time.Millisecond))
@@ -57,6 +60,30 @@ func (r *seedRun) play(p chaos.Plan) []chaos.Result {
 	return results
 }
 
+// watchHealth asks every node whether it is healthy: a lost leader is no reason
+// to restart it. Silence is no answer, since a paused process has none.
+func (r *seedRun) watchHealth(ctx context.Context) {
+	for ctx.Err() == nil {
+		for _, n := range r.nodes {
+			client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{
+				DisableKeepAlives: true,
+				DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					return (&net.Dialer{}).DialContext(ctx, "unix", n.socket)
+				},
+			}}
+			resp, err := client.Get("http://warden/-/healthy")
+			if err != nil {
+				continue
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				r.trouble(chaos.Unhealthy, "%s answers /-/healthy with %s", n.name, resp.Status)
+			}
+		}
+		pause(ctx, time.Second)
+	}
+}
+
 // standUp starts what died of a fault, as systemd does.
 func (r *seedRun) standUp() {
 	for _, n := range r.nodes {
@@ -71,6 +98,9 @@ func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fire
 	engine := !strings.HasPrefix(c.Point, "cluster.")
 	if engine && c.Role == chaos.All || c.Before != "" {
 		on = r.pick(ctx, chaos.Leader, rng)
+	}
+	if strings.HasPrefix(c.Point, "cluster.compact.") && c.Role != chaos.All {
+		on = r.others(ctx, on[0], c.Role, rng)
 	}
 	spec := fmt.Sprintf("%s:%d=%s", c.Point, s.After, c.Fault)
 	if c.Before != "" {
@@ -131,6 +161,25 @@ func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fire
 		r.tell("%s was not met", c.Name())
 	}
 	return fired
+}
+
+// others picks a role once more until it isn't the first node's, which keeps
+// its whole log for the verdict and so never shortens it.
+func (r *seedRun) others(ctx context.Context, n *node, role string, rng *rand.Rand) []*node {
+	for range 5 {
+		if n != r.nodes[0] {
+			break
+		}
+		if role == chaos.Leader {
+			r.tell("%s must not lead for this", n.name)
+			n.kill()
+			n = r.pick(ctx, role, rng)[0]
+			r.nodes[0].start()
+			continue
+		}
+		n = r.pick(ctx, role, rng)[0]
+	}
+	return []*node{n}
 }
 
 // deposed waits until a process stands still at its point and another node

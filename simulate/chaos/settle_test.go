@@ -193,7 +193,7 @@ func (r *seedRun) endAll() {
 
 // history compares the ledgers, stops the nodes and gathers the records.
 func (r *seedRun) history() *chaos.History {
-	h := &chaos.History{}
+	h := &chaos.History{Began: r.began.Round(0)}
 	committed := r.compareLedgers(h)
 	for _, n := range r.nodes {
 		n.kill()

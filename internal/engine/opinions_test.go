@@ -51,13 +51,6 @@ func (c *chorus) Clocks(context.Context) []remedy.ClockReading {
 	return out
 }
 
-// say has a node say something from now on.
-func (c *chorus) say(n remedy.NodeID, f func(q remedy.OpinionQuery, o *remedy.Opinion) bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.says[n] = f
-}
-
 func silent(remedy.OpinionQuery, *remedy.Opinion) bool { return false }
 
 func changed(f func(o *remedy.Opinion)) func(remedy.OpinionQuery, *remedy.Opinion) bool {
@@ -128,12 +121,12 @@ func TestSecondOpinion(t *testing.T) {
 					t.Fatalf("%d acts: %+v", r.lb.acts(), r.last(3).Decision)
 				}
 				k := r.last(3)
-				words := ""
+				var words strings.Builder
 				for _, o := range k.Opinions {
-					words += string(o.Node) + ": " + inShort(o) + "; "
+					words.WriteString(string(o.Node) + ": " + inShort(o) + "; ")
 				}
-				if !strings.Contains(words, tt.quotes) || (tt.quotes == "") != (len(k.Opinions) == 0) || strings.Contains(words, "\x1b") {
-					t.Errorf("the case has %q", words)
+				if !strings.Contains(words.String(), tt.quotes) || (tt.quotes == "") != (len(k.Opinions) == 0) || strings.Contains(words.String(), "\x1b") {
+					t.Errorf("the case has %q", words.String())
 				}
 				if tt.acts == 0 && (k.Decision.Level != remedy.LevelNotify || k.Outcome != remedy.OutcomeTold) {
 					t.Errorf("%s, %s", k.Decision.Level, k.Outcome)

@@ -29,6 +29,7 @@ func TestManyTenures(t *testing.T) {
 }
 
 func manyTenures(t *testing.T, r *rig, pass func(time.Duration), dice *rand.Rand) {
+	t.Helper()
 	r.lb.ages, r.lb.linger = dice.IntN(2) == 0, 10*time.Second
 	r.lb.effect = func(_ context.Context, set func()) error {
 		if dice.IntN(6) == 0 {

@@ -92,25 +92,25 @@ func (c *Client) Relay(ctx context.Context, e ledger.Entry) (ledger.Applied, err
 	return ledger.Applied{}, fmt.Errorf("it is not known whether %s committed the entry: %s", leader, a.Why)
 }
 
-// Forward sends a request as it is to another node and returns its answer, whose
-// body is bounded and read. Nothing is sent twice. The error wraps
+// Forward sends a request as it is to another node and returns its answer:
+// status, headers and body. Nothing is sent twice. The error wraps
 // engine.ErrNotCommitted when the request certainly never got there; otherwise
 // nobody knows.
-func (c *Client) Forward(ctx context.Context, to remedy.NodeID, r *http.Request, body []byte) (*http.Response, []byte, error) {
+func (c *Client) Forward(ctx context.Context, to remedy.NodeID, r *http.Request, body []byte) (int, http.Header, []byte, error) {
 	out, err := http.NewRequestWithContext(ctx, r.Method, "http://"+string(to)+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", engine.ErrNotCommitted, err)
+		return 0, nil, nil, fmt.Errorf("%w: %w", engine.ErrNotCommitted, err)
 	}
 	// Nothing but what is given is passed on. A header such as Idempotency-Key
 	// would make the transport send a broken request again.
 	out.Header = r.Header.Clone()
 	out.Header.Del("Idempotency-Key")
 	out.Header.Del("X-Idempotency-Key")
-	resp, answer, err := c.send(ctx, to, out, maxAnswer)
+	status, header, answer, err := c.send(ctx, to, out, maxAnswer)
 	if errors.Is(err, ErrUnsent) {
 		err = fmt.Errorf("%w: %w", engine.ErrNotCommitted, err)
 	}
-	return resp, answer, err
+	return status, header, answer, err
 }
 
 // ask sends one request and reads its answer strictly.
@@ -122,11 +122,11 @@ func (c *Client) ask(ctx context.Context, to remedy.NodeID, method, path string,
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	resp, data, err := c.send(ctx, to, r, limit)
+	status, _, data, err := c.send(ctx, to, r, limit)
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusOK {
+	if status != http.StatusOK {
 		var a relayAnswer
 		if err := json.Unmarshal(data, &a); err == nil && a.Outcome == refused {
 			if into, ok := into.(*relayAnswer); ok {
@@ -135,10 +135,13 @@ func (c *Client) ask(ctx context.Context, to remedy.NodeID, method, path string,
 			}
 			return fmt.Errorf("%s refused: %s", to, a.Why)
 		}
-		return fmt.Errorf("%s answered with status %d", to, resp.StatusCode)
+		return fmt.Errorf("%s answered with status %d", to, status)
 	}
 	return strict(bytes.NewReader(data), limit, into)
 }
+
+// sockets is the time that connections run on, whatever the node's clock does.
+func sockets() clock.Clock { return clock.System() }
 
 // errNoConnection is why a request ends that found no connection in time.
 var errNoConnection = fmt.Errorf("no connection within %s", connectWithin)
@@ -147,16 +150,15 @@ var errNoConnection = fmt.Errorf("no connection within %s", connectWithin)
 // says so itself, when it said that it looked for a connection and never that it
 // had one, or when the node's API was not reached behind it: a transport that
 // says nothing leaves it open. Answers of the API name their node in a header.
-func (c *Client) send(ctx context.Context, to remedy.NodeID, r *http.Request, limit int64) (*http.Response, []byte, error) {
+func (c *Client) send(ctx context.Context, to remedy.NodeID, r *http.Request, limit int64) (int, http.Header, []byte, error) {
 	var looked, connected atomic.Bool
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	impatient := time.AfterFunc(connectWithin, func() {
+	defer sockets().AfterFunc(connectWithin, func() {
 		if !connected.Load() {
 			cancel(errNoConnection)
 		}
-	})
-	defer impatient.Stop()
+	})()
 	setWithin(ctx, r.Header)
 	r.Header.Set(HeaderNode, string(c.Node))
 	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -169,20 +171,20 @@ func (c *Client) send(ctx context.Context, to remedy.NodeID, r *http.Request, li
 			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 		if errors.Is(err, ErrUnsent) || looked.Load() && !connected.Load() {
-			return nil, nil, fmt.Errorf("%w: %s: %w", ErrUnsent, to, err)
+			return 0, nil, nil, fmt.Errorf("%w: %s: %w", ErrUnsent, to, err)
 		}
-		return nil, nil, fmt.Errorf("%s did not answer: %w", to, err)
+		return 0, nil, nil, fmt.Errorf("%s did not answer: %w", to, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case resp.Header.Get(HeaderNode) == "" && (resp.StatusCode == http.StatusMisdirectedRequest || resp.StatusCode == http.StatusServiceUnavailable):
 		// Whoever holds the connections answered, before the node's API saw it.
-		return nil, nil, fmt.Errorf("%w: %s: %s", ErrUnsent, to, bytes.TrimSpace(data[:min(len(data), maxReason)]))
+		return 0, nil, nil, fmt.Errorf("%w: %s: %s", ErrUnsent, to, bytes.TrimSpace(data[:min(len(data), maxReason)]))
 	case err != nil:
-		return nil, nil, fmt.Errorf("the answer of %s broke off: %w", to, err)
+		return 0, nil, nil, fmt.Errorf("the answer of %s broke off: %w", to, err)
 	case int64(len(data)) > limit:
-		return nil, nil, fmt.Errorf("the answer of %s: %w: %d bytes", to, errTooLong, limit)
+		return 0, nil, nil, fmt.Errorf("the answer of %s: %w: %d bytes", to, errTooLong, limit)
 	}
-	return resp, data, nil
+	return resp.StatusCode, resp.Header, data, nil
 }

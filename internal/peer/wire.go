@@ -206,6 +206,6 @@ func within(h http.Header, limit time.Duration) time.Duration {
 // setWithin says how long the caller of ctx waits.
 func setWithin(ctx context.Context, h http.Header) {
 	if at, ok := ctx.Deadline(); ok {
-		h.Set(HeaderWithin, strconv.FormatInt(max(1, time.Until(at).Milliseconds()), 10))
+		h.Set(HeaderWithin, strconv.FormatInt(max(1, at.Sub(sockets().Now()).Milliseconds()), 10))
 	}
 }

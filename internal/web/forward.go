@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"warden/internal/clock"
 	"warden/internal/engine"
 	"warden/internal/remedy"
 )
@@ -120,9 +121,11 @@ func (s *surface) anywhere(h http.Handler) http.Handler {
 			return
 		}
 		if kind == wanted {
-			if resp, answer, err := s.pass(r, id, by, body, readWithin); id != "" && err == nil && resp.Header.Get(headerUnserved) == "" {
-				s.hand(w, resp, answer)
-				return
+			if id != "" {
+				if got, err := s.pass(r, id, by, body, readWithin); err == nil && got.header.Get(headerUnserved) == "" {
+					s.hand(w, got)
+					return
+				}
 			}
 			h.ServeHTTP(w, r)
 			return
@@ -136,7 +139,7 @@ func (s *surface) anywhere(h http.Handler) http.Handler {
 func (s *surface) toLeader(w http.ResponseWriter, r *http.Request, h http.Handler, kind kindOf, by remedy.Actor, body []byte) {
 	what := r.Method + " " + r.URL.Path
 	var last error
-	for end := time.Now().Add(s.patience); ; {
+	for begun := sockets().Now(); ; {
 		id, since := s.leader()
 		switch id {
 		case s.Node.ID:
@@ -146,15 +149,15 @@ func (s *surface) toLeader(w http.ResponseWriter, r *http.Request, h http.Handle
 		case "":
 			last = errors.New(noLeader(since))
 		default:
-			resp, answer, err := s.pass(r, id, by, body, forwardWithin)
+			got, err := s.pass(r, id, by, body, forwardWithin)
 			switch {
-			case err == nil && resp.Header.Get(headerUnserved) != "":
+			case err == nil && got.header.Get(headerUnserved) != "":
 				last = fmt.Errorf("%s doesn't lead (any more)", id)
 			case err == nil:
 				s.Logger.Info("a person's request was forwarded", zap.String("request", what), zap.String("by", by.Name), zap.Uint32("uid", by.UID),
-					zap.String("leader", string(id)), zap.Int("status", resp.StatusCode))
-				s.caughtUp(r.Context(), resp)
-				s.hand(w, resp, answer)
+					zap.String("leader", string(id)), zap.Int("status", got.status))
+				s.caughtUp(r.Context(), got)
+				s.hand(w, got)
 				return
 			case errors.Is(err, engine.ErrNotCommitted):
 				last = err
@@ -169,7 +172,7 @@ func (s *surface) toLeader(w http.ResponseWriter, r *http.Request, h http.Handle
 				return
 			}
 		}
-		if !time.Now().Before(end) || !pause(r.Context(), pollLeader) {
+		if sockets().Since(begun) >= s.patience || !pause(r.Context(), pollLeader) {
 			s.Logger.Info("a person's request found no leader", zap.String("request", what), zap.String("by", by.Name), zap.Uint32("uid", by.UID), zap.Error(last))
 			s.fail(w, problem(http.StatusServiceUnavailable, CodeNoLeader, fmt.Sprintf("%v: nothing was done; `warden status` says what can be done by hand", last)))
 			return
@@ -186,26 +189,31 @@ func noLeader(since time.Time) string {
 	return text + ": no leader is known, so nothing is done and nothing can be approved"
 }
 
+// sockets is the time that connections run on, whatever the node's clock does.
+func sockets() clock.Clock { return clock.System() }
+
 // pause waits; false when ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return clock.Sleep(ctx, sockets(), d) == nil
 }
 
 // errDeposed is why the answer of a node is no longer waited for.
 var errDeposed = errors.New("it lost the lead")
 
+// passed is another node's answer.
+type passed struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
 // pass sends the request to a node, with the person that was established here.
 // The person may hang up: what was begun goes on, as it does on the leader.
-func (s *surface) pass(r *http.Request, to remedy.NodeID, by remedy.Actor, body []byte, limit time.Duration) (*http.Response, []byte, error) {
+func (s *surface) pass(r *http.Request, to remedy.NodeID, by remedy.Actor, body []byte, limit time.Duration) (passed, error) {
 	by.Node = s.Node.ID
 	who, err := json.Marshal(by)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", engine.ErrNotCommitted, err)
+		return passed{}, fmt.Errorf("%w: %w", engine.ErrNotCommitted, err)
 	}
 	out := r.Clone(r.Context())
 	out.Header = http.Header{headerActor: {base64.RawURLEncoding.EncodeToString(who)}}
@@ -219,17 +227,19 @@ func (s *surface) pass(r *http.Request, to remedy.NodeID, by remedy.Actor, body 
 	ctx, give := context.WithCancelCause(ctx)
 	defer give(nil)
 	go s.whileLeads(ctx, to, give)
-	return s.Peers.Forward(ctx, to, out, body)
+	var got passed
+	got.status, got.header, got.body, err = s.Peers.Forward(ctx, to, out, body)
+	return got, err
 }
 
 // whileLeads gives up waiting for a node's answer once it has not been the leader
 // for a while: a node that was cut off never answers.
 func (s *surface) whileLeads(ctx context.Context, id remedy.NodeID, give context.CancelCauseFunc) {
-	for seen := time.Now(); pause(ctx, pollLeader); {
+	for seen := sockets().Now(); pause(ctx, pollLeader); {
 		if now, _ := s.leader(); now == id {
-			seen = time.Now()
+			seen = sockets().Now()
 		}
-		if time.Since(seen) > deposedFor {
+		if sockets().Since(seen) > deposedFor {
 			give(errDeposed)
 			return
 		}
@@ -239,12 +249,12 @@ func (s *surface) whileLeads(ctx context.Context, id remedy.NodeID, give context
 // caughtUp waits until this node knows of what the answer tells, so that whoever
 // asks it next isn't told of an older world. The answer is true all the same if
 // that takes too long.
-func (s *surface) caughtUp(ctx context.Context, resp *http.Response) {
+func (s *surface) caughtUp(ctx context.Context, got passed) {
 	var index uint64
-	if _, err := fmt.Sscan(resp.Header.Get(headerIndex), &index); err != nil {
+	if _, err := fmt.Sscan(got.header.Get(headerIndex), &index); err != nil {
 		return
 	}
-	for end := time.Now().Add(caughtUpWithin); s.Ledger.Status().Index < index && time.Now().Before(end); {
+	for begun := sockets().Now(); s.Ledger.Status().Index < index && sockets().Since(begun) < caughtUpWithin; {
 		if !pause(ctx, pollLeader/5) {
 			return
 		}
@@ -252,15 +262,15 @@ func (s *surface) caughtUp(ctx context.Context, resp *http.Response) {
 }
 
 // hand passes an answer on as it is.
-func (s *surface) hand(w http.ResponseWriter, resp *http.Response, body []byte) {
+func (s *surface) hand(w http.ResponseWriter, got passed) {
 	for _, name := range []string{"Content-Type", headerNode, headerLeader, headerIndex} {
 		w.Header().Del(name)
-		if v := resp.Header.Get(name); v != "" {
+		if v := got.header.Get(name); v != "" {
 			w.Header().Set(name, v)
 		}
 	}
-	w.WriteHeader(resp.StatusCode)
-	if _, err := w.Write(body); err != nil {
+	w.WriteHeader(got.status)
+	if _, err := w.Write(got.body); err != nil {
 		s.Logger.Debug("an answer could not be written", zap.Error(err))
 	}
 }

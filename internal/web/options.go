@@ -124,9 +124,9 @@ type Node struct {
 // Peers is the rest of the cluster, as far as this surface needs it.
 type Peers interface {
 	// Forward sends a request, with this body, to another node, once, and
-	// returns the answer and its body. An error that wraps
+	// returns the answer's status, headers and body. An error that wraps
 	// engine.ErrNotCommitted says that it certainly never got there.
-	Forward(ctx context.Context, to remedy.NodeID, r *http.Request, body []byte) (*http.Response, []byte, error)
+	Forward(ctx context.Context, to remedy.NodeID, r *http.Request, body []byte) (status int, header http.Header, answer []byte, err error)
 	// Speaks reports whether the verified peer of a request's connection is the
 	// voter of that id.
 	Speaks(ctx context.Context, id remedy.NodeID) bool

@@ -41,9 +41,8 @@ func (d *daemon) voters() engine.Voters {
 
 // servePeers has the other nodes answered from now on.
 func (d *daemon) servePeers() {
-	witness, _ := any(d.engine).(peer.Witness) // an engine that gives no opinions is asked for none
 	own := peer.NewServer(peer.ServerOptions{
-		Node: d.node.ID(), Committer: d.engine, Witness: witness, Clock: d.Clock, Logger: d.Logger.Named("peer"),
+		Node: d.node.ID(), Committer: d.engine, Witness: d.engine, Clock: d.Clock, Logger: d.Logger.Named("peer"),
 		Speaks: d.node.Speaks, Hashes: d.hashes,
 	})
 	mux := http.NewServeMux()

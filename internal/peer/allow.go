@@ -49,10 +49,8 @@ func allowedBody(b ledger.Body, from remedy.NodeID) error {
 			return errors.New("a freeze file's freeze has a reason and no end")
 		}
 	case *ledger.NoticeAdd:
-		reload := b.Kind == ledger.NoticeConfig && b.Pool == "" && b.Case == 0 && !b.Page
-		late := b.Kind == ledger.NoticeStop && b.Pool != "" && b.Case != 0 && b.Page // an effect after its execution was given up
-		if !reload && !late || b.Detail == "" || len(b.Detail) > maxDetail {
-			return errors.New("only what a reload changed, or an effect that came late, may be told")
+		if b.Kind != ledger.NoticeConfig || b.Pool != "" || b.Case != 0 || b.Page || b.Detail == "" || len(b.Detail) > maxDetail {
+			return errors.New("only what a reload changed may be told")
 		}
 	default:
 		return errors.New("only the leader decides on it")

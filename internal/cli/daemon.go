@@ -224,7 +224,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	case <-last.Done():
 	}
 	stopServing()
-	closed := d.node.Shutdown(last)
+	closed := d.closeNode(last)
 	group.Wait()
 	return errors.Join(err, closed)
 }

@@ -47,6 +47,15 @@ func (d *daemon) openNode(ctx context.Context, machine cluster.Machine) error {
 	return err
 }
 
+// closeNode hands over, when this node leads, and ends its part in the cluster.
+func (d *daemon) closeNode(ctx context.Context) error {
+	err := d.node.Shutdown(ctx)
+	if d.tls != nil {
+		d.tls.Close()
+	}
+	return err
+}
+
 // roll is the ledger's side of who votes, for the leader's cluster.Keep.
 type roll struct {
 	log    raftLog

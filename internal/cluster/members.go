@@ -57,10 +57,9 @@ func (n *Node) lastSeen() []Member {
 		m := Member{ID: remedy.NodeID(s.ID), Voter: s.Suffrage == raft.Voter, Leader: s.ID == leader}
 		var a probeAnswer
 		var err error
-		switch {
-		case m.ID == n.id:
+		if m.ID == n.id {
 			a, m.Answered = n.probeSelf(), time.Now()
-		default:
+		} else {
 			a, m.Answered, err = n.heardOf(m.ID)
 		}
 		if n.ring != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"slices"
@@ -131,7 +130,7 @@ func newPeerServer(id remedy.NodeID, api *handlerSlot, probe http.Handler, logge
 	s := &peerServer{probe: probe, api: api, id: id}
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: log.New(debugWriter{logger}, "", 0),
+		ErrorLog: zap.NewStdLog(logger.Named("peers")),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if p, ok := c.(*peerConn); ok {
 				return context.WithValue(ctx, peerNameKey{}, p.peer)
@@ -140,15 +139,6 @@ func newPeerServer(id remedy.NodeID, api *handlerSlot, probe http.Handler, logge
 		},
 	}
 	return s
-}
-
-// debugWriter takes the lines of net/http, which are about peers that hung up.
-type debugWriter struct{ log *zap.Logger }
-
-// Write implements io.Writer.
-func (w debugWriter) Write(p []byte) (int, error) {
-	w.log.Debug("the peers' API", zap.ByteString("line", p))
-	return len(p), nil
 }
 
 // ServeHTTP implements http.Handler.

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -191,7 +190,7 @@ func TestPeersAPI(t *testing.T) {
 	if code, body := get("http://c/x"); code != 0 || !strings.Contains(body, "not among [cluster] peers") {
 		t.Errorf("nobody: %d %q", code, body)
 	}
-	if _, ok := PeerName(context.Background()); ok {
+	if _, ok := PeerName(t.Context()); ok {
 		t.Error("a context from nowhere has a peer")
 	}
 	alone := start(t, options(t, t.TempDir(), &listMachine{}), quick())

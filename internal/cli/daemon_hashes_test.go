@@ -113,7 +113,8 @@ func (h *hashed) away(id remedy.NodeID, away bool) {
 // on goes on to the next point and lets a while pass.
 func (h *hashed) on(d time.Duration) {
 	h.t.Helper()
-	for h.apply(note("x"), nil); h.index%10 != 0; h.apply(note("x"), nil) {
+	for more := true; more; more = h.index%10 != 0 {
+		h.apply(note("x"), nil)
 	}
 	synctest.Wait()
 	time.Sleep(d)

@@ -34,6 +34,7 @@ type member struct {
 	d            *daemon
 	config, sock string
 	stop         func()
+	exits        chan int // when set, where its stopping itself is expected
 }
 
 func newTrio(t *testing.T) *trio {
@@ -80,7 +81,17 @@ func (c *trio) start(name string) {
 		ConfigFile: m.config, Storage: filepath.Join(filepath.Dir(m.config), "data"), NodeName: name, Socket: m.sock, Clock: clock.System(),
 		Announcer: chat.NewConsole(&transcript{}, chat.ConsoleOptions{Zone: time.UTC}), Logger: zap.NewNop(),
 		Registry: prometheus.NewRegistry(), Env: func(string) (string, bool) { return "", false }, Build: web.Build{Version: "test"},
-		Exit: func(code int) { c.t.Errorf("%s stopped itself with %d", name, code) },
+		HashEvery: 5,
+		Exit: func(code int) {
+			if m.exits == nil {
+				c.t.Errorf("%s stopped itself with %d", name, code)
+				return
+			}
+			select {
+			case m.exits <- code:
+			default:
+			}
+		},
 	})
 	if err != nil {
 		c.t.Fatal(err)

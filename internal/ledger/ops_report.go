@@ -55,8 +55,9 @@ func (b *NodeReport) apply(m *machine, x step) Result {
 		return refuse(RefusedBad, "node %s is not a voter: only voters' configs count", b.Node)
 	}
 	i, ok := slices.BinarySearchFunc(m.reports, b.Node, func(r NodeReport, n remedy.NodeID) int { return cmp.Compare(r.Node, n) })
-	before, waived := []levelAt(nil), false
-	if _, waived = m.waiverIndex(b.Node); waived {
+	var before []levelAt
+	_, waived := m.waiverIndex(b.Node)
+	if waived {
 		before = m.levels()
 		m.unwaive(b.Node)
 	}

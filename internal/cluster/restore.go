@@ -11,6 +11,9 @@ import (
 	"go.uber.org/zap"
 )
 
+// RaftVersion is the protocol version that this build's raft speaks.
+const RaftVersion = int(raft.ProtocolVersionMax)
+
 // restoreGap is how far behind the log's end a restored state stands. Raft puts
 // it right behind the larger of that and the log's own end; with room for what
 // is committed meanwhile, the state's maker knows the index beforehand.

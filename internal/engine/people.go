@@ -87,6 +87,10 @@ func (e *Engine) mayLift(by remedy.Actor) error {
 	return refusal(RefusedNotYours, "%s is not an approver of any action: ask one of %v", by.Name, slices.Compact(all))
 }
 
+// MayOperate reports whether a person may change the cluster itself: those who
+// may lift restraints. Its error is a *Refusal.
+func (e *Engine) MayOperate(by remedy.Actor) error { return e.mayLift(by) }
+
 // Now decides afresh a case that waits, for an answer or for its start: what
 // stands in its way at this moment. It reports false for any other case, whose
 // own decision is of the newest round.

@@ -72,6 +72,7 @@ func (s *surface) describe(mux *http.ServeMux) *huma.OpenAPI {
 	s.statsRoutes(api)
 	s.explainRoutes(api)
 	s.trialRoutes(api)
+	s.operatorRoutes(api)
 	for name, schema := range schemas.Map() {
 		if !strings.HasSuffix(name, "Request") {
 			schema.AdditionalProperties = nil // answers gain fields; only requests are read strictly

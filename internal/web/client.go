@@ -280,6 +280,9 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 	return &answer, nil
 }
 
+// rawBody is a body that is sent as it is.
+type rawBody []byte
+
 // send does one request and returns the body of a good answer.
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, body any) ([]byte, error) {
 	target := c.base + path
@@ -287,7 +290,10 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		target += "?" + query.Encode()
 	}
 	var payload io.Reader
-	if body != nil {
+	kind := "application/json"
+	if raw, ok := body.(rawBody); ok {
+		payload, kind = bytes.NewReader(raw), "application/octet-stream"
+	} else if body != nil {
 		data, err := json.Marshal(body)
 		if err != nil {
 			return nil, fmt.Errorf("encode the request: %w; this is a bug, please report it", err)
@@ -299,7 +305,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		return nil, fmt.Errorf("%s: %w: check the address", c.at, err)
 	}
 	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", kind)
 	}
 	answer, err := c.http.Do(r)
 	if err != nil {

@@ -69,6 +69,8 @@ func forwardKind(r *http.Request) kindOf {
 	switch {
 	case !ok, path == "reload":
 		return local
+	case "/"+path == snapshotPath && r.Method == http.MethodGet && !strings.Contains(r.URL.RawQuery, "stale"):
+		return asks
 	case r.Method == http.MethodGet:
 		// Its `now` and its undo's preview are the leader's engine's word.
 		if rest, ok := strings.CutPrefix(path, "cases/"); ok && (!strings.Contains(rest, "/") || strings.HasSuffix(rest, "/undo")) {

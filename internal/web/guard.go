@@ -15,8 +15,13 @@ func (s *surface) common(h http.Handler) http.Handler {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		s.fail(w, problem(http.StatusForbidden, CodeCrossSite, "another site's page sent this request: use the command line"))
 	}))
-	h = http.MaxBytesHandler(cross.Handler(h), maxBody)
+	h = cross.Handler(h)
+	small, large := http.MaxBytesHandler(h, maxBody), http.MaxBytesHandler(h, maxSnapshot)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := small
+		if r.Method == http.MethodPost && r.URL.Path == "/api/v1"+snapshotPath {
+			h = large
+		}
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")

@@ -133,7 +133,7 @@ type Peers interface {
 }
 
 // Options is what a Server is made of. All fields are required, Listen,
-// Lifecycle and Peers apart.
+// Lifecycle, Peers and Operator apart.
 type Options struct {
 	// Socket is the path of the unix socket, at most about 100 bytes long. It
 	// is made with mode 0660 in a directory that must exist.
@@ -148,10 +148,12 @@ type Options struct {
 	Node      Node
 	// Peers are the other nodes; nil on a node that is alone, which has nobody
 	// to forward to.
-	Peers  Peers
-	Build  Build
-	Clock  clock.Clock
-	Logger *zap.Logger
+	Peers Peers
+	// Operator looks after the cluster itself; nil where there is none to.
+	Operator Operator
+	Build    Build
+	Clock    clock.Clock
+	Logger   *zap.Logger
 	// Registry is shown on /metrics. Open registers this package's collector
 	// on it, and Close unregisters it.
 	Registry *prometheus.Registry

@@ -52,7 +52,8 @@ func (s *surface) replayed(h http.Handler) http.Handler {
 		if api {
 			s.sayAsOf(w.Header())
 		}
-		if err := s.Node.Ready(); api && err != nil {
+		members := r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/v1/operator/") // needs no ledger
+		if err := s.Node.Ready(); api && !members && err != nil {
 			s.fail(w, problem(http.StatusServiceUnavailable, engine.RefusedTransient, err.Error()+": ask again in a moment"))
 			return
 		}

@@ -119,7 +119,7 @@ func (p *program) runAgent(ctx context.Context, f agentFlags) error {
 	if err != nil {
 		return err
 	}
-	return p.serveAgent(ctx, d)
+	return startAgainStatus(d.Logger, p.serveAgent(ctx, d))
 }
 
 // serveAgent serves until ctx ends, which SIGTERM and SIGINT see to, and

@@ -69,6 +69,8 @@ type daemon struct {
 	server *web.Server
 	mirror *telemetry.Mirror
 	pulse  *heartbeat.Heartbeat
+	// quit takes why the process should end and be started again.
+	quit chan error
 	// supervisor keeps systemd informed.
 	supervisor *systemd.Supervisor
 
@@ -82,7 +84,7 @@ type daemon struct {
 // openDaemon loads the config, opens the data directory and the listeners and
 // makes the engine. Nothing runs yet. On an error nothing is left open.
 func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
-	d := &daemon{daemonOptions: o, ledger: ledger.New()}
+	d := &daemon{daemonOptions: o, ledger: ledger.New(), quit: make(chan error, 1)}
 	d.floor.ledger = d.ledger
 	metrics, err := source.NewMetrics(o.Registry)
 	if err != nil {
@@ -128,7 +130,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, errors.Join(err, d.node.Shutdown(ctx))
 	}
 	d.server, err = web.Open(ctx, web.Options{
-		Socket: o.Socket, Listen: o.Listen, Lifecycle: o.Lifecycle, Engine: d.engine, Ledger: d.ledger, Node: d.webNode(), Peers: webPeers{d.peers, d.node},
+		Socket: o.Socket, Listen: o.Listen, Lifecycle: o.Lifecycle, Engine: d.engine, Ledger: d.ledger, Node: d.webNode(), Peers: webPeers{d.peers, d.node}, Operator: operator{d},
 		Build: o.Build, Clock: o.Clock, Logger: o.Logger.Named("web"), Registry: o.Registry,
 	})
 	if err != nil {
@@ -210,6 +212,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
+	case err = <-d.quit:
 	}
 	d.Logger.Info("stopping: nothing new starts")
 	d.supervisor.Stopping(d.stopWithin(), "stopping: nothing new starts, and what runs is waited for")

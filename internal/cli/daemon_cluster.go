@@ -17,7 +17,7 @@ import (
 func (d *daemon) openNode(ctx context.Context, machine cluster.Machine) error {
 	o := cluster.Options{
 		Dir: d.Storage, NodeName: d.NodeName, Machine: machine, Logger: d.Logger, Registerer: d.Registry, Exit: d.Exit,
-		CommandVersion: ledger.Version,
+		CommandVersion: ledger.Version, Recovered: d.recovered,
 	}
 	c := d.file.Cluster
 	for _, p := range c.PeerList() {

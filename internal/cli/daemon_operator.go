@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"warden/internal/cluster"
 	"warden/internal/engine"
 	"warden/internal/ledger"
@@ -181,7 +183,7 @@ func (o operator) Remove(ctx context.Context, by remedy.Actor, peer string) (web
 	if p.ID == o.d.node.ID() {
 		return p, refuseMembers(refusedMembers, "%s leads, and a leader doesn't remove itself: hand over first with `warden operator raft transfer-leader`, then ask again", p.ID)
 	}
-	voters, healthy := standing(all, p.ID)
+	voters, healthy := votersWithout(all, p.ID)
 	if p.Voter && healthy < voters/2+1 {
 		return p, refuseMembers(refusedMembers, "without %s, %d of %d voters would be healthy, which is no majority: bring the others back, or remove the one that is lost", p.ID, healthy, voters)
 	}
@@ -191,8 +193,8 @@ func (o operator) Remove(ctx context.Context, by remedy.Actor, peer string) (web
 	return p, clusterError(err)
 }
 
-// standing counts the voters, and the healthy ones among them, without one.
-func standing(all []web.RaftPeer, without remedy.NodeID) (voters, healthy int) {
+// votersWithout counts the voters, and the healthy ones among them, without one.
+func votersWithout(all []web.RaftPeer, without remedy.NodeID) (voters, healthy int) {
 	for _, p := range all {
 		if p.Voter && p.ID != without {
 			voters++
@@ -216,7 +218,7 @@ func (o operator) StepDown(ctx context.Context, by remedy.Actor, to string) (web
 	if err != nil {
 		return self, err
 	}
-	voters, healthy := standing(all, self.ID)
+	voters, healthy := votersWithout(all, self.ID)
 	switch {
 	case voters == 0:
 		return self, refuseMembers(refusedMembers, "%s is the only voter, so nobody else can lead: restart it if that is what you want", self.ID)
@@ -318,6 +320,16 @@ func (d *daemon) startAgain(why error) {
 	case d.quit <- why:
 	default:
 	}
+}
+
+// startAgainStatus ends the process with the status upon which systemd starts it
+// again (RestartForceExitStatus=), where that is what it wants.
+func startAgainStatus(log *zap.Logger, err error) error {
+	if !errors.Is(err, errStartAgain) && !errors.Is(err, cluster.ErrStepAside) {
+		return err
+	}
+	log.Warn("this process has ended in order and wants to be started again", zap.Int("status", ExitStartAgain), zap.NamedError("why", err))
+	return exit(ExitStartAgain)
 }
 
 // recovered is the state that this node goes on from as the only voter of a new

@@ -15,6 +15,7 @@ const (
 	ExitUnreachable = 5   // no leader, no quorum, or warden can't be reached
 	ExitWaited      = 6   // expired, or waited too long
 	ExitLook        = 7   // ran but did not verify, is half done or unknown: look now
+	ExitStartAgain  = 75  // the daemon ended in order and wants to be started again
 	ExitInterrupted = 130 // Ctrl-C
 )
 

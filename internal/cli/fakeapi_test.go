@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type fakeAPI struct {
 	freeze *ledger.Freeze
 	waived *ledger.Waiver
 	holds  []ledger.Hold
+	peers  []web.RaftPeer
 	// fate is how the next execution ends: see step.
 	fate string
 	// outline is the config in force, and next the file that a reload loads.
@@ -73,6 +75,13 @@ func (f *fakeAPI) tell(args []string) error {
 		return err
 	case "file": // what the next reload loads
 		f.next = args[1]
+	case "mend": // what is silent answers
+		f.peers = fakePeers()
+		f.peers[2].State, f.peers[2].Healthy, f.peers[2].Why, f.peers[2].LastIndex = "follower", true, "", 1234
+	case "leaderless-peers":
+		f.peers[0].State, f.peers[0].Healthy, f.peers[0].Why = "silent", false, "no leader is known"
+	case "keep": // FILE CLUSTER: a saved ledger
+		return os.WriteFile(args[1], fakeLedger(args[2]), 0o600)
 	case "down":
 		f.close()
 	default:
@@ -129,6 +138,8 @@ func (f *fakeAPI) handler() http.Handler {
 			reply(w, v, err)
 		})
 	}
+	f.operatorRoutes(handle)
+	mux.HandleFunc("GET /api/v1/operator/raft/snapshot", f.saveSnapshot)
 	handle("GET /api/v1/status", func(*http.Request) (any, error) { return f.status(), nil })
 	handle("GET /api/v1/config", f.config)
 	handle("GET /api/v1/policy", func(*http.Request) (any, error) { return f.policy(), nil })

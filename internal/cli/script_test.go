@@ -26,6 +26,7 @@ var update = os.Getenv("WARDEN_UPDATE") != ""
 //	code N ARGS…             must exit N
 //	tty N ANSWERS ARGS…      the same on a terminal, where ANSWERS is typed
 //	api ARGS…                tells the fake warden something; see fakeAPI.tell
+//	store DIR NAME...        makes the data directories DIR/NAME of a stopped cluster
 //	json SCHEMA              stdout is one JSON document of this schema
 //
 // Streams are then there as stdout and stderr. Nobody's environment leaks in.
@@ -61,6 +62,9 @@ func TestScripts(t *testing.T) {
 				if doc.Schema != args[0] {
 					ts.Fatalf("schema %q, want %q", doc.Schema, args[0])
 				}
+			},
+			"store": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(makeStores(t, args[0], args[1:]...))
 			},
 			"api": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(ts.Value(fakeKey{}).(*fakeAPI).tell(args))

@@ -295,7 +295,7 @@ func (p *program) showAutopilot(a *web.Autopilot) error {
 	for _, x := range a.Servers {
 		well := c("healthy")
 		if !x.Healthy {
-			well = c("unhealthy").in(red)
+			well = c("failed").in(red)
 		}
 		rows = append(rows, []cell{c("%s", x.Node), c("%s", x.ID), orDash(x.Address), c("%s", x.State), well, number(x.LastIndex)})
 	}

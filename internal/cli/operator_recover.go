@@ -40,7 +40,9 @@ after the node's name was typed, asks the next start to make this node the only 
 a new cluster that goes on from everything in its log. Warden is frozen then until a
 person unfreezes. Of several nodes that are left, take the one with the highest term and
 index: --check on each shows them, and changes nothing.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.recover(cmd.Context(), dir, confirm, check, cancel) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.recover(cmd.Context(), dir, confirm, check, cancel)
+		},
 	}
 	cmd.Flags().StringVar(&dir, "storage.path", "/var/lib/warden", "the `DIR` of the stopped node's data")
 	cmd.Flags().BoolVar(&check, "check", false, "only show what is there")

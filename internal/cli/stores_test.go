@@ -104,4 +104,3 @@ func loopback(tb testing.TB, dir string, names []string) ([]cluster.Peer, map[st
 	}
 	return peers, creds, nil
 }
-

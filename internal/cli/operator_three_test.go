@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"warden/internal/ledger"
+)
+
+// again starts a node that has ended by itself, as systemd would.
+func (c *trio) again(name string) {
+	c.t.Helper()
+	<-c.nodes[name].ended
+	c.nodes[name].stop()
+	c.start(name)
+}
+
+// lose stops a node and takes its disk.
+func (c *trio) lose(name string) {
+	c.t.Helper()
+	c.nodes[name].stop()
+	if err := os.RemoveAll(c.nodes[name].data()); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// refuses wants a command to be refused, with these words.
+func (c *trio) refuses(name, words string, args ...string) {
+	c.t.Helper()
+	if code, out, talk := c.run(name, args...); code != ExitRefused || !strings.Contains(talk, words) {
+		c.t.Errorf("%s on %s: %d %s %s, want %q", args, name, code, out, talk, words)
+	}
+}
+
+// voting waits until all these count as many voters, in raft and in the ledger.
+func (c *trio) voting(count int, names ...string) {
+	c.t.Helper()
+	c.eventually("they count the voters", func() bool {
+		for _, name := range names {
+			d := c.nodes[name].d
+			if len(d.node.Voters()) != count || len(d.ledger.Status().Voters) != count {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (c *trio) frozen(reason string, names ...string) {
+	c.t.Helper()
+	c.eventually("they are frozen: "+reason, func() bool {
+		for _, name := range names {
+			if f := c.nodes[name].d.ledger.Status().Freeze; f == nil || !strings.Contains(f.Reason, reason) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func others2(all []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(n string) bool { return n == name })
+}
+
+// TestOperateThreeNodes does everything that an operator does, on three real
+// nodes, through a node that doesn't lead where there is one.
+func TestOperateThreeNodes(t *testing.T) {
+	t.Parallel()
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newTrio(t, `"sam"`, `"`+me.Username+`"`)
+	all := []string{"n1", "n2", "n3"}
+	leader, follower := c.leader(all...)
+	c.eventually("all are healthy", func() bool {
+		return strings.Contains(c.must(follower, "operator", "autopilot", "state"), "Failure Tolerance  1")
+	})
+	if out := c.must(follower, "operator", "raft", "list-peers"); strings.Count(out, "true") != 3 || strings.Count(out, "leader") != 1 {
+		t.Errorf("%s", out)
+	}
+
+	// Hand over: the process ends, another leads.
+	c.must(follower, "operator", "raft", "transfer-leader", "--to", follower, "--confirm="+leader)
+	<-c.nodes[leader].ended
+	if now, _ := c.leader(others2(all, leader)...); now != follower {
+		t.Errorf("%s leads, and %s should", now, follower)
+	}
+	c.refuses(follower, "which is no majority", "operator", "raft", "transfer-leader", "--confirm="+follower)
+	third := others2(others2(all, leader), follower)[0]
+	c.refuses(follower, "which is no majority", "operator", "raft", "remove-peer", third, "--confirm="+third)
+	c.again(leader)
+
+	c.saveAndRestore(all)
+	c.replace(all)
+	c.recoverAlone(all)
+}
+
+// saveAndRestore gives up what was committed after a snapshot, and freezes.
+func (c *trio) saveAndRestore(all []string) {
+	t := c.t
+	leader, follower := c.leader(all...)
+	file := filepath.Join(t.TempDir(), "w.snap")
+	c.must(follower, "operator", "raft", "snapshot", "save", file)
+	id := c.ask(leader)
+	c.must(follower, "hold", "web-2", "4h", "--reason", "disk")
+	c.refuses(follower, "a restore needs everything to stand still", "operator", "raft", "snapshot", "restore", file, "--confirm=test")
+	c.must(follower, "freeze", "--reason", "restore")
+	chain := c.nodes[leader].d.ledger.Status().Chain
+	c.must(follower, "operator", "raft", "snapshot", "restore", file, "--confirm=test")
+	c.again(leader)
+	c.frozen("restored the ledger to entry", all...)
+	for _, name := range all {
+		l := c.nodes[name].d.ledger
+		if _, ok := l.Case(id); ok {
+			t.Errorf("%s still has %s", name, id)
+		}
+		if st := l.Status(); len(st.Holds) != 1 || st.Chain == chain || len(st.Reports) != 3 {
+			t.Errorf("%s: %+v", name, st)
+		}
+	}
+	now, _ := c.leader(all...)
+	c.must(now, "unfreeze")
+	if next := c.ask(now); next <= id {
+		t.Errorf("%s is given out again", next)
+	}
+}
+
+// replace loses a disk, removes the node as it was and joins it as it is.
+func (c *trio) replace(all []string) {
+	t := c.t
+	leader, lost := c.leader(all...)
+	rest := others2(all, lost)
+	was := c.nodes[lost].d.node.ID()
+	c.lose(lost)
+	c.start(lost)
+	if code, _, talk := c.run(leader, "operator", "raft", "join", lost); code != ExitRefused || !strings.Contains(talk, "remove-peer "+string(was)) {
+		t.Errorf("joined over its old self: %d %s", code, talk)
+	}
+	c.eventually("its old self is removed", func() bool {
+		code, _, _ := c.run(leader, "operator", "raft", "remove-peer", string(was), "--confirm="+lost)
+		return code == ExitOK
+	})
+	c.voting(2, rest...)
+	if code, _, _ := c.run(leader, "operator", "raft", "remove-peer", string(was), "--confirm="+lost); code != ExitNotFound {
+		t.Errorf("removed twice: %d", code)
+	}
+	c.must(leader, "operator", "raft", "join", lost)
+	c.voting(3, all...)
+	if code, _, _ := c.run(leader, "operator", "raft", "join", "n9"); code != ExitNotFound {
+		t.Errorf("a node that nobody lists joins: %d", code)
+	}
+	c.refuses(leader, "leads", "operator", "raft", "remove-peer", leader, "--confirm="+leader)
+}
+
+// recoverAlone loses two disks, goes on from the third and joins the others.
+func (c *trio) recoverAlone(all []string) {
+	t := c.t
+	leader, kept := c.leader(all...)
+	id := c.ask(leader)
+	index := c.nodes[leader].d.ledger.Status().Index
+	c.eventually("the one that is kept has it", func() bool { return c.nodes[kept].d.ledger.Status().Index >= index })
+	cluster := c.nodes[kept].d.ledger.Status().ClusterID
+	data := c.nodes[kept].data()
+	c.refuses(kept, "is in use by", "operator", "recover", "--storage.path", data, "--confirm="+kept)
+	for _, name := range others2(all, kept) {
+		c.lose(name)
+	}
+	c.eventually("there is no leader", func() bool {
+		leader, _ := c.nodes[kept].d.node.Leader()
+		return leader == ""
+	})
+	if code, out, _ := c.run(kept, "operator", "raft", "list-peers"); code != ExitOK || strings.Count(out, "silent") != 3 {
+		t.Errorf("without a quorum: %d %s", code, out)
+	}
+	c.nodes[kept].stop()
+	c.must(kept, "operator", "recover", "--storage.path", data, "--confirm="+kept)
+	c.start(kept)
+	c.leader(kept)
+	c.frozen("recovered", kept)
+	l := c.nodes[kept].d.ledger
+	if _, ok := l.Case(id); !ok || l.Status().ClusterID == cluster {
+		t.Errorf("%s is lost: %t, cluster %s", id, !ok, l.Status().ClusterID)
+	}
+	for _, name := range others2(all, kept) {
+		c.start(name)
+		c.must(kept, "operator", "raft", "join", name)
+	}
+	c.voting(3, all...)
+	c.frozen("recovered", all...)
+	c.eventually("it can be lifted", func() bool {
+		code, _, _ := c.run(kept, "unfreeze")
+		return code == ExitOK
+	})
+	if _, ok := c.nodes[all[0]].d.ledger.Case(id); !ok && len(l.Cases(ledger.CaseFilter{})) > 0 {
+		c.eventually("the new nodes have the case", func() bool {
+			_, ok := c.nodes[all[0]].d.ledger.Case(id)
+			return ok
+		})
+	}
+}

@@ -36,11 +36,8 @@ type member struct {
 	d            *daemon
 	config, sock string
 	stop         func()
-<<<<<<< HEAD
 	exits        chan int // when set, where its stopping itself is expected
-=======
 	ended        chan struct{} // closed when it has ended, however
->>>>>>> 55f4056 (wip3)
 }
 
 func (m *member) data() string { return filepath.Join(filepath.Dir(m.config), "data") }

@@ -271,19 +271,17 @@ func TestThreeNodes(t *testing.T) {
 	})
 
 	c.nodes[next].stop()
-	c.eventually("the last one knows that it is alone", func() bool {
-		id, _ := c.nodes[other].d.node.Leader()
-		return id == ""
+	// It may have been handed the lead, and loses that a moment later: what is
+	// asked in between is unsure, and exits 7.
+	c.eventually("the last one says that it is alone", func() bool {
+		code, _, talk := c.run(other, "freeze", "--reason", "x")
+		return code == ExitUnreachable && strings.Contains(talk, "no quorum since")
 	})
 	out := c.must(other, "status")
 	for _, word := range []string{"NO LEADER", "NO QUORUM since", "nothing can be approved"} {
 		if !strings.Contains(out, word) {
 			t.Errorf("no %q in\n%s", word, out)
 		}
-	}
-	code, _, talk := c.run(other, "freeze", "--reason", "x")
-	if code != ExitUnreachable || !strings.Contains(talk, "no quorum since") {
-		t.Errorf("%d %s", code, talk)
 	}
 	if code, _, talk := c.run(other, "cases"); code != ExitOK || !strings.Contains(talk, "No quorum since") {
 		t.Errorf("%d %s", code, talk)

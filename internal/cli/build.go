@@ -2,10 +2,12 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"time"
@@ -30,6 +32,8 @@ type builder struct {
 	metrics *source.Metrics
 	// node is this node's name; empty where no node runs, as for checking a file.
 	node string
+	// dial connects to load balancers; nil for the system's.
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // build makes the engine's config. Its errors name the table and key.
@@ -174,7 +178,7 @@ func (b builder) pool(c *config.Config, name remedy.PoolName) (engine.Pool, erro
 		out.Inventory, out.Refresh = inventory.NewFile(p.Inventory.Path, p.Inventory.HostRegex.Regexp()), p.Inventory.Refresh.Std()
 	case config.TypeHAProxy:
 		servers, err := haproxy.NewServers(haproxy.Options{
-			Address: p.Inventory.Address, Addresses: p.Inventory.Addresses, Backend: p.Inventory.Backend, HostRegex: p.Inventory.HostRegex.Regexp(),
+			Address: p.Inventory.Address, Addresses: p.Inventory.Addresses, Backend: p.Inventory.Backend, HostRegex: p.Inventory.HostRegex.Regexp(), Dial: b.dial,
 		})
 		if err != nil {
 			return out, fmt.Errorf("pools.%s.inventory: %w", name, err)
@@ -280,7 +284,7 @@ func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action
 	case config.TypeHAProxy:
 		impl, err := haproxy.New(haproxy.Options{
 			Name: name, Address: a.Address, Addresses: a.Addresses, PoolAddresses: a.PoolAddresses,
-			Backend: a.Backend, Backends: a.PoolBackend, State: a.State, HostRegex: a.HostRegex.Regexp(), Clock: b.clock,
+			Backend: a.Backend, Backends: a.PoolBackend, State: a.State, HostRegex: a.HostRegex.Regexp(), Clock: b.clock, Dial: b.dial,
 		})
 		if err != nil {
 			return out, fmt.Errorf("actions.%s: %w", name, err)

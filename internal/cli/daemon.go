@@ -52,6 +52,8 @@ type daemonOptions struct {
 	HashEvery uint64
 	// Exit ends the process when raft can't go on; os.Exit when nil.
 	Exit func(code int)
+	// Machine is the node's own where several share a process.
+	Machine machine
 }
 
 // daemon is one running node: the ledger, raft, and the engine on top.
@@ -100,7 +102,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.build = builder{clock: o.Clock, env: o.Env, metrics: metrics, node: o.NodeName}
+	d.build = builder{clock: o.Clock, env: o.Env, metrics: metrics, node: o.NodeName, dial: o.Machine.Dial}
 	file, cfg, _, err := d.load()
 	if err != nil {
 		return nil, err
@@ -110,7 +112,8 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if err := refuseDiverged(o.Storage); err != nil {
 		return nil, err
 	}
-	arrivals := engine.NewArrivals(d.ledger, o.Clock)
+	engineClock := o.Machine.engineClock(o.Clock)
+	arrivals := engine.NewArrivals(d.ledger, engineClock)
 	if err := d.openNode(ctx, arrivals); err != nil {
 		return nil, err
 	}
@@ -119,7 +122,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.peers = d.peersOf()
 	d.engine = engine.New(engine.Options{
-		Log: d.log(), Voters: d.voters(), Ledger: d.ledger, Clock: o.Clock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
+		Log: d.log(), Voters: d.voters(), Ledger: d.ledger, Clock: engineClock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
 		Arrived: arrivals.Arrived,
 	}, cfg)
 	if d.pulse, err = d.newHeartbeat(); err != nil {
@@ -218,7 +221,11 @@ func (d *daemon) Run(ctx context.Context) error {
 	d.supervisor.Stopping(d.stopWithin(), "stopping: nothing new starts, and what runs is waited for")
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.stopWithin())
 	defer cancel()
-	if drained := d.engine.Drain(last); drained != nil {
+	wait := last
+	if errors.Is(context.Cause(ctx), errPowerLost) {
+		wait = ctx // it has ended
+	}
+	if drained := d.engine.Drain(wait); drained != nil {
 		d.Logger.Error("an effect is still running; the next start looks after it", zap.Error(drained))
 	}
 	stopLeading(errStopping)

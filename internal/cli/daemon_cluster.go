@@ -17,7 +17,7 @@ import (
 func (d *daemon) openNode(ctx context.Context, machine cluster.Machine) error {
 	o := cluster.Options{
 		Dir: d.Storage, NodeName: d.NodeName, Machine: machine, Logger: d.Logger, Registerer: d.Registry, Exit: d.Exit,
-		CommandVersion: ledger.Version, Recovered: d.recovered,
+		CommandVersion: ledger.Version, Recovered: d.recovered, Network: d.Machine.Network,
 	}
 	c := d.file.Cluster
 	for _, p := range c.PeerList() {
@@ -32,7 +32,7 @@ func (d *daemon) openNode(ctx context.Context, machine cluster.Machine) error {
 		if err != nil {
 			return fmt.Errorf("%s: cluster.tls_key_file: %w", d.ConfigFile, err)
 		}
-		if d.tls, err = peertls.Load(c.TLSCertFile, key, c.TLSCAFile, peertls.Options{
+		if d.tls, err = peertls.Load(d.Machine.tlsFile(c.TLSCertFile), d.Machine.tlsFile(key), d.Machine.tlsFile(c.TLSCAFile), peertls.Options{
 			Name: self.Name, Env: d.Env, Clock: d.Clock, Logger: d.Logger.Named("tls"), Registerer: d.Registry,
 		}); err != nil {
 			return fmt.Errorf("%s: %w", d.ConfigFile, err)

@@ -17,7 +17,7 @@ import (
 
 // newest is the newest open case that is as wanted, or nil.
 func (k *keyboard) newest(is func(*ledger.Case) bool) *ledger.Case {
-	cases := k.daemon.ledger.Cases(ledger.CaseFilter{Pool: demoPool, Open: true})
+	cases := k.leading().ledger.Cases(ledger.CaseFilter{Pool: demoPool, Open: true})
 	if i := slices.IndexFunc(cases, is); i >= 0 {
 		return cases[i]
 	}
@@ -37,7 +37,7 @@ func (k *keyboard) answer(ctx context.Context, yes bool) error {
 		a.Reason = "not now"
 		k.note("%s", k.typed("warden deny %s", c.ID))
 	}
-	return k.daemon.engine.Answer(ctx, k.person, a)
+	return k.leading().engine.Answer(ctx, k.person, a)
 }
 
 func (k *keyboard) undo(ctx context.Context) error {
@@ -46,7 +46,7 @@ func (k *keyboard) undo(ctx context.Context) error {
 		return errors.New("no host is out because of warden, so there is nothing to undo")
 	}
 	k.note("%s", k.typed("warden undo %s --reason test", c.ID))
-	return k.daemon.engine.Undo(ctx, k.person, c.ID, remedy.UndoTest)
+	return k.leading().engine.Undo(ctx, k.person, c.ID, remedy.UndoTest)
 }
 
 // promoteNext moves the action up one rung, and from the top back to notify.
@@ -73,18 +73,62 @@ func (k *keyboard) promoteNext(ctx context.Context) error {
 }
 
 func (k *keyboard) freeze(ctx context.Context) error {
-	if k.daemon.ledger.Status().Freeze != nil {
+	if k.leading().ledger.Status().Freeze != nil {
 		k.note("%s", k.typed("warden unfreeze"))
-		return k.daemon.engine.Unfreeze(ctx, k.person)
+		return k.leading().engine.Unfreeze(ctx, k.person)
 	}
 	k.note("%s", k.typed("warden freeze --reason demo"))
 	k.aside("it watches on and touches nothing; f again lifts it")
-	return k.daemon.engine.Freeze(ctx, k.person, "demo", time.Time{})
+	return k.leading().engine.Freeze(ctx, k.person, "demo", time.Time{})
 }
 
 func (k *keyboard) release(ctx context.Context) error {
 	k.note("%s", k.typed("warden release %s", demoPool))
-	return k.daemon.engine.Release(ctx, k.person, engine.Target{Pool: demoPool})
+	return k.leading().engine.Release(ctx, k.person, engine.Target{Pool: demoPool})
+}
+
+// kill has the leader die in the middle of its next action or, pressed again or
+// where nobody leads, at once. One node stays up, for somebody to be asked.
+func (k *keyboard) kill() error {
+	up := k.Nodes()
+	if len(up) < 2 {
+		return errors.New("it is the last one: r starts another")
+	}
+	leads := slices.IndexFunc(up, func(n story.Node) bool { return n.Leads })
+	if leads >= 0 && !k.armed {
+		k.armed = true
+		k.KillInAction()
+		k.simulate("%s, or whoever leads then, is killed in the middle of its next action", up[leads].Name)
+		k.aside("a: approve, or p to auto and h, so that it acts; k: kill it now")
+		return nil
+	}
+	if k.armed {
+		if k.disarm(); k.Killed() != "" {
+			return nil // it came to it meanwhile: the roll call says so
+		}
+		k.armed = false
+	}
+	name := up[max(leads, 0)].Name
+	k.simulate("%s is killed", name)
+	return k.Kill(name)
+}
+
+// revive starts the first dead node, beside whatever else goes on.
+func (k *keyboard) revive(ctx context.Context) error {
+	for _, n := range k.nodes {
+		if _, ok := n.up(); ok || k.reviving.Swap(true) {
+			continue
+		}
+		k.simulate("%s is started again", n.name)
+		k.revivals.Go(func() {
+			defer k.reviving.Store(false)
+			if err := n.start(ctx); err != nil && ctx.Err() == nil {
+				k.note("%s can't be started: %s", n.name, chat.Clean(err.Error()))
+			}
+		})
+		return nil
+	}
+	return errors.New("no node is dead, or one is being started: k kills one")
 }
 
 // badHosts are the ones that h makes bad, one after the other.
@@ -155,7 +199,7 @@ func (k *keyboard) metrics() {
 }
 
 func (k *keyboard) explain(ctx context.Context) {
-	cases := k.daemon.ledger.Cases(ledger.CaseFilter{Pool: demoPool, Limit: 1})
+	cases := k.leading().ledger.Cases(ledger.CaseFilter{Pool: demoPool, Limit: 1})
 	if len(cases) == 0 {
 		k.note("there is no case yet: all is well")
 		return
@@ -169,7 +213,7 @@ func (k *keyboard) command(ctx context.Context, args ...string) {
 	sub := &program{
 		env: k.p.env, in: strings.NewReader(""), out: k.screen, err: k.screen, clock: k.clock, local: k.p.local,
 	}
-	sub.run(ctx, append(args, "--url", "unix:"+k.daemon.Socket, "--no-input"))
+	sub.run(ctx, append(args, "--url", "unix:"+k.leading().Socket, "--no-input"))
 }
 
 // typed shows a command as one types it.
@@ -193,12 +237,12 @@ func (k *keyboard) hint(m chat.Message) {
 	case ledger.NoticeQuestion:
 		k.aside("a: approve   d: deny   e: why?")
 	case ledger.NoticeStorm:
-		storms := k.daemon.ledger.Pool(demoPool, k.clock.Now()).Storms
+		storms := k.leading().ledger.Pool(demoPool, k.clock.Now()).Storms
 		switch on := func(s ledger.StormState) bool { return s.On }; {
 		case slices.ContainsFunc(storms, on):
 			k.aside("e: why not?   c: they get well")
 		case slices.ContainsFunc(storms, func(s ledger.StormState) bool { return s.Latched }):
-			k.aside("r: release, for it happened twice and warden no longer trusts itself here")
+			k.aside("l: release, for it happened twice and warden no longer trusts itself here")
 		}
 	case ledger.NoticeOutcome:
 		switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"warden/internal/chat"
@@ -40,7 +41,11 @@ type keyboard struct {
 		said, seen string
 		times      int // that seen was seen
 	}
-	stuck bool // b breaks them by a freeze next, and not by an error
+	stuck    bool        // b breaks them by a freeze next, and not by an error
+	rolled   string      // the nodes as they were said last
+	met      bool        // the nodes have found each other
+	reviving atomic.Bool // a node is being started
+	armed    bool        // the leader dies in its next action
 }
 
 // play runs the demo on the keyboard until q.
@@ -58,8 +63,9 @@ func (d *demo) play(ctx context.Context) error {
 	d.heard.hear(k.hint)
 	keys := make(chan byte)
 	go readKeys(ctx, d.p.in, keys)
-	opening := d.clock.After(openingPause)
+	var opening <-chan time.Time
 	look := d.clock.After(lookEvery)
+	roll := d.p.clock.After(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -72,6 +78,14 @@ func (d *demo) play(ctx context.Context) error {
 		case <-look:
 			look = d.clock.After(lookEvery)
 			k.judged()
+		case <-roll:
+			roll = d.p.clock.After(rollEvery)
+			k.rollCall()
+			if opening == nil && !k.met && k.together() {
+				k.met = true
+				d.note("three nodes, all voters, watching %s: %d hosts, every 15 s, actions.drain policy = %q", demoPool, demoHosts, d.level())
+				opening = d.clock.After(openingPause)
+			}
 		case key, ok := <-keys:
 			if !ok || key == 'q' || key == keyInterrupt || key == keyEnd {
 				restore()
@@ -81,6 +95,40 @@ func (d *demo) play(ctx context.Context) error {
 			k.press(ctx, key)
 		}
 	}
+}
+
+// rollEvery is how often, in real time, it is looked who leads.
+const rollEvery = 100 * time.Millisecond
+
+// together reports whether all nodes vote and have reported their file.
+func (k *keyboard) together() bool {
+	st := k.leading().ledger.Status()
+	return len(st.Voters) == demoNodes && len(st.Reports) == demoNodes
+}
+
+// rollCall keeps the status line, and says when who leads, follows or is dead
+// has changed; and whom k has killed in the middle of an action.
+func (k *keyboard) rollCall() {
+	if name := k.Killed(); k.armed && name != "" {
+		k.armed = false
+		k.simulate("%s is killed in the middle of an action: its START is committed, the load balancer has the command, and nobody knows the answer", name)
+		k.aside("its successor waits out what it may still do, some ten minutes here, and looks; r starts it again")
+	}
+	now := k.roll()
+	k.screen.setStatus(k.p.printer.paint(bold, clip(now, columns(k.p.out))))
+	if now != k.rolled {
+		k.rolled = now
+		k.note("%s", now)
+	}
+}
+
+// clip cuts a line to a terminal's width; 0 is none.
+func clip(line string, width int) string {
+	runes := []rune(line)
+	if width > 1 && len(runes) >= width {
+		runes = runes[:width-1]
+	}
+	return string(runes)
 }
 
 // readKeys sends each key. What an arrow or function key sends begins with an
@@ -109,7 +157,8 @@ func readKeys(ctx context.Context, in io.Reader, keys chan<- byte) {
 
 const demoKeys = `  Keys   a approve   d deny   u undo   p promote in demo.toml   e explain   s status   f freeze
          h a host goes bad   c 12 hosts fall at once   b the metrics break   v 12 series vanish
-         r release   ? keys   q quit`
+         k kill the leader in its next action, k again at once   r start a dead node again
+         l release the pool   ? keys   q quit`
 
 func (d *demo) banner() {
 	where := d.data + " (deleted on exit; --keep DIR to keep)"
@@ -117,20 +166,21 @@ func (d *demo) banner() {
 		where = d.data + " (stays)"
 	}
 	d.say("%s  ·  time x%v", d.title(), d.o.speed)
-	d.say("  Look   http://%s/metrics   warden status --url http://%[1]s", d.daemon.Address())
-	d.say("  Act    WARDEN_SOCKET=%s warden cases", d.daemon.Socket)
+	for _, n := range d.nodes {
+		d.say("  %s WARDEN_SOCKET=%s warden cases", n.name, n.last().Socket)
+	}
 	d.say("  Fakes  Prometheus %s   HAProxy %s", d.fleet.PrometheusURL(), d.fleet.HAProxyAddress())
 	d.say("  Data   %s", where)
 	d.say("%s", demoKeys)
 	d.say("")
-	d.note("watching %s: %d hosts, every 15 s, actions.drain policy = %q", demoPool, demoHosts, d.level())
+	d.note("three nodes find each other over mutual TLS on loopback")
 }
 
 // judged says how the hosts are judged, when that has changed and settled.
 func (k *keyboard) judged() {
 	v := &k.verdicts
 	now := "no verdict yet"
-	for _, j := range k.daemon.engine.View().Judgements(demoPool) {
+	for _, j := range k.leading().engine.View().Judgements(demoPool) {
 		if j.Detector == demoDetector {
 			now = story.Verdicts(j.Findings())
 		}
@@ -181,7 +231,11 @@ func (k *keyboard) press(ctx context.Context, key byte) {
 		err = k.promoteNext(ctx)
 	case 'f':
 		err = k.freeze(ctx)
+	case 'k':
+		err = k.kill()
 	case 'r':
+		err = k.revive(ctx)
+	case 'l':
 		err = k.release(ctx)
 	case 'h':
 		k.host(ctx)

@@ -19,6 +19,25 @@ type screen struct {
 	mu  sync.Mutex
 	w   io.Writer
 	raw bool // the terminal is raw: a line feed alone would not begin a line
+	// status stays the last line of a raw terminal, below all that is said.
+	status string
+	began  bool // what was written last has no end of line yet
+}
+
+// eraseLine brings the cursor to the beginning of an empty line.
+const eraseLine = "\r\x1b[2K"
+
+// setStatus changes the last line. It must fit the terminal's width.
+func (s *screen) setStatus(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status == line {
+		return
+	}
+	s.status = line
+	if s.raw && !s.began {
+		_, _ = io.WriteString(s.w, eraseLine+line) // a terminal that is gone ends the demo elsewhere
+	}
 }
 
 // Write implements io.Writer.
@@ -28,6 +47,12 @@ func (s *screen) Write(b []byte) (int, error) {
 	out := b
 	if s.raw {
 		out = bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n"))
+		if s.status != "" && !s.began {
+			out = append([]byte(eraseLine), out...)
+		}
+		if s.began = !bytes.HasSuffix(b, []byte("\n")); !s.began {
+			out = append(out, s.status...)
+		}
 	}
 	if _, err := s.w.Write(out); err != nil {
 		return 0, fmt.Errorf("write to the terminal: %w", err)
@@ -41,6 +66,9 @@ func (s *screen) IsTerminal() bool { return isTerminal(s.w) }
 func (s *screen) setRaw(raw bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.raw && !raw && s.status != "" {
+		_, _ = io.WriteString(s.w, eraseLine) // as above
+	}
 	s.raw = raw
 }
 

@@ -19,7 +19,7 @@ func (d *demo) script(ctx context.Context) error {
 	defer stop()
 	o, began, from := d.p.printer, d.p.clock.Now(), d.clock.Now()
 	d.say("%s", d.title())
-	d.say("Every line that begins with ok was checked, in warden's ledger and at the load balancer.")
+	d.say("Every line that begins with ok was checked, in the ledger of every node and at the load balancer.")
 	d.say("What people get to read in chat stands behind a |. The clock skips what is quiet.")
 	t := &scribe{d: d}
 	err := story.Play(ctx, d.story(), story.Script(), t)
@@ -52,10 +52,10 @@ func (d *demo) script(ctx context.Context) error {
 // story is the world that the script plays in.
 func (d *demo) story() story.World {
 	return story.World{
-		Fleet: d.fleet, Ledger: d.daemon.ledger, Engine: d.daemon.engine, Clock: d.clock,
+		Fleet: d.fleet, Cluster: d, Clock: d.clock, Status: func() string { return d.status(context.Background()) },
 		Pool: demoPool, Detector: demoDetector, Action: demoAction, Person: d.person,
-		Promote: func(ctx context.Context, to remedy.Level) error {
-			what, err := d.promote(ctx, to)
+		Promote: func(ctx context.Context, to remedy.Level, nodes ...string) error {
+			what, err := d.promote(ctx, to, nodes...)
 			if err == nil {
 				d.say("    %s", what)
 			}
@@ -104,17 +104,17 @@ func (d *demo) title() string {
 		name = "warden " + v + " demo"
 	}
 	return d.p.printer.paint(bold, name) +
-		fmt.Sprintf("  ·  %d simulated hosts, nothing leaves this machine", demoHosts)
+		fmt.Sprintf("  ·  %d nodes, %d simulated hosts, nothing leaves this machine", demoNodes, demoHosts)
 }
 
-// whileRunning is ctx until the daemon ends, the cause then saying why.
+// whileRunning is ctx until a node ends by itself, the cause then saying why.
 func (d *demo) whileRunning(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
 		case <-ctx.Done():
 		case <-d.down:
-			cancel(errors.New("the daemon has ended: its log says why"))
+			cancel(fmt.Errorf("%s has ended by itself: the log says why", d.fallen))
 		}
 	}()
 	return ctx, func() { cancel(nil) }

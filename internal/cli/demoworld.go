@@ -9,15 +9,17 @@ import (
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"warden/internal/chat"
 	"warden/internal/clock"
+	"warden/internal/peertls"
 	"warden/internal/remedy"
-	"warden/internal/web"
 	"warden/simulate/fleet"
 	"warden/simulate/story"
 )
@@ -33,25 +35,28 @@ const (
 	demoHosts                        = 40
 )
 
-// demo is a daemon as it is, with a simulated world around it.
+// demo is three daemons as they are, with a simulated world around them.
 type demo struct {
-	p      *program
-	o      demoOptions
-	screen *screen
-	clock  *story.Pacer
-	fleet  *fleet.Fleet
-	daemon *daemon
-	heard  *listener
-	person remedy.Actor
+	p        *program
+	o        demoOptions
+	screen   *screen
+	clock    *story.Pacer
+	fleet    *fleet.Fleet
+	nodes    []*demoNode
+	strike   strike
+	revivals sync.WaitGroup // nodes that are being started
+	heard    *listener
+	logger   *zap.Logger
+	person   remedy.Actor
 
 	sockets string // a directory of its own, for paths of sockets must be short
 	data    string // config, ledger and log
 	config  string
 	log     *os.File
 
-	stop context.CancelFunc
-	down chan struct{} // closed when the daemon has ended
-	err  error         // how it ended; to be read after down
+	fall   sync.Once
+	fallen string        // the node that ended by itself; to be read after down
+	down   chan struct{} // closed then
 }
 
 // openDemo makes the world and starts the daemon in it. On an error nothing is
@@ -75,8 +80,8 @@ func (p *program) openDemo(ctx context.Context, o demoOptions, w *screen) (*demo
 	if err := d.openFleet(ctx); err != nil {
 		return nil, err
 	}
-	if err := d.openDaemon(ctx); err != nil {
-		return nil, err
+	if err := d.openNodes(ctx); err != nil {
+		return nil, errors.Join(err, d.halt())
 	}
 	opened = true
 	return d, nil
@@ -157,46 +162,46 @@ func (d *demo) openFleet(ctx context.Context) error {
 	return nil
 }
 
-// openDaemon writes the config and starts the daemon on it.
-func (d *demo) openDaemon(ctx context.Context) error {
+// openNodes writes the one config of all nodes and starts them on it.
+func (d *demo) openNodes(ctx context.Context) error {
+	now := d.clock.Now()
+	ca, err := peertls.NewAuthority("warden demo", now, demoLasts)
+	if err != nil {
+		return err
+	}
+	var peers []string
+	for i := range demoNodes {
+		n := &demoNode{d: d, name: fmt.Sprintf("node-%d", i+1)}
+		n.dir = filepath.Join(d.data, n.name)
+		if n.port, err = openPort(ctx); err != nil {
+			return err
+		}
+		d.nodes = append(d.nodes, n)
+		peers = append(peers, fmt.Sprintf("%q", n.name+"="+n.port.Addr().String()))
+		if err := n.mint(ca, now); err != nil {
+			return err
+		}
+	}
 	d.config = filepath.Join(d.data, "demo.toml")
 	text := strings.NewReplacer(
 		"@PROMETHEUS@", d.fleet.PrometheusURL(), "@HAPROXY@", d.fleet.HAProxyAddress(),
+		"@PEERS@", strings.Join(peers, ", "), "@TLS@", filepath.Join(d.nodes[0].dir, "tls"),
 		"@APPROVER@", d.person.Name, "@HOSTS@", hostLines(d.fleet.Hosts()),
 	).Replace(demoTOML)
 	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write the config: %w", err)
 	}
-	logger, err := newLogger(d.log, "info", "json", false)
-	if err != nil {
+	if d.logger, err = newLogger(d.log, "info", "json", false); err != nil {
 		return err
 	}
 	d.heard = &listener{Announcer: chat.NewConsole(d.voice(), chat.ConsoleOptions{
 		Color: d.p.colours(), Zone: d.p.printer.zone, Width: max(0, columns(d.p.out)-len("    | ")),
 	})}
-	b := thisBuild()
-	running, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	d.stop = func() { stop(nil) }
-	d.daemon, err = openDaemon(ctx, daemonOptions{
-		ConfigFile: d.config, Storage: filepath.Join(d.data, "ledger"), NodeName: "demo",
-		Socket: filepath.Join(d.sockets, "warden.sock"), Listen: "127.0.0.1:0", Lifecycle: true,
-		Clock: d.clock, Announcer: d.heard, Logger: logger, Registry: prometheus.NewRegistry(),
-		Env:   func(string) (string, bool) { return "", false }, // nobody's environment leaks in
-		Build: web.Build{Version: b.Version, Revision: b.Revision, GoVersion: b.Go},
-		Exit: func(code int) {
-			stop(fmt.Errorf("the ledger can't go on (exit code %d): see %s", code, d.log.Name()))
-		},
-	})
-	if err != nil {
-		return err
-	}
-	go func() {
-		defer close(d.down)
-		d.err = d.daemon.Run(running)
-		if cause := context.Cause(running); cause != nil && !errors.Is(cause, context.Canceled) {
-			d.err = errors.Join(cause, d.err)
+	for _, n := range d.nodes {
+		if err := n.start(ctx); err != nil {
+			return err
 		}
-	}()
+	}
 	return nil
 }
 
@@ -211,26 +216,26 @@ func hostLines(hosts []string) string {
 	return strings.Join(lines, "\n")
 }
 
-// close stops the daemon and then the world, and removes what is not kept.
+// close stops the nodes and then the world, and removes what is not kept.
 func (d *demo) close() error { return errors.Join(d.halt(), d.clean()) }
 
-// haltWithin is how long the demo waits for its daemon to stop, in real time:
+// haltWithin is how long the demo waits for its nodes to stop, in real time:
 // far longer than its fake load balancer ever takes.
 const haltWithin = time.Minute
 
-// halt stops the daemon in order and returns what went wrong with it.
+// halt stops the nodes in order and returns what went wrong with them.
 func (d *demo) halt() error {
-	d.stop()
-	limit := d.p.clock.After(haltWithin)
-	select {
-	case <-d.down:
-		return d.err
-	case <-limit:
-		return errors.New("the daemon did not stop in time: this is a bug, please report it")
-	}
+	d.disarm()
+	d.revivals.Wait()
+	return d.stopNodes()
 }
 
 func (d *demo) clean() error {
+	for _, n := range d.nodes {
+		if n.port != nil {
+			n.port.close()
+		}
+	}
 	if d.fleet != nil {
 		d.fleet.Close()
 	}
@@ -244,14 +249,17 @@ func (d *demo) clean() error {
 	return errors.Join(errs...)
 }
 
-// level is the action's level in the config file that is in force.
-func (d *demo) level() remedy.Level { return d.daemon.File().Level(demoAction, demoPool) }
+// level is the action's level in the config file as a node has it that is up.
+func (d *demo) level() remedy.Level {
+	return d.leading().File().Level(demoAction, demoPool)
+}
 
 var policyLine = regexp.MustCompile(`(?m)^policy(\s*)= "([a-z-]+)"(.*)$`)
 
-// promote edits the config file as a person would, and reloads it. It returns
-// what it changed, as FILE:LINE and the two levels.
-func (d *demo) promote(ctx context.Context, to remedy.Level) (string, error) {
+// promote edits the config file as a person would, and has the named nodes that
+// are up reload it, all without a name. It returns what it changed, as FILE:LINE
+// and the two levels.
+func (d *demo) promote(ctx context.Context, to remedy.Level, nodes ...string) (string, error) {
 	text, err := os.ReadFile(d.config)
 	if err != nil {
 		return "", fmt.Errorf("read the config: %w", err)
@@ -266,8 +274,22 @@ func (d *demo) promote(ctx context.Context, to remedy.Level) (string, error) {
 		return "", err
 	}
 	line := 1 + strings.Count(string(text[:at[0]]), "\n")
-	_, err = d.daemon.Reload(ctx, remedy.Actor{Name: "you", Via: "demo", Person: true})
-	return fmt.Sprintf("demo.toml:%d  policy = %q -> %q", line, from, to), err
+	what := fmt.Sprintf("demo.toml:%d  policy = %q -> %q", line, from, to)
+	if from == to.String() {
+		what = fmt.Sprintf("demo.toml:%d  policy = %q", line, to)
+	}
+	var reloaded []string
+	for _, n := range d.nodes {
+		l, ok := n.up()
+		if !ok || len(nodes) > 0 && !slices.Contains(nodes, n.name) || l.File().Level(demoAction, demoPool) == to {
+			continue
+		}
+		if _, err := l.Reload(ctx, remedy.Actor{Name: "you", Via: "demo", Person: true}); err != nil {
+			return what, fmt.Errorf("reload on %s: %w", n.name, err)
+		}
+		reloaded = append(reloaded, n.name)
+	}
+	return what + "   reloaded on " + strings.Join(reloaded, ", "), nil
 }
 
 // replaceFile puts a new file in an old one's place, all of it or nothing.

@@ -20,6 +20,7 @@ const (
 	BalancerCloses              // closes every connection at once
 	BalancerMute                // carries commands out and closes without a reply
 	BalancerDenies              // answers every change with "Permission denied"
+	BalancerLate                // carries changes out and keeps their answers until it works otherwise; what only reads is answered
 )
 
 // The administrative states of a server, in HAProxy's words.

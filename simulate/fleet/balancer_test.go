@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -127,5 +128,60 @@ func TestBrokenBalancer(t *testing.T) {
 	_ = conn.Close()
 	if f.Servers()["web-3"].Admin != fleet.Maint {
 		t.Error("the command was not carried out")
+	}
+}
+
+// TestLateBalancer keeps the answer to a change that it has carried out, for as
+// long as it is late, and answers what only reads.
+func TestLateBalancer(t *testing.T) {
+	t.Parallel()
+	f, err := fleet.New(fleet.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	dial := func(command string) net.Conn {
+		t.Helper()
+		conn, err := net.Dial("tcp", strings.TrimPrefix(f.HAProxyTCP(), "tcp://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, command+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	f.BreakBalancer(fleet.BalancerLate)
+	waits, leaves := dial("set server web/web-1 state drain"), dial("set server web/web-2 state maint")
+	for end := time.Now().Add(30 * time.Second); len(f.Changes()) < 2; {
+		if time.Now().After(end) {
+			t.Fatal("it does not carry them out")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if out, err := io.ReadAll(dial("show version")); err != nil || len(out) == 0 {
+		t.Errorf("it does not answer what only reads: %q, %v", out, err)
+	}
+	if err := leaves.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := waits.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := waits.Read(make([]byte, 9)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("it answered: %d, %v", n, err)
+	}
+	if err := waits.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	f.BreakBalancer(fleet.BalancerWorks)
+	if out, err := io.ReadAll(waits); err != nil || string(out) != "\n" {
+		t.Errorf("the late answer is %q, %v", out, err)
+	}
+	if n := len(f.Changes()); n != 2 {
+		t.Errorf("%d changes, want 2", n)
 	}
 }

@@ -22,14 +22,45 @@ const idleTimeout = 10 * time.Second
 type runtimeAPI struct {
 	balancer *balancer
 
-	mu   sync.Mutex
-	mode BalancerMode
+	mu      sync.Mutex
+	mode    BalancerMode
+	changed chan struct{} // closed when the mode changes; nil while nobody waits
 }
 
 func (a *runtimeAPI) setMode(mode BalancerMode) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.mode = mode
+	if a.changed != nil {
+		close(a.changed)
+		a.changed = nil
+	}
+}
+
+// keepAnswer waits until the mode is another than late, or the client hangs up.
+func (a *runtimeAPI) keepAnswer(conn net.Conn, in io.Reader) {
+	a.mu.Lock()
+	if a.mode != BalancerLate {
+		a.mu.Unlock()
+		return
+	}
+	if a.changed == nil {
+		a.changed = make(chan struct{})
+	}
+	changed := a.changed
+	a.mu.Unlock()
+	gone := make(chan struct{})
+	_ = conn.SetReadDeadline(time.Time{})
+	go func() {
+		defer close(gone)
+		_, _ = io.Copy(io.Discard, in)
+	}()
+	select {
+	case <-changed:
+		_ = conn.SetReadDeadline(time.Now()) //nolint:forbidigo // sockets live in real time
+		<-gone
+	case <-gone:
+	}
 }
 
 func (a *runtimeAPI) getMode() BalancerMode {
@@ -90,6 +121,11 @@ func (a *runtimeAPI) talk(conn net.Conn) {
 			return
 		}
 		reply, quit := a.line(text, mode, &prompt)
+		if mode == BalancerLate && strings.Contains(text, "set server") {
+			a.keepAnswer(conn, in)
+			_, _ = io.WriteString(conn, reply)
+			return
+		}
 		if mode == BalancerMute {
 			return
 		}

@@ -214,7 +214,8 @@ func brief(c *ledger.Case) string {
 // way, and what was last seen of the fleet: for when a line did not come true.
 func Describe(w World) []string {
 	r := &Run{World: w}
-	out := []string{"verdicts: " + Verdicts(r.Findings()), "balancer: " + commands(r.Commands())}
+	r.turn()
+	out := []string{"nodes: " + r.nodes(), "verdicts: " + Verdicts(r.Findings()), "balancer: " + commands(r.Commands())}
 	for _, f := range r.Findings() {
 		if f.Verdict != remedy.VerdictGood {
 			value := "no value"
@@ -224,7 +225,7 @@ func Describe(w World) []string {
 			out = append(out, fmt.Sprintf("%s: %s, %s, %d points, judged at %s", f.Host, word(f), value, f.Points, f.At.Format("15:04:05")))
 		}
 	}
-	for _, c := range w.Ledger.Cases(ledger.CaseFilter{Limit: 15}) {
+	for _, c := range r.Ledger.Cases(ledger.CaseFilter{Limit: 15}) {
 		out = append(out, brief(c))
 		if c.Decision != nil && c.Open() {
 			for _, a := range c.Decision.Answers {

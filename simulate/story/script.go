@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"warden/internal/engine"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/policy"
@@ -35,15 +36,24 @@ func TwelveHosts() []string {
 // Script is the story that warden's promise is accepted by: it complains, asks,
 // acts on yes and undoes; and when the metrics break, a dozen hosts fall at
 // once, or a dozen series vanish, nobody is touched, although it is trusted
-// with everything. It needs 40 hosts web-01 to web-40 and the action at notify.
+// with everything. In between the leader is killed in the middle of an action, and
+// then two nodes of the three. It needs 40 hosts web-01 to web-40, three nodes that
+// have just been started, and the action at notify.
 func Script() []Step {
-	return slices.Concat(trust(), darkness(), storm(), vanishing(), ending())
+	return slices.Concat(trust(), death(), darkness(), storm(), vanishing(), ending())
 }
 
 // trust is the story of one bad host on the first three rungs.
 func trust() []Step {
 	drain, ready := "set server web/"+BadHost+" state drain", "set server web/"+BadHost+" state ready"
 	return []Step{
+		{
+			Title: "three nodes find each other over mutual TLS",
+			Lines: []Line{
+				{Says: "one of them leads, all three vote, and each has reported its file", Event: true, Look: together(3)},
+				{Says: "they remember the same", Event: true, Look: alike(3)},
+			},
+		},
 		{
 			Title: "40 hosts, all well",
 			Lines: []Line{
@@ -62,9 +72,21 @@ func trust() []Step {
 			},
 		},
 		{
-			Title: "a person edits demo.toml and reloads: drain notify -> confirm",
+			Title: "a person edits demo.toml, and two of three nodes reload it: drain notify -> confirm",
+			Do: func(ctx context.Context, r *Run) error {
+				nodes := r.Cluster.Nodes()
+				return r.Promote(ctx, remedy.LevelConfirm, nodes[0].Name, nodes[1].Name)
+			},
+			Lines: []Line{
+				{Says: "two nodes say confirm, and the third still says notify", Event: true, Look: both(says(remedy.LevelConfirm, 2), says(remedy.LevelNotify, 1))},
+				{Says: "in force stays what all three say: notify; nobody is asked, and nobody touched", Rounds: 4, Look: both(level(remedy.LevelNotify), theCase("is told and not asked", func(c *ledger.Case) bool { return c.Ask == nil }), commanded)},
+			},
+		},
+		{
+			Title: "the third node reloads it as well",
 			Do:    func(ctx context.Context, r *Run) error { return r.Promote(ctx, remedy.LevelConfirm) },
 			Lines: []Line{
+				{Says: "all three say confirm, and confirm is in force", Event: true, Look: both(says(remedy.LevelConfirm, 3), level(remedy.LevelConfirm))},
 				{Says: "the same case is now a question, with the exact plan", Within: 2 * time.Minute, Look: theCase("waits for an answer to “"+drain+"”", func(c *ledger.Case) bool {
 					return c.Stage == remedy.StageWaiting && c.Ask != nil && c.Plan != nil && slices.Equal(c.Plan.Steps, []string{drain}) && c.Ask.PlanHash == c.Plan.Hash()
 				})},
@@ -80,7 +102,9 @@ func trust() []Step {
 					return errors.New("there is no question to answer")
 				}
 				r.Asked = append(r.Asked, drain)
-				return r.Engine.Answer(ctx, r.Person, ledger.CaseAnswer{Case: c.ID, Approve: true, PlanHash: c.Ask.PlanHash})
+				return r.ask(ctx, func(e *engine.Engine) error {
+					return e.Answer(ctx, r.Person, ledger.CaseAnswer{Case: c.ID, Approve: true, PlanHash: c.Ask.PlanHash})
+				})
 			},
 			Lines: []Line{
 				{Says: "the load balancer got exactly one command: drain " + BadHost, Within: 5 * time.Minute, Look: both(commanded, admin(BadHost, fleet.Drain))},
@@ -99,7 +123,7 @@ func trust() []Step {
 			Title: "a person undoes it, as a test",
 			Do: func(ctx context.Context, r *Run) error {
 				r.Asked = append(r.Asked, ready)
-				return r.Engine.Undo(ctx, r.Person, r.Case, remedy.UndoTest)
+				return r.ask(ctx, func(e *engine.Engine) error { return e.Undo(ctx, r.Person, r.Case, remedy.UndoTest) })
 			},
 			Lines: []Line{
 				{Says: "the host is ready at the load balancer, by exactly one more command", Within: 5 * time.Minute, Look: both(commanded, admin(BadHost, fleet.Ready))},
@@ -137,14 +161,6 @@ func darkness() []Step {
 		{Says: "40 of 40 hosts are good again", Within: 15 * time.Minute, Look: both(all(remedy.VerdictGood), quiet)},
 	}
 	return []Step{
-		{
-			Title: "a person trusts it with everything: drain confirm -> auto",
-			Do:    func(ctx context.Context, r *Run) error { return r.Promote(ctx, remedy.LevelAuto) },
-			Lines: []Line{
-				{Says: "from here on it acts without asking", Within: time.Minute, Look: level(remedy.LevelAuto)},
-				{Says: "40 good hosts give it no reason to", Rounds: 4, Look: both(all(remedy.VerdictGood), quiet)},
-			},
-		},
 		{Title: "the metrics break: Prometheus answers 503", Do: broken(fleet.Metrics503), Lines: unknown("the verdict on all 40 hosts is unknown")},
 		{Title: "the metrics are back", Do: broken(fleet.MetricsWork), Lines: healed},
 		{Title: "the metrics freeze: old values, still answered", Do: broken(fleet.MetricsFrozen), Lines: unknown("warden is not taken in: all 40 are unknown")},
@@ -168,7 +184,7 @@ func storm() []Step {
 				{Says: "it says so on the console", Within: time.Minute, Look: toldNow(ledger.NoticeStorm)},
 				{Says: "12 cases, and common mode alone stands in the way of each", Within: 10 * time.Minute, Look: both(only(TwelveHosts(), remedy.VerdictBad), blocked(TwelveHosts(), "common_mode"))},
 				{Says: "even at auto nobody is touched: 0 changes at the load balancer", Rounds: 8, Look: both(blocked(TwelveHosts(), "common_mode"), commanded)},
-				{Says: "and blocked is never counted as would-have-acted", Look: counts(1, "warden_would_have_acted_total")},
+				{Says: "and blocked is never counted as would-have-acted: still 3", Look: counts(3, "warden_would_have_acted_total")},
 			},
 		},
 		{
@@ -216,18 +232,19 @@ func vanishing() []Step {
 func ending() []Step {
 	result := func(kind remedy.ExecutionKind) func(*Run) Sight {
 		return both(
-			counts(1, "warden_actions_total", ledger.Label{Name: "trigger", Value: string(kind)}),
-			counts(1, "warden_actions_total", ledger.Label{Name: "trigger", Value: string(kind)}, ledger.Label{Name: "result", Value: string(remedy.OutcomeDone)}),
+			counts(3, "warden_actions_total", ledger.Label{Name: "trigger", Value: string(kind)}),
+			counts(3, "warden_actions_total", ledger.Label{Name: "trigger", Value: string(kind)}, ledger.Label{Name: "result", Value: string(remedy.OutcomeDone)}),
 		)
 	}
 	return []Step{{
 		Title: "the end",
 		Lines: []Line{
-			{Says: "the ledger counts 1 action and 1 undo, both done", Look: both(result(remedy.KindAct), result(remedy.KindUndo), counts(2, "warden_actions_total"))},
-			{Says: "1 would-have-acted, and all cases are closed", Look: both(counts(1, "warden_would_have_acted_total"), noOpenCase)},
-			{Says: "the load balancer got 2 commands in all: the drain and the undo", Look: both(commanded, out(), func(r *Run) Sight {
-				return Sight{OK: len(r.Commands()) == 2, Want: "2 commands", Seen: fmt.Sprintf("%d commands", len(r.Commands()))}
+			{Says: "the ledger counts 3 actions and 3 undos, all done", Look: both(result(remedy.KindAct), result(remedy.KindUndo), counts(6, "warden_actions_total"))},
+			{Says: "3 would-have-acted, and all cases are closed", Look: both(counts(3, "warden_would_have_acted_total"), noOpenCase)},
+			{Says: "the load balancer got 6 commands in all: 3 drains and their undos, none twice", Look: both(commanded, out(), func(r *Run) Sight {
+				return Sight{OK: len(r.Commands()) == 6, Want: "6 commands", Seen: fmt.Sprintf("%d commands", len(r.Commands()))}
 			})},
+			{Says: "all three nodes are at one entry, with one chain hash and one state", Event: true, Look: both(together(3), alike(3))},
 		},
 	}}
 }

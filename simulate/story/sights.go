@@ -97,6 +97,8 @@ func blocked(hosts []string, by string) func(*Run) Sight {
 	}
 }
 
+const secondOpinion = "second_opinion"
+
 func blockedOtherwise(c *ledger.Case, by string) string {
 	switch d := c.Decision; {
 	case len(c.Executions) > 0:
@@ -111,6 +113,9 @@ func blockedOtherwise(c *ledger.Case, by string) string {
 		return "it is not blocked by " + by
 	default:
 		for _, a := range d.Answers {
+			if a.Guardrail == secondOpinion {
+				continue // the others are asked about what nothing else holds back
+			}
 			if (a.Effect != remedy.EffectAllow) != (a.Guardrail == by) {
 				return fmt.Sprintf("%s answers %s: %s (limit %s)", a.Guardrail, a.Effect, a.Observed, a.Limit)
 			}

@@ -26,10 +26,10 @@ import (
 
 // World is what a story happens to. All fields are required.
 type World struct {
-	Fleet  *fleet.Fleet
-	Ledger *ledger.Ledger
-	Engine *engine.Engine
-	// Clock is the clock of the fleet and of the engine.
+	Fleet *fleet.Fleet
+	// Cluster is the nodes.
+	Cluster Cluster
+	// Clock is the clock of the fleet and of the engines.
 	Clock *Pacer
 	// Pool, Detector and Action are the ones that the story is about.
 	Pool     remedy.PoolName
@@ -37,8 +37,11 @@ type World struct {
 	Action   remedy.ActionName
 	// Person approves and undoes.
 	Person remedy.Actor
-	// Promote writes a level for the action into the config file and reloads.
-	Promote func(ctx context.Context, to remedy.Level) error
+	// Promote writes a level for the action into the config file, which all
+	// nodes share, and has the named nodes reload it, all of them without any.
+	Promote func(ctx context.Context, to remedy.Level, nodes ...string) error
+	// Status is what `warden status` says on a node that is up.
+	Status func() string
 	// Told returns the messages that people got so far, oldest first.
 	Told func() []chat.Message
 	// Patience is how long a round may take in real time before the story is
@@ -65,7 +68,11 @@ type Line struct {
 	Within time.Duration
 	// Rounds is through how many further rounds it must then stay true.
 	Rounds int
-	// Look looks. It must not change anything.
+	// Event says that it comes true by itself and in real time, as an election
+	// does: it is waited for, and no quiet stretch is skipped meanwhile.
+	Event bool
+	// Look looks, at the ledger of one node after the other. It must not change
+	// anything.
 	Look func(r *Run) Sight
 }
 
@@ -89,6 +96,17 @@ var ErrFailed = errors.New("the story went wrong")
 // Run is a story in progress, for its lines to look at.
 type Run struct {
 	World
+	// Ledger and Engine are those of the node that leads or, without one, of the
+	// first that is up. While a line is looked at on another node, Ledger is
+	// that node's.
+	Ledger *ledger.Ledger
+	Engine *engine.Engine
+	// Down are the nodes that were killed and not started again, in that order,
+	// and Begun the START that the last one killed had committed and not ended.
+	Down  []string
+	Begun remedy.Token
+	// TermBefore is the term in which the step began.
+	TermBefore uint64
 	// Case is the case that the story is about, once there is one.
 	Case remedy.CaseID
 	// Asked are the commands that people have asked for so far: the load
@@ -104,9 +122,11 @@ type Run struct {
 // Play plays a story and stops at the first line that does not come true.
 func Play(ctx context.Context, w World, steps []Step, tell Teller) error {
 	r := &Run{World: w, real: clock.System()}
+	r.turn()
 	for i, s := range steps {
 		tell.Begin(i+1, s)
-		r.CasesBefore, r.ToldBefore = len(r.Ledger.Cases(ledger.CaseFilter{})), len(r.Told())
+		r.turn()
+		r.CasesBefore, r.ToldBefore, r.TermBefore = len(r.Ledger.Cases(ledger.CaseFilter{})), len(r.Told()), r.Ledger.Status().Term
 		if s.Do != nil {
 			if err := s.Do(ctx, r); err != nil {
 				return fmt.Errorf("%w: step %d, %s: %w", ErrFailed, i+1, s.Title, err)
@@ -129,28 +149,61 @@ func Play(ctx context.Context, w World, steps []Step, tell Teller) error {
 // line waits for a line to come true, and sees that it stays so.
 func (r *Run) line(ctx context.Context, l Line) (Sight, error) {
 	deadline := r.Clock.Now().Add(l.Within)
-	seen := r.look(l)
-	for !seen.OK && r.Clock.Now().Before(deadline) && r.unasked() == "" {
-		if err := r.next(ctx); err != nil {
+	patience := clock.NewDeadline(r.real, r.Patience)
+	waits := func() bool {
+		if l.Event {
+			return !patience.Expired()
+		}
+		return r.Clock.Now().Before(deadline)
+	}
+	seen, err := r.look(ctx, l)
+	for err == nil && !seen.OK && waits() && r.unasked() == "" {
+		if l.Event {
+			err = clock.Sleep(ctx, r.real, eventEvery)
+		} else {
+			err = r.next(ctx)
+		}
+		if err != nil {
 			return seen, fmt.Errorf("%w; wanted %s, saw %s", err, seen.Want, seen.Seen)
 		}
-		seen = r.look(l)
+		seen, err = r.look(ctx, l)
 	}
-	for i := 0; i < l.Rounds && seen.OK; i++ {
+	for i := 0; i < l.Rounds && seen.OK && err == nil; i++ {
 		if err := r.next(ctx); err != nil {
 			return seen, err
 		}
-		seen = r.look(l)
+		seen, err = r.look(ctx, l)
 	}
-	return seen, nil
+	return seen, err
 }
 
-// look looks at a line, and at the load balancer whatever the line is about.
-func (r *Run) look(l Line) Sight {
+// look looks at a line, in the ledger of every node that is up, and at the load
+// balancer whatever the line is about.
+func (r *Run) look(ctx context.Context, l Line) (Sight, error) {
 	if wrong := r.unasked(); wrong != "" {
-		return Sight{Want: "no command at the load balancer but " + commands(r.Asked), Seen: wrong}
+		return Sight{Want: "no command at the load balancer but " + commands(r.Asked), Seen: wrong}, nil
 	}
-	return l.Look(r)
+	at := r.turn()
+	seen := l.Look(r)
+	if !seen.OK || !at.Leads {
+		return seen, nil
+	}
+	index := at.Ledger.Status().Index
+	defer func() { r.Ledger = at.Ledger }()
+	for _, n := range r.Cluster.Nodes() {
+		if n.Name == at.Name {
+			continue
+		}
+		if err := r.upTo(ctx, n, index); err != nil {
+			return seen, err
+		}
+		r.Ledger = n.Ledger
+		if other := l.Look(r); !other.OK {
+			other.Seen += ", in the ledger of " + n.Name
+			return other, nil
+		}
+	}
+	return seen, nil
 }
 
 // unasked describes what the load balancer was told without anybody having
@@ -198,13 +251,18 @@ func commands(list []string) string {
 // pollEvery is how often, in real time, the end of a round is looked for.
 const pollEvery = time.Millisecond
 
-// next returns when one more round has been published and the engine rests
-// again. Waits are skipped, but none while an execution runs: its deadlines
-// are on the same clock.
+// eventEvery is how often something that comes by itself is looked for.
+const eventEvery = 5 * time.Millisecond
+
+// next returns when one more round has been published and the engines rest
+// again. Waits are skipped, but none while a node that is up executes: its
+// deadlines are on the same clock.
 func (r *Run) next(ctx context.Context) error {
+	r.turn()
 	before := r.Engine.View().At
 	limit := clock.NewDeadline(r.real, r.Patience)
 	for {
+		r.turn()
 		done := r.Engine.View().At.After(before)
 		switch {
 		case done && r.Clock.Resting():
@@ -221,6 +279,11 @@ func (r *Run) next(ctx context.Context) error {
 	}
 }
 
+// executing reports whether an execution runs whose node is up: one that was
+// begun by a dead node waits for a successor, and that is quiet.
 func (r *Run) executing() bool {
-	return slices.ContainsFunc(r.Open(), func(c *ledger.Case) bool { return c.Stage == remedy.StageExecuting })
+	return slices.ContainsFunc(r.Open(), func(c *ledger.Case) bool {
+		x := c.Execution()
+		return c.Stage == remedy.StageExecuting && (x == nil || x.Token != r.Begun)
+	})
 }

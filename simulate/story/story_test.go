@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +11,9 @@ import (
 
 	"warden/internal/chat"
 	"warden/internal/clock"
+	"warden/internal/engine"
 	"warden/internal/ledger"
+	"warden/internal/remedy"
 	"warden/simulate/fleet"
 )
 
@@ -26,10 +29,19 @@ func world(t *testing.T) World {
 		t.Fatal(err)
 	}
 	return World{
-		Fleet: f, Ledger: ledger.New(), Clock: NewPacer(scaled), Pool: "web",
+		Fleet: f, Cluster: nodes{{Name: "a", Ledger: ledger.New(), Leads: true}}, Clock: NewPacer(scaled), Pool: "web",
 		Told: func() []chat.Message { return nil }, Patience: time.Minute,
 	}
 }
+
+// nodes is a cluster in which nobody dies.
+type nodes []Node
+
+func (n nodes) Nodes() []Node                     { return n }
+func (nodes) KillInAction()                       {}
+func (nodes) Killed() string                      { return "" }
+func (nodes) Kill(string) error                   { return errors.New("nobody dies here") }
+func (nodes) Start(context.Context, string) error { return errors.New("nobody is dead") }
 
 // notes keeps what a teller was told.
 type notes struct {
@@ -119,6 +131,86 @@ func TestPlaySeesTheLoadBalancer(t *testing.T) {
 	}
 }
 
+// TestPlayLooksAtEveryLedger has one node remember something else than the one
+// that leads, and one that doesn't come up to it.
+func TestPlayLooksAtEveryLedger(t *testing.T) {
+	t.Parallel()
+	ahead := func(entries uint64) *ledger.Ledger {
+		led := ledger.New()
+		for i := range entries {
+			e, err := ledger.NewEntry(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), remedy.Warden(), "a-12345678", &ledger.FreezeSet{Reason: "x"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := e.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			led.Apply(i+1, 1, data)
+		}
+		return led
+	}
+	frozen := func(r *Run) Sight {
+		return Sight{OK: r.Ledger.Status().Index == 1, Want: "1 entry", Seen: fmt.Sprint(r.Ledger.Status().Index)}
+	}
+	tests := map[string]struct {
+		others []uint64
+		want   string
+	}{
+		"all alike":       {others: []uint64{1, 1}},
+		"one knows more":  {others: []uint64{1, 2}, want: "wanted 1 entry, saw 2, in the ledger of n1"},
+		"one lags behind": {others: []uint64{0, 1}, want: "n0 has not applied entry 1"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := world(t)
+			w.Patience = 100 * time.Millisecond
+			all := nodes{{Name: "leader", Ledger: ahead(1), Leads: true, Term: 2}}
+			for i, n := range tt.others {
+				// The old leader doesn't know yet that it was deposed.
+				all = append(all, Node{Name: fmt.Sprintf("n%d", i), Ledger: ahead(n), Leads: i == 0, Term: 1})
+			}
+			w.Cluster = all
+			err := Play(t.Context(), w, []Step{{Title: name, Lines: []Line{{Says: "a", Look: frozen}}}}, &notes{})
+			switch {
+			case tt.want == "" && err != nil:
+				t.Errorf("got error %v", err)
+			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("got error %v, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestEventsAreWaitedFor has a line come true in real time, and one that never does.
+func TestEventsAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.Patience = 200 * time.Millisecond
+	looks := 0
+	err := Play(t.Context(), w, []Step{{Title: "one", Lines: []Line{
+		{Says: "a", Event: true, Look: func(*Run) Sight { looks++; return Sight{OK: looks > 3} }},
+		{Says: "b", Event: true, Look: sees(false)},
+	}}}, &notes{})
+	if err == nil || !strings.Contains(err.Error(), "step 1, b: wanted yes") || looks < 4 {
+		t.Errorf("got error %v after %d looks", err, looks)
+	}
+}
+
+// TestPlayGivesUpOnARoundThatNeverEnds has an engine that does nothing.
+func TestPlayGivesUpOnARoundThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.Patience = 50 * time.Millisecond
+	led := ledger.New()
+	w.Cluster = nodes{{Name: "a", Ledger: led, Leads: true, Engine: engine.New(engine.Options{Ledger: led, Clock: w.Clock}, &engine.Config{})}}
+	err := Play(t.Context(), w, []Step{{Title: "one", Lines: []Line{{Says: "a", Within: time.Hour, Look: sees(false)}}}}, &notes{})
+	if err == nil || !strings.Contains(err.Error(), "no round ended within 50ms of real time") {
+		t.Errorf("got error %v", err)
+	}
+}
+
 // TestScriptIsWhole holds the script to its own form.
 func TestScriptIsWhole(t *testing.T) {
 	t.Parallel()
@@ -139,7 +231,7 @@ func TestScriptIsWhole(t *testing.T) {
 	}
 }
 
-func TestPacerHurriesNothingButAWait(t *testing.T) {
+func TestPacerHurriesNothingButRest(t *testing.T) {
 	t.Parallel()
 	scaled, err := clock.NewScaled(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), 1)
 	if err != nil {
@@ -147,28 +239,47 @@ func TestPacerHurriesNothingButAWait(t *testing.T) {
 	}
 	p := NewPacer(scaled)
 	before := p.Read()
-	p.Hurry()
-	if got := p.Read().Mono - before.Mono; got > time.Minute {
-		t.Errorf("it skipped %s and nobody waited", got)
+	hurried := func(want time.Duration) {
+		t.Helper()
+		from := p.Read().Mono
+		p.Hurry()
+		if got := p.Read().Mono - from; got < want || got > want+2*time.Minute {
+			t.Errorf("it skipped %s, want %s", got, want)
+		}
 	}
-	if p.Resting() {
-		t.Error("it rests and nobody waited")
+	hurried(0) // nobody is there
+	a, b := p.Seat(), p.Seat()
+	hurried(0) // nobody rests
+	hour := a.After(time.Hour)
+	if hurried(0); p.Resting() {
+		t.Error("they rest although one is at work")
 	}
-	woken := p.After(time.Hour)
+	half := b.After(30 * time.Minute)
 	if !p.Resting() {
-		t.Error("it does not rest although somebody waits")
+		t.Error("they don't rest although both wait")
 	}
-	p.Hurry()
-	<-woken
+	carried := p.After(20 * time.Minute) // somebody else
+	hurried(29 * time.Minute)
+	<-half
+	<-carried
+	if hurried(0); p.Resting() {
+		t.Error("they rest although one was woken")
+	}
+	b.Leave()
+	hurried(29 * time.Minute)
+	<-hour
 	after := p.Read()
 	if wall, mono := after.Wall.Sub(before.Wall), after.Mono-before.Mono; wall != mono || mono < time.Hour || mono > time.Hour+time.Minute {
 		t.Errorf("wall went on by %s and monotonic time by %s, want both an hour", wall, mono)
 	}
-	if p.Resting() {
-		t.Error("it rests although the wait is over")
+	// For one that has left, everything is over.
+	<-b.After(time.Hour)
+	if left := clock.NewDeadline(a, time.Hour).Left(); left == 0 {
+		t.Error("a deadline of the living is over")
 	}
-	p.Hurry()
-	if got := p.Read().Mono - after.Mono; got > time.Minute {
-		t.Errorf("it skipped %s more and nobody waited", got)
+	late := clock.NewDeadline(a, time.Hour)
+	a.Leave()
+	if !late.Expired() || a.Since(after.Wall) < afterlife {
+		t.Error("a deadline of the dead is not over")
 	}
 }

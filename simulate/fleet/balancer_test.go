@@ -160,7 +160,7 @@ func TestLateBalancer(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("it does not carry them out")
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	if out, err := io.ReadAll(dial("show version")); err != nil || len(out) == 0 {
 		t.Errorf("it does not answer what only reads: %q, %v", out, err)

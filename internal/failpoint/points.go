@@ -23,6 +23,8 @@ var points = []string{
 	"cluster.join.before",
 	"cluster.join.met",
 	"cluster.join.stored",
+	"cluster.recover.log",
+	"cluster.recover.named",
 	"cluster.snapshot.after",
 	"cluster.snapshot.before",
 	"cluster.store.after",

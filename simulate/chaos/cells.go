@@ -64,6 +64,8 @@ func (c Cell) judge() (why, before string) {
 	switch {
 	case (c.Fault == cellHang || c.Fault == cellError) && !disk:
 		return "a step can't hang or fail here by itself: what it waits for is a fault of the disk, the network or the backend, each with a row of its own", ""
+	case strings.HasPrefix(c.Point, "cluster.recover."):
+		return "only `warden operator recover` passes it, on a node that is stopped, with no cluster beside it", ""
 	case strings.HasPrefix(c.Point, foundingPoints) && c.Role == Follower:
 		return "one node founds the log; the others are given it", ""
 	case strings.HasPrefix(c.Point, joiningPoints) && c.Role == Leader:

@@ -30,6 +30,13 @@ type Cell struct {
 	Before string
 }
 
+// InBackend reports whether the process must lose its leadership while the
+// backend has the command: no node begins an effect that doesn't lead.
+func (c Cell) InBackend() bool { return c.Before == beforeInBackend }
+
+// beforeInBackend stands where no point does.
+const beforeInBackend = "(in the backend)"
+
 // Name is the cell as people write it.
 func (c Cell) Name() string { return c.Point + "/" + c.Fault + "/" + c.Role }
 
@@ -80,8 +87,10 @@ func (c Cell) judge() (why, before string) {
 		return "the gate lets no node pass that doesn't lead: see before-gate", ""
 	case "before-observe", "before-gate":
 		return "", "after-start"
+	case "after-effect":
+		return "", beforeInBackend
 	}
-	return "", "before-effect"
+	return "", "after-effect"
 }
 
 // Result is what became of a cell in one run.

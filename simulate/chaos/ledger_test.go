@@ -94,10 +94,16 @@ func (r *seedRun) mergeLogs(committed uint64) []chaos.Entry {
 		}
 	}
 	var entries []chaos.Entry
+	var missing []uint64
+	defer func() {
+		if len(missing) > 0 {
+			r.trouble(chaos.Diverged, "of %d entries no node's log holds these: %d", committed, missing)
+		}
+	}()
 	for i := uint64(1); i <= committed; i++ {
 		l := union[i]
 		if l == nil {
-			r.trouble(chaos.Diverged, "no node's log holds entry %d of %d", i, committed)
+			missing = append(missing, i)
 			continue
 		}
 		if l.Type != raft.LogCommand {

@@ -76,8 +76,7 @@ type Scene struct {
 // Plan is what is done to one cluster.
 type Plan struct {
 	Seed uint64
-	// Founding is a point at which a node fails while the cluster is founded;
-	// it has no name in most plans.
+	// Founding is a point at which a node fails while the cluster is founded.
 	Founding Cell
 	Scenes   []Scene
 }
@@ -102,8 +101,8 @@ func PlanOf(seed uint64, points []string) Plan {
 			cells = append(cells, c)
 		}
 	}
-	if n := int(seed); len(founding) > 0 && n%2 == 0 {
-		p.Founding = founding[n/2%len(founding)]
+	if len(founding) > 0 {
+		p.Founding = founding[int(seed-1)*stride(len(founding))%len(founding)]
 	}
 	for i := range scenes {
 		n := int(seed-1)*scenes + i

@@ -55,6 +55,13 @@ func (r *seedRun) play(p chaos.Plan) []chaos.Result {
 		r.standUp()
 		pause(ctx, time.Second)
 	}
+	for i, s := range p.Scenes {
+		if !results[i].Fired && s.Cell.Point != "" {
+			s.After = 1
+			r.tell("AGAIN: %s", s.Cell.Name())
+			results[i].Fired = r.cell(ctx, s, rand.New(rand.NewPCG(r.seed, 30+uint64(i))))
+		}
+	}
 	done()
 	load.Wait()
 	return results
@@ -100,11 +107,15 @@ func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fire
 		on = r.pick(ctx, chaos.Leader, rng)
 	}
 	if strings.HasPrefix(c.Point, "cluster.compact.") && c.Role != chaos.All {
-		on = r.others(ctx, on[0], c.Role, rng)
+		on = r.shortener(ctx, c.Role, rng)
 	}
 	spec := fmt.Sprintf("%s:%d=%s", c.Point, s.After, c.Fault)
 	if c.Before != "" {
 		spec = fmt.Sprintf("%s=stop,%s=%s", c.Before, c.Point, c.Fault)
+	}
+	if c.InBackend() {
+		spec = fmt.Sprintf("%s=%s", c.Point, c.Fault)
+		on = r.deposedInBackend(ctx, on[0])
 	}
 	before := map[*node]int{}
 	for _, n := range on {
@@ -113,7 +124,10 @@ func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fire
 	}
 	r.record(func() { r.faults++ })
 	r.tell("%s: %s is armed", names2(on), spec)
-	if c.Before != "" {
+	switch {
+	case c.InBackend():
+		r.balancer.be(moodFine)
+	case c.Before != "":
 		r.deposed(ctx, on[0])
 	}
 	looked := time.Now()
@@ -163,21 +177,19 @@ func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fire
 	return fired
 }
 
-// others picks a role once more until it isn't the first node's, which keeps
-// its whole log for the verdict and so never shortens it.
-func (r *seedRun) others(ctx context.Context, n *node, role string, rng *rand.Rand) []*node {
-	for range 5 {
-		if n != r.nodes[0] {
+// shortener has the one node that shortens its log take the role, as far as
+// that can be had: another leader is killed until it leads.
+func (r *seedRun) shortener(ctx context.Context, role string, rng *rand.Rand) []*node {
+	n := r.nodes[len(r.nodes)-1]
+	for range 6 {
+		if lead := r.pick(ctx, chaos.Leader, rng)[0]; (lead == n) == (role == chaos.Leader) {
 			break
+		} else if lead == n || ctx.Err() == nil {
+			r.tell("%s must not lead for this", lead.name)
+			lead.kill()
+			pause(ctx, time.Second)
+			lead.start()
 		}
-		if role == chaos.Leader {
-			r.tell("%s must not lead for this", n.name)
-			n.kill()
-			n = r.pick(ctx, role, rng)[0]
-			r.nodes[0].start()
-			continue
-		}
-		n = r.pick(ctx, role, rng)[0]
 	}
 	return []*node{n}
 }
@@ -196,6 +208,46 @@ func (r *seedRun) deposed(ctx context.Context, n *node) {
 		}
 	}
 	n.resume()
+}
+
+// deposedInBackend has HAProxy sit on a command until the node that sent it is
+// cut off and another leads, and returns that node.
+func (r *seedRun) deposedInBackend(ctx context.Context, n *node) []*node {
+	r.balancer.be(moodSit)
+	sent := func() (from *node) {
+		r.record(func() {
+			for _, e := range r.effects {
+				if e.Applied == 0 && e.Came > r.now()-time.Second {
+					from = r.nodeOf(e.Node)
+				}
+			}
+		})
+		return from
+	}
+	for end := time.Now().Add(fireWithin); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 20*time.Millisecond) {
+		if by := sent(); by != nil {
+			n = by
+			break
+		}
+	}
+	undo := r.commitNetwork(ctx, chaos.Act{Fault: chaos.FaultAlone}, n)
+	defer undo()
+	for end := time.Now().Add(2500 * time.Millisecond); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 20*time.Millisecond) {
+		if st := r.statusOf(n); st != nil && !st.Leader {
+			r.tell("%s leads no more, and HAProxy has its command", n.name)
+			break
+		}
+	}
+	return []*node{n}
+}
+
+func (r *seedRun) nodeOf(name string) *node {
+	for _, n := range r.nodes {
+		if n.name == name {
+			return n
+		}
+	}
+	return nil
 }
 
 // firings counts how often a node's processes have met a point that was armed.

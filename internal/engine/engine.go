@@ -75,7 +75,7 @@ type Engine struct {
 
 	// mu serialises what is decided and started, so that each decision sees
 	// what the one before committed. It is not held while sources are asked.
-	mu sync.Mutex
+	mu lock
 	// admit is false from SIGTERM on: nothing new starts. gone is closed once
 	// nobody waits any longer for what runs.
 	admit atomic.Bool
@@ -146,6 +146,7 @@ func New(o Options, cfg *Config) *Engine {
 		o.Spawn = func(f func()) { go f() }
 	}
 	e := &Engine{Options: o, kick: make(chan struct{}, 1), gone: make(chan struct{})}
+	e.mu, e.outSeen.mu = newLock(), newLock()
 	e.outSeen.newest = map[remedy.PoolName]uint64{}
 	e.running = map[remedy.CaseID]remedy.Token{}
 	e.baton.memory, e.baton.changed = newMemory(), make(chan struct{})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"warden/internal/ledger"
@@ -67,7 +66,7 @@ func outChanges(p *poolRound, status ledger.PoolStatus) []ledger.Body {
 // undoes what a newer one committed. Its lock is held from the comparison with
 // the ledger to the commit; Engine.mu, where it is held too, comes first.
 type outSeen struct {
-	mu sync.Mutex
+	mu lock
 	// clock counts observations as they begin; newest has, for each pool, the
 	// one whose out-set was committed last.
 	clock  atomic.Uint64

@@ -22,6 +22,8 @@ ROUNDS    ?= 6
 LATE      ?= 30s
 TEST      := go test -timeout 10m
 GOFILES    = $$(find . \( -path ./.git -o -path ./bin -o -path ./.cache \) -prune -o -name '*.go' -print)
+# Of bench-failover: how often each leader is killed.
+KILLS     ?= 50
 # Of chaos: how many clusters to break, the first one's number, or only one; and where the table of
 # failpoints goes.
 SEEDS     ?= 5
@@ -30,7 +32,7 @@ CELLS     ?=
 # Every package with a test that only the failpoints build runs, but for the fault suite.
 CRASH      = $$(grep -rlE --include='*_test.go' '^//go:build .*failpoints' . | xargs -r -n1 dirname | grep -v simulate/chaos | sort -u)
 
-.PHONY: build unit servers test systemd-test lint race ci fuzz bench bench-rules demo clean
+.PHONY: build unit servers test systemd-test lint race ci fuzz bench bench-rules bench-failover demo clean
 
 ## build: the static binary, in bin/warden
 build:
@@ -105,6 +107,11 @@ bench: bin/benchstat
 bench-rules: servers
 	WARDEN_BENCH_HOSTS=$(HOSTS) WARDEN_BENCH_ROUNDS=$(ROUNDS) WARDEN_BENCH_LATE=$(LATE) WARDEN_BENCH_BAD=$(BAD) WARDEN_BENCH_JUDGES=$(JUDGES) \
 	  go test -tags integration -run '^$$' -bench '^BenchmarkRulesBeside$$' -benchtime 1x -timeout 3h ./cmd/warden
+
+## bench-failover: the leader killed KILLS times, bare raft beside warden, and until an approved case is acted on; half an hour
+bench-failover: servers
+	WARDEN_BENCH_KILLS=$(KILLS) go test -run '^$$' -bench '^BenchmarkFailover$$' -benchtime 1x -timeout 2h ./internal/cluster
+	WARDEN_BENCH_KILLS=$(KILLS) go test -tags 'integration failpoints' -count 1 -v -run '^TestApprovedIsActedOnByTheNext$$' -timeout 2h ./cmd/warden
 
 ## demo: the whole story, offline, in one terminal
 demo:

@@ -219,6 +219,7 @@ type gate struct {
 
 	mu       sync.Mutex
 	commands []string
+	answered []time.Time   // when HAProxy had carried out a line of them
 	shut     chan struct{} // commands wait for it to be closed; nil when open
 	arrived  chan struct{} // one value for each command that came
 }
@@ -254,16 +255,22 @@ func (g *gate) serve(conn net.Conn) {
 		}
 		line = append(line, one...)
 	}
-	g.pass(string(line))
+	commands := g.pass(string(line))
 	// What was sent arrives, even when the sender has died meanwhile.
 	reply, err := talk(g.upstream, string(line))
 	if err == nil {
+		if commands {
+			g.mu.Lock()
+			g.answered = append(g.answered, time.Now())
+			g.mu.Unlock()
+		}
 		_, _ = io.WriteString(conn, reply)
 	}
 }
 
-// pass records the commands of a line and waits while the gate is shut.
-func (g *gate) pass(line string) {
+// pass records the commands of a line and waits while the gate is shut. It
+// reports whether there were any.
+func (g *gate) pass(line string) bool {
 	var commands []string
 	for command := range strings.SplitSeq(strings.TrimSpace(line), ";") {
 		if command = strings.TrimSpace(command); !strings.HasPrefix(command, "show ") {
@@ -271,7 +278,7 @@ func (g *gate) pass(line string) {
 		}
 	}
 	if len(commands) == 0 {
-		return
+		return false
 	}
 	g.mu.Lock()
 	g.commands = append(g.commands, commands...)
@@ -281,6 +288,18 @@ func (g *gate) pass(line string) {
 	if shut != nil {
 		<-shut
 	}
+	return true
+}
+
+// last is how many lines with commands HAProxy has carried out, and when the
+// newest was.
+func (g *gate) last() (int, time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.answered) == 0 {
+		return 0, time.Time{}
+	}
+	return len(g.answered), g.answered[len(g.answered)-1]
 }
 
 // sent lists the commands that came, in order; nil when none did.

@@ -34,6 +34,13 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	if member := os.Getenv(failoverMember); member != "" {
+		if err := beFailoverMember(member); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

@@ -1,0 +1,258 @@
+//go:build integration && failpoints
+
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"warden/internal/realtest"
+	"warden/internal/remedy"
+)
+
+// killsVariable is how often TestApprovedIsActedOnByTheNext kills the leader.
+const killsVariable = "WARDEN_BENCH_KILLS"
+
+// actedOnConfig asks a person about each host whose load is too high. What else
+// could hold up one host after another is out of the way.
+const actedOnConfig = `
+[log]
+level  = "debug"
+format = "json"
+
+[sources.prometheus]
+type          = "prometheus"
+url           = "{{ .Source }}"
+timeout       = "2s"
+canary_target = 'load_heartbeat'
+max_staleness = "4s"
+
+[pools.web]
+inventory            = { type = "static", hosts = [{{ range .Hosts }}"{{ . }}", {{ end }}] }
+min_in_service       = {{ .MinInService }}
+max_out_of_service   = {{ .MaxOut }}
+max_actions_per_hour = {{ .MaxPerHour }}
+max_actions_per_day  = {{ .MaxPerHour }}
+settle_after_action  = "1s"
+
+[detectors.load]
+type             = "threshold"
+source           = "prometheus"
+pools            = ["web"]
+propose          = "drain"
+query            = 'load'
+host_label       = "host"
+interval         = "1s"
+for              = "1s"
+bad_above        = 5
+max_bad_fraction = 1.0
+
+[actions.drain]
+type              = "haproxy"
+policy            = "confirm"
+approvers         = ["{{ .Approver }}"]
+address           = "unix:{{ .Address }}"
+backend           = "{{ .Backend }}"
+timeout           = "5s"
+start_within      = "5s"
+took_within       = "10s"
+cooldown_per_host = "1h"
+`
+
+// loads are the hosts' load, as a real Prometheus scrapes it.
+type loads struct {
+	mu   sync.Mutex
+	high map[string]bool
+}
+
+func (l *loads) set(host string, high bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.high[host] = high
+}
+
+func (l *loads) page(hosts []string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b strings.Builder
+	b.WriteString("# TYPE load gauge\n# TYPE load_heartbeat gauge\nload_heartbeat 1\n")
+	for _, h := range hosts {
+		value := 1
+		if l.high[h] {
+			value = 9
+		}
+		fmt.Fprintf(&b, "load{host=%q} %d\n", h, value)
+	}
+	return b.String()
+}
+
+// A leader that dies right before START of what a person approved leaves it to
+// the next, which does it by itself, once. How long that takes is printed:
+// `make bench-failover` kills it fifty times.
+func TestApprovedIsActedOnByTheNext(t *testing.T) {
+	timings := []string{"lan"}
+	if os.Getenv(killsVariable) != "" {
+		timings = append(timings, "default")
+	}
+	t.Parallel()
+	for _, timing := range timings {
+		t.Run(timing, func(t *testing.T) { actedOn(t, timing) })
+	}
+}
+
+// actedOn kills the leader of a cluster with this timing.
+func actedOn(t *testing.T, timing string) {
+	kills := 2
+	if text := os.Getenv(killsVariable); text != "" {
+		var err error
+		if kills, err = strconv.Atoi(text); err != nil || kills < 1 {
+			t.Fatalf("%s=%q is no number of kills", killsVariable, text)
+		}
+	}
+	var hosts []string
+	for i := range kills {
+		hosts = append(hosts, fmt.Sprintf("web-%02d", i+1))
+	}
+	for i := range kills + 3 {
+		hosts = append(hosts, fmt.Sprintf("spare-%02d", i+1))
+	}
+	l := &loads{high: map[string]bool{}}
+	exporter := realtest.StartExporter(t, "")
+	exporter.SetFunc(func() string { return l.page(hosts) })
+	w := &world{prometheus: realtest.StartPrometheus(t, realtest.PrometheusOptions{Targets: map[string][]string{"load": {exporter.Address}}})}
+	f := &fleet{name: "load", hosts: hosts}
+	b := newBalancer(t, f)
+	s := w.settings(t, "confirm", f, b)
+	s.MinInService, s.MaxOut, s.MaxPerHour, s.Template = 1, kills, 1000, actedOnConfig
+	c := newTrio(t, s.text(t))
+	for _, a := range c.nodes {
+		text, err := os.ReadFile(a.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.write(strings.Replace(string(text), `timing = "lan"`, fmt.Sprintf("timing = %q", timing), 1))
+		c.armable(a)
+	}
+	c.agreed(3, 3)
+	var leads, acted []time.Duration
+	for i, host := range hosts[:kills] {
+		l.set(host, true)
+		leader, status := c.agreed(3, 3)
+		asked := leader.staged(host, remedy.StageWaiting)
+		heard := map[*agent]int{}
+		for _, a := range c.nodes {
+			heard[a] = len(a.stderr.text())
+		}
+		arm(leader, fmt.Sprintf("before-start # %d\n", i))
+		leader.run("approve", asked.ID.String(), "--plan-hash", asked.PlanHash)
+		if ws, ok := leader.wait().Sys().(syscall.WaitStatus); !ok || ws.Signal() != syscall.SIGKILL {
+			t.Fatalf("%s did not die at its point: %v", leader.name, leader.cmd.ProcessState)
+		}
+		died := firedAt(t, leader)
+		var done time.Time
+		eventually(t, host+" is drained", func() error {
+			n, at := b.gate.last()
+			if n <= i {
+				return errors.New("HAProxy has heard nothing")
+			}
+			done = at
+			return nil
+		})
+		leads, acted = append(leads, ledAt(t, c, leader, heard).Sub(died)), append(acted, done.Sub(died))
+		t.Logf("%s: term %d died; another led after %v, HAProxy had the drain after %v", host, status.Raft.Term, leads[i], acted[i])
+		arm(leader, "")
+		c.armable(leader)
+		next, _ := c.agreed(3, 3)
+		next.staged(host, remedy.StageOut)
+		l.set(host, false)
+	}
+	want := []string(nil)
+	for _, host := range hosts[:kills] {
+		want = append(want, b.set(host, "drain"))
+	}
+	if got := b.gate.sent(); !slices.Equal(got, want) {
+		t.Errorf("HAProxy was told %q, want %q", got, want)
+	}
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("timing %s, %d kills; until another node leads: %s; until HAProxy has the drain: %s; load after: %s", timing, kills, spread(leads), spread(acted), text)
+}
+
+// spread is the median, p90 and worst.
+func spread(all []time.Duration) string {
+	slices.Sort(all)
+	at := func(share int) time.Duration { return all[max(0, (len(all)*share+99)/100-1)].Round(time.Millisecond) }
+	return fmt.Sprintf("median %v, p90 %v, worst %v", at(50), at(90), at(100))
+}
+
+func (a *agent) armedFile() string { return filepath.Join(a.dir, "armed") }
+func (a *agent) firedFile() string { return filepath.Join(a.dir, "fired") }
+
+// armable starts a daemon that a test arms while it runs.
+func (c *trio) armable(a *agent) {
+	a.launch("WARDEN_FAILPOINT_FILE="+a.armedFile(), "WARDEN_FAILPOINT_LOG="+a.firedFile())
+}
+
+// arm replaces what a running daemon is armed with, in one step.
+func arm(a *agent, spec string) {
+	a.t.Helper()
+	if err := os.WriteFile(a.armedFile()+".new", []byte(spec), 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+	if err := os.Rename(a.armedFile()+".new", a.armedFile()); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// firedAt is when the newest point fired.
+func firedAt(t *testing.T, a *agent) time.Time {
+	t.Helper()
+	info, err := os.Stat(a.firedFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ModTime()
+}
+
+// ledAt is when another node than the dead one first said that it leads.
+func ledAt(t *testing.T, c *trio, dead *agent, heard map[*agent]int) time.Time {
+	t.Helper()
+	var first time.Time
+	for _, a := range c.nodes {
+		if a == dead {
+			continue
+		}
+		for line := range strings.Lines(a.stderr.text()[heard[a]:]) {
+			var said struct {
+				Msg  string `json:"msg"`
+				Time string `json:"time"`
+			}
+			if !strings.Contains(line, "this node leads") || json.Unmarshal([]byte(line), &said) != nil {
+				continue
+			}
+			at, err := time.Parse(time.RFC3339Nano, said.Time)
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			if first.IsZero() || at.Before(first) {
+				first = at
+			}
+		}
+	}
+	if first.IsZero() {
+		t.Fatal("nobody said that it leads")
+	}
+	return first
+}

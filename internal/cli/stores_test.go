@@ -22,7 +22,8 @@ import (
 // makeStores founds a cluster of these nodes, stops it, and leaves their data
 // directories below dir.
 func makeStores(tb testing.TB, dir string, names ...string) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
 	peers, creds, err := loopback(tb, dir, names)
 	if err != nil {
@@ -77,6 +78,7 @@ func makeStores(tb testing.TB, dir string, names ...string) (err error) {
 // loopback makes addresses and certificates for nodes on this machine; none for
 // a node alone.
 func loopback(tb testing.TB, dir string, names []string) ([]cluster.Peer, map[string]cluster.Credentials, error) {
+	tb.Helper()
 	creds := map[string]cluster.Credentials{}
 	if len(names) == 1 {
 		return nil, creds, nil

@@ -36,7 +36,7 @@ type member struct {
 	d            *daemon
 	config, sock string
 	stop         func()
-	exits        chan int // when set, where its stopping itself is expected
+	exits        chan int      // when set, where its stopping itself is expected
 	ended        chan struct{} // closed when it has ended, however
 }
 

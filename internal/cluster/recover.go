@@ -57,8 +57,12 @@ func readRecovery(dir string) (*Recovery, error) {
 		return nil, fmt.Errorf("read the recovery that was asked for: %w: make %s readable for the user warden runs as", err, path)
 	}
 	var r Recovery
-	if err := json.Unmarshal(b, &r); err != nil || r.Version != recoveryVersion || r.ClusterID == "" || !r.By.Person {
-		return nil, fmt.Errorf("%s can't be understood (%v): delete it and run `warden operator recover` again", path, err)
+	err = json.Unmarshal(b, &r)
+	if err == nil && (r.Version != recoveryVersion || r.ClusterID == "" || !r.By.Person) {
+		err = errors.New("it is not one that this warden wrote")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s can't be understood: %w: delete it and run `warden operator recover` again", path, err)
 	}
 	return &r, nil
 }

@@ -148,7 +148,7 @@ func serve(t *testing.T, s *side) *listener {
 			l.mu.Unlock()
 			l.wg.Go(func() {
 				defer c.Close()
-				if err := c.(*tls.Conn).HandshakeContext(context.Background()); err != nil {
+				if err := c.(*tls.Conn).HandshakeContext(t.Context()); err != nil {
 					l.refused <- err
 					return
 				}

@@ -116,10 +116,10 @@ func (m *material) check(f files, chain []*x509.Certificate, now time.Time) erro
 			Roots: m.roots, Intermediates: pool(chain[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{use},
 		})
 		if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
-			switch invalid.Reason {
-			case x509.Expired:
+			if invalid.Reason == x509.Expired {
 				continue
-			case x509.IncompatibleUsage:
+			}
+			if invalid.Reason == x509.IncompatibleUsage {
 				return fmt.Errorf("the certificate %s is not for both sides of a connection: make one with serverAuth and clientAuth", f.cert)
 			}
 		}

@@ -13,9 +13,30 @@ import (
 // guard watches writes to the raft log. Raft keeps a leader whose disk hangs
 // in office, because heartbeats come from another goroutine, and elects a
 // leader whose disk fails again and again. A process that exits does neither.
+//
+// A leader that others could replace keeps the whole cluster from acting while
+// its disk hangs, so it has the brief deadline only; anybody else has the long
+// one, since a process that exits for a slow disk would help nobody.
 type guard struct {
 	deadline time.Duration
 	stop     stopFunc
+	// brief is the deadline while inTheWay says yes; 0 for none.
+	brief    time.Duration
+	inTheWay func() bool
+}
+
+// step is how often a write that is under way is looked at: at least twice
+// before either deadline is over.
+func (g guard) step() time.Duration {
+	if g.brief > 0 {
+		return g.brief / 2
+	}
+	return g.deadline / 2
+}
+
+// over reports whether a write may take no longer.
+func (g guard) over(waited time.Duration) bool {
+	return waited >= g.deadline || (g.brief > 0 && waited >= g.brief && g.inTheWay())
 }
 
 // run makes one write under watch. A failure, if fatal, and a write that takes
@@ -31,41 +52,42 @@ func (g guard) run(what string, fatal bool, write func() error) error {
 	return err
 }
 
-// stallWatch fires in two halves: a process that was itself stopped for a
-// while, by SIGSTOP or a hypervisor, finds its first timer expired although
-// the disk is fine, and finishes the write before the second.
+// stallWatch counts time in steps, of which either deadline has two or more: a
+// process that was itself stopped for a while, by SIGSTOP or a hypervisor, finds
+// one timer expired although the disk is fine, and finishes the write before the
+// next.
 type stallWatch struct {
 	mu       sync.Mutex
 	timer    *time.Timer
 	finished bool
-	warned   bool
+	waited   time.Duration
 }
 
 func (g guard) watch(what string) *stallWatch {
 	w := &stallWatch{}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timer = time.AfterFunc(g.deadline/2, func() {
-		if w.expired(g.deadline / 2) {
+	w.timer = time.AfterFunc(g.step(), func() {
+		if waited, hung := w.expired(g); hung {
 			g.stop("a write to the raft log has hung, so this node stops: check the disk (dmesg, smartctl), then start warden again",
-				zap.String("write", what), zap.Duration("waited", g.deadline))
+				zap.String("write", what), zap.Duration("waited", waited))
 		}
 	})
 	return w
 }
 
-func (w *stallWatch) expired(again time.Duration) bool {
+func (w *stallWatch) expired(g guard) (time.Duration, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.finished {
-		return false
+		return 0, false
 	}
-	if !w.warned {
-		w.warned = true
-		w.timer.Reset(again)
-		return false
+	w.waited += g.step()
+	if g.over(w.waited) {
+		return w.waited, true
 	}
-	return true
+	w.timer.Reset(g.step())
+	return 0, false
 }
 
 func (w *stallWatch) finish() {

@@ -43,19 +43,30 @@ func TestGuard(t *testing.T) {
 		took  time.Duration
 		err   error
 		fatal bool
+		brief time.Duration // as a leader's, if others could replace it
+		way   time.Duration // until when nobody could
 		stops int64
 	}{
-		{"fast", time.Second, nil, true, 0},
-		{"slow but in time", 9 * time.Second, nil, true, 0},
-		{"hung", 11 * time.Second, nil, true, 1},
-		{"failed", 0, bad, true, 1},
-		{"failed without harm", 0, bad, false, 0},
-		{"hung without a failure that matters", 11 * time.Second, nil, false, 1},
+		{name: "fast", took: time.Second, fatal: true},
+		{name: "slow but in time", took: 9 * time.Second, fatal: true},
+		{name: "hung", took: 11 * time.Second, fatal: true, stops: 1},
+		{name: "failed", err: bad, fatal: true, stops: 1},
+		{name: "failed without harm", err: bad},
+		{name: "hung without a failure that matters", took: 11 * time.Second, stops: 1},
+		{name: "a leader's, slow but in time", took: 1900 * time.Millisecond, fatal: true, brief: 2 * time.Second},
+		{name: "a leader's, hung", took: 2100 * time.Millisecond, fatal: true, brief: 2 * time.Second, stops: 1},
+		{name: "a leader's whom nobody can replace", took: 9 * time.Second, fatal: true, brief: 2 * time.Second, way: time.Hour},
+		{name: "hung where nobody can replace it", took: 11 * time.Second, fatal: true, brief: 2 * time.Second, way: time.Hour, stops: 1},
+		{name: "one that can be replaced again", took: 6 * time.Second, fatal: true, brief: 2 * time.Second, way: 4500 * time.Millisecond, stops: 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var stops atomic.Int64
-				g := guard{deadline: 10 * time.Second, stop: func(string, ...zap.Field) { stops.Add(1) }}
+				began := time.Now()
+				g := guard{
+					deadline: 10 * time.Second, stop: func(string, ...zap.Field) { stops.Add(1) },
+					brief: tt.brief, inTheWay: func() bool { return time.Since(began) > tt.way },
+				}
 				err := g.run("append", tt.fatal, func() error {
 					<-time.After(tt.took)
 					return tt.err
@@ -66,6 +77,24 @@ func TestGuard(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A stalled leader is replaced within three seconds, at either timing: its
+// deadline, and an election, which takes two timeouts as a rule. Alone it has
+// the long deadline only.
+func TestStalledLeaderHasThreeSeconds(t *testing.T) {
+	for _, timing := range []Timing{TimingDefault, TimingLAN} {
+		tune := production(Options{Peers: []Peer{{}}, Timing: timing})
+		if all := tune.leaderWriteDeadline + 2*tune.election; tune.leaderWriteDeadline == 0 || all > 3*time.Second {
+			t.Errorf("timing %s: %v", timing, all)
+		}
+		if tune.writeDeadline < 10*time.Second {
+			t.Errorf("timing %s: a follower's slow disk stops it after %v", timing, tune.writeDeadline)
+		}
+	}
+	if tune := production(Options{}); tune.leaderWriteDeadline != 0 || tune.writeDeadline != 10*time.Second {
+		t.Errorf("alone: %v, %v", tune.leaderWriteDeadline, tune.writeDeadline)
 	}
 }
 

@@ -101,6 +101,30 @@ func (n *Node) roomier() remedy.NodeID {
 	return best
 }
 
+// guard is what writes to the log are held to.
+func (n *Node) guard() guard {
+	return guard{
+		deadline: n.tune.writeDeadline, stop: n.stop,
+		brief: n.tune.leaderWriteDeadline, inTheWay: n.inTheWay,
+	}
+}
+
+// inTheWay reports whether this node leads and enough others answer to elect
+// another, so that its end lets the cluster go on. Nothing here waits for
+// raft's own goroutine, which may be the one that hangs.
+func (n *Node) inTheWay() bool {
+	if !n.up.Load() || n.raft.State() != raft.Leader {
+		return false
+	}
+	voters, others := n.voters(), 0
+	for _, id := range voters {
+		if _, ok := n.sighted(id); ok && id != n.id {
+			others++
+		}
+	}
+	return others >= len(voters)/2+1
+}
+
 // handOver makes another voter the leader, on the way out of the process and
 // nowhere else. When that fails, an election finds one a little later.
 func (n *Node) handOver(ctx context.Context) {

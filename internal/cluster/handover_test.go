@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"go.uber.org/zap"
@@ -189,7 +190,7 @@ func TestFullDiskStepsAside(t *testing.T) {
 func TestStalledLeaderIsReplaced(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
-	g.tune.writeDeadline = patience / 10
+	g.tune.writeDeadline, g.tune.leaderWriteDeadline = 100*patience, time.Second
 	disks := map[string]*faultyLog{}
 	exits := atomic.Int64{}
 	var stalled atomic.Pointer[Node]
@@ -226,4 +227,31 @@ func TestStalledLeaderIsReplaced(t *testing.T) {
 	}
 	g.propose("after")
 	close(hang)
+}
+
+// Only a leader that others can replace is in the way.
+func TestInTheWay(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, "a", "b", "c")
+	for _, name := range []string{"a", "b", "c"} {
+		g.up(name)
+	}
+	g.voting(3)
+	leader := g.leader()
+	eventually(t, "a leader that two others could replace is in the way", func() bool { return leader.inTheWay() })
+	var others []string
+	for name, n := range g.nodes {
+		if n == leader {
+			continue
+		}
+		others = append(others, name)
+		if n.inTheWay() {
+			t.Errorf("%s follows, and is in the way", name)
+		}
+	}
+	g.down(others[0])
+	eventually(t, "one that only one other could replace is not", func() bool { return !leader.inTheWay() })
+	if leader.Verify(t.Context()) != nil {
+		t.Error("it no longer leads")
+	}
 }

@@ -118,6 +118,7 @@ type Node struct {
 
 	lead    leadership
 	leading atomic.Bool   // a Lead loop runs
+	up      atomic.Bool   // raft was started
 	atOpen  uint64        // the last entry in the log when the node was opened
 	caught  atomic.Bool   // everything up to atOpen is applied
 	ready   atomic.Uint64 // the term in which this node has applied all earlier ones
@@ -158,7 +159,7 @@ func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 		return nil, err
 	}
 	raftLog := newRaftLogger(o.Logger)
-	n.stores, err = openStores(o.Dir, guard{deadline: tune.writeDeadline, stop: n.stop}, raftLog, tune.wrapLog, n.record.stored)
+	n.stores, err = openStores(o.Dir, n.guard(), raftLog, tune.wrapLog, n.record.stored)
 	if err != nil {
 		return nil, err
 	}
@@ -192,6 +193,7 @@ func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 	if err := n.startRaft(o.Dir, conf, trans); err != nil {
 		return nil, err
 	}
+	n.up.Store(true)
 	if err := n.checkMembership(o.Dir, at); err != nil {
 		return nil, err
 	}

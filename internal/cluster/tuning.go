@@ -10,6 +10,7 @@ import (
 type tuning struct {
 	heartbeat, election, lease time.Duration
 	writeDeadline              time.Duration // a longer write to the log stops the process
+	leaderWriteDeadline        time.Duration // the same while this node leads and others could; 0 for none
 	tenureGrace                time.Duration // a tenure that takes longer to end stops the process
 	barrierDeadline            time.Duration // a leader that can't catch up with its own log stops
 	proposeDeadline            time.Duration // to enqueue, when the caller's context has no deadline
@@ -45,10 +46,14 @@ func production(o Options) tuning {
 	}
 	switch {
 	case len(o.Peers) == 0:
+		return t
 	case o.Timing == TimingLAN:
 		t.heartbeat, t.election, t.lease = 150*time.Millisecond, 150*time.Millisecond, 100*time.Millisecond
 	default:
 		t.heartbeat, t.election, t.lease = 300*time.Millisecond, 300*time.Millisecond, 200*time.Millisecond
 	}
+	// With an election, which takes two timeouts as a rule, 3 s at most. A disk
+	// under load takes a second for an fsync now and then.
+	t.leaderWriteDeadline = 2 * time.Second
 	return t
 }

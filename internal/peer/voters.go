@@ -16,9 +16,15 @@ import (
 
 var _ engine.Voters = (*Client)(nil)
 
+// straggle is how much longer the others are waited for once those that have
+// answered settle the matter, in real time: a node that hangs must not make the
+// rounds of the others so long that what they judged is too old to act on.
+const straggle = 250 * time.Millisecond
+
 // Opinions has every other voter judge for itself: see engine.Voters. They are
 // asked at the same time, each within its own deadline, and answers come in the
-// order of the nodes' ids.
+// order of the nodes' ids. Who is still silent shortly after the others have
+// settled whether a majority finds each host bad is left out.
 func (c *Client) Opinions(ctx context.Context, q remedy.OpinionQuery) []remedy.Opinion {
 	body, err := json.Marshal(q)
 	if err != nil {
@@ -31,10 +37,29 @@ func (c *Client) Opinions(ctx context.Context, q remedy.OpinionQuery) []remedy.O
 			return o, err
 		}
 		return o, checkOpinion(&o, to, q)
-	})
+	}, func(said []remedy.Opinion, voters int) bool { return settled(q, said, voters) })
 }
 
-// Clocks asks every other voter for its time: see engine.Voters.
+// settled reports whether it is known of every host that a majority of the
+// voters, the one that asks among them, finds it bad, or that none can any more.
+func settled(q remedy.OpinionQuery, said []remedy.Opinion, voters int) bool {
+	silent := voters - 1 - len(said)
+	for _, host := range q.Hosts {
+		bad := 1
+		for _, o := range said {
+			if o.Digest == q.Digest && o.Why == "" && slices.ContainsFunc(o.Findings, func(f remedy.Finding) bool { return f.Host == host && f.Verdict == remedy.VerdictBad }) {
+				bad++
+			}
+		}
+		if bad <= voters/2 && bad+silent > voters/2 {
+			return false
+		}
+	}
+	return true
+}
+
+// Clocks asks every other voter for its time: see engine.Voters. Who is still
+// silent shortly after a majority, this node among it, has told is left out.
 func (c *Client) Clocks(ctx context.Context) []remedy.ClockReading {
 	return everybody(ctx, c, "clock", clockWithin, func(ctx context.Context, to remedy.NodeID) (remedy.ClockReading, error) {
 		sent := c.Clock.Read()
@@ -46,7 +71,7 @@ func (c *Client) Clocks(ctx context.Context) []remedy.ClockReading {
 			return remedy.ClockReading{}, errOther
 		}
 		return reading(to, sent.Wall, c.Clock.Read().Mono-sent.Mono, a.Now), nil
-	})
+	}, func(told []remedy.ClockReading, voters int) bool { return 1+len(told) > voters/2 })
 }
 
 // reading takes the answer for the other clock's time half way between question
@@ -72,20 +97,31 @@ func (c *Client) Hashes(ctx context.Context, index uint64, hash string) map[reme
 			return a, err
 		}
 		return a, a.check(to)
-	}) {
+	}, nil) {
 		out[a.Node] = a.Verdict
 	}
 	return out
 }
 
 // everybody asks all other voters at the same time and returns the answers of
-// those that gave one in time.
-func everybody[T any](ctx context.Context, c *Client, what string, limit time.Duration, ask func(context.Context, remedy.NodeID) (T, error)) []T {
+// those that gave one in time. Once enough, which may be nil, says of the answers
+// and the number of voters that no other one changes anything, the rest have
+// straggle left.
+func everybody[T any](ctx context.Context, c *Client, what string, limit time.Duration, ask func(context.Context, remedy.NodeID) (T, error), enough func([]T, int) bool) []T {
 	others := slices.DeleteFunc(slices.Clone(c.Voters()), func(id remedy.NodeID) bool { return id == c.Node })
 	slices.Sort(others)
-	answers := make([]*T, len(others))
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	var mu sync.Mutex
+	answers, got := make([]*T, len(others)), []T{}
+	answered := func(i int, a T) {
+		mu.Lock()
+		defer mu.Unlock()
+		answers[i] = &a
+		if got = append(got, a); enough != nil && enough(got, len(others)+1) {
+			time.AfterFunc(straggle, cancel)
+		}
+	}
 	var group sync.WaitGroup
 	for i, to := range others {
 		group.Go(func() {
@@ -94,7 +130,7 @@ func everybody[T any](ctx context.Context, c *Client, what string, limit time.Du
 				c.Logger.Debug("a voter said nothing", zap.String("asked", what), zap.String("node", string(to)), zap.Error(err))
 				return
 			}
-			answers[i] = &a
+			answered(i, a)
 		})
 	}
 	group.Wait()

@@ -231,3 +231,67 @@ func FuzzDecoders(f *testing.F) {
 		}
 	})
 }
+
+// TestHungVoterHoldsUpNothing shows that one voter that takes the question and
+// says nothing is waited for only while its answer could change anything.
+func TestHungVoterHoldsUpNothing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		says   func(context.Context, remedy.OpinionQuery) remedy.Opinion
+		within bool
+	}{
+		"the other finds both bad":   {says: bad("h1", "h2"), within: true},
+		"the other finds one bad":    {says: bad("h1")},
+		"the other finds none of it": {says: bad()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCell(t)
+			gone := make(chan struct{})
+			c.serve(n2, &machine{opine: func(context.Context, remedy.OpinionQuery) remedy.Opinion { <-gone; return remedy.Opinion{} }}, clock.System())
+			t.Cleanup(func() { close(gone) })
+			c.serve(n3, &machine{opine: tt.says}, clock.System())
+			const deadline = time.Second
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			if tt.within {
+				ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+			}
+			defer cancel()
+			began := time.Now()
+			got := c.client(n1, clock.System()).Opinions(ctx, query("h1", "h2"))
+			if len(got) != 1 || got[0].Node != n3 {
+				t.Errorf("%+v", got)
+			}
+			if took := time.Since(began); tt.within && took >= opinionWithin || !tt.within && took < deadline/2 {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// TestSettled is about when another opinion would change nothing.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	q := query("h1", "h2")
+	yes, one, unknown := bad("h1", "h2")(t.Context(), q), bad("h1")(t.Context(), q), remedy.Opinion{Why: "no data"}
+	for name, tt := range map[string]struct {
+		said   []remedy.Opinion
+		voters int
+		want   bool
+	}{
+		"nobody of three":           {nil, 3, false},
+		"one yes of three":          {[]remedy.Opinion{yes}, 3, true},
+		"one yes of five":           {[]remedy.Opinion{yes}, 5, false},
+		"two yes of five":           {[]remedy.Opinion{yes, yes}, 5, true},
+		"half a yes of three":       {[]remedy.Opinion{one}, 3, false},
+		"one no of three":           {[]remedy.Opinion{unknown}, 3, false},
+		"two no of three":           {[]remedy.Opinion{unknown, unknown}, 3, true},
+		"three no of five":          {[]remedy.Opinion{unknown, unknown, unknown}, 5, true},
+		"one host settled, one not": {[]remedy.Opinion{yes, one, unknown}, 5, false},
+		"two of two":                {[]remedy.Opinion{yes}, 2, true},
+		"no other of two":           {nil, 2, false},
+	} {
+		if got := settled(q, tt.said, tt.voters); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

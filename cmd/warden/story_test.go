@@ -25,6 +25,10 @@ func TestStory(t *testing.T) {
 	t.Run("restart", w.restart)
 	t.Run("forgets", w.forgets)
 	t.Run("watched", w.watched)
+	t.Run("levels", w.levels)
+	t.Run("any_node", w.anyNode)
+	t.Run("second_opinion", w.secondOpinion)
+	t.Run("rolling", w.rolling)
 }
 
 // failures are the two ways in which one host's canary stops.

@@ -259,6 +259,8 @@ func (o operator) Save(ctx context.Context, confirmed bool) (io.WriterTo, error)
 		if err := o.d.node.Verify(ctx); err != nil {
 			return nil, clusterError(err)
 		}
+	} else if err := o.d.node.Ready(); err != nil {
+		return nil, refuseMembers(engine.RefusedTransient, "%v: this node's ledger is not whole yet, ask again in a moment", err)
 	}
 	return o.d.ledger.Snapshot()
 }
@@ -293,6 +295,10 @@ func (o operator) Restore(ctx context.Context, by remedy.Actor, saved []byte, of
 			ClusterID: now.ClusterID, Voters: now.Voters, Invited: now.Invited, Index: index, Term: term, At: at, By: by, Why: words,
 		})
 	})
+	if errors.Is(err, cluster.ErrUnsure) {
+		// The ledger may be the saved one now, or become it.
+		o.d.startAgain(fmt.Errorf("%w: %w", errStartAgain, err))
+	}
 	if err != nil {
 		return out, clusterError(err)
 	}

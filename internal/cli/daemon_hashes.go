@@ -319,7 +319,7 @@ func (d *daemon) stopDiverged(v divergence) {
 	d.Logger.Error("this node stops", zap.Error(v))
 	exit := d.Exit
 	if exit == nil {
-		exit = os.Exit
+		exit = os.Exit //nolint:forbidigo // as when the disk fails: nothing else of this process may go on
 	}
 	exit(ExitError)
 }

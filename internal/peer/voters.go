@@ -119,7 +119,7 @@ func everybody[T any](ctx context.Context, c *Client, what string, limit time.Du
 		defer mu.Unlock()
 		answers[i] = &a
 		if got = append(got, a); enough != nil && enough(got, len(others)+1) {
-			time.AfterFunc(straggle, cancel)
+			time.AfterFunc(straggle, cancel) //nolint:forbidigo // sockets are on real time
 		}
 	}
 	var group sync.WaitGroup

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -169,7 +170,7 @@ func (d *daemon) webNode() web.Node {
 				Voters: s.Voters, SnapshotIndex: s.LastSnapshotIndex, SnapshotAt: s.LastSnapshotAt,
 			}, err
 		},
-		Leader: d.node.Leader,
+		Leader: func() (remedy.NodeID, time.Time) { return d.Machine.leader(d.node) },
 		Ready:  d.node.Ready,
 		Outline: func() config.Outline {
 			d.mu.Lock()

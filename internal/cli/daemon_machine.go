@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"time"
 
 	"warden/internal/clock"
 	"warden/internal/cluster"
+	"warden/internal/remedy"
 )
 
 // machine is what a node has of its machine where several nodes share one
@@ -24,6 +26,9 @@ type machine struct {
 	// EngineClock is the engine's clock, of one time with the daemon's; nil for
 	// the daemon's.
 	EngineClock clock.Clock
+	// When is what the daemon's clock showed at an instant of real time; nil where
+	// it shows the system's.
+	When func(time.Time) time.Time
 	// Powered returns an error from the instant on in which the machine lost
 	// its power: nothing enters the log any more. Nil for always.
 	Powered func() error
@@ -39,6 +44,16 @@ func (m machine) tlsFile(configured string) string {
 		return configured
 	}
 	return filepath.Join(m.TLSDir, filepath.Base(configured))
+}
+
+// leader is who leads as the node knows, and since when nobody has, on the
+// daemon's clock: raft's own is the system's.
+func (m machine) leader(node *cluster.Node) (remedy.NodeID, time.Time) {
+	id, since := node.Leader()
+	if m.When != nil && !since.IsZero() {
+		since = m.When(since)
+	}
+	return id, since
 }
 
 func (m machine) powered() error {

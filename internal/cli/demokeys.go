@@ -167,7 +167,7 @@ func (d *demo) banner() {
 	}
 	d.say("%s  ·  time x%v", d.title(), d.o.speed)
 	for _, n := range d.nodes {
-		d.say("  %s WARDEN_SOCKET=%s warden cases", n.name, n.last().Socket)
+		d.say("  %s http://%s/metrics   WARDEN_SOCKET=%s warden cases", n.name, n.last().Address(), n.last().Socket)
 	}
 	d.say("  Fakes  Prometheus %s   HAProxy %s", d.fleet.PrometheusURL(), d.fleet.HAProxyAddress())
 	d.say("  Data   %s", where)

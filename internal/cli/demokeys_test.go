@@ -84,8 +84,9 @@ func (y *typist) ends() error {
 func TestDemoKeys(t *testing.T) {
 	t.Parallel()
 	y := sitDown(t.Context(), t)
-	y.sees("40 simulated hosts")
+	y.sees("3 nodes, 40 simulated hosts")
 	y.sees("Keys")
+	y.sees("node-1 leads  ·  node-2 follows  ·  node-3 follows  ·  term")
 	y.press("a")
 	y.sees("no: nobody is asked anything now")
 	y.press("u")
@@ -138,6 +139,51 @@ func TestDemoKeys(t *testing.T) {
 	y.sees(`policy = "auto" -> "notify"`)
 	y.press("q")
 	y.sees("The load balancer got 2 commands in all:\n  set server web/web-17 state drain\n  set server web/web-17 state ready\n")
+	if err := y.ends(); err != nil {
+		t.Errorf("q: %v", err)
+	}
+}
+
+// TestDemoKill kills the leader in the middle of an action, then a second node,
+// and starts them again.
+func TestDemoKill(t *testing.T) {
+	t.Parallel()
+	y := sitDown(t.Context(), t)
+	y.sees("Keys")
+	y.sees("three nodes, all voters")
+	y.press("r")
+	y.sees("no: no node is dead")
+	y.sees("complaint  W-1")
+	y.press("p")
+	y.sees("reloaded on node-1, node-2, node-3")
+	y.sees("question  W-1")
+	y.press("k")
+	y.sees("is killed in the middle of its next action")
+	y.press("a")
+	y.sees("$ warden approve W-1")
+	y.sees("is killed in the middle of an action")
+	y.sees(" down  ·")
+	y.sees("quorum: 2 of 3 up")
+	y.press("k", "k") // this one has no action before it
+	y.sees("[simulator]  node-")
+	y.sees("no quorum: 1 of 3 nodes up, nothing is done")
+	y.press("k")
+	y.sees("no: it is the last one")
+	for end := clock.NewDeadline(clock.System(), patient); !strings.Contains(y.out.String(), "NO QUORUM since"); { // it learns of it by waiting
+		if end.Expired() {
+			t.Fatalf("no statement in\n%s", y.out.String())
+		}
+		y.press("s")
+		<-time.After(200 * time.Millisecond)
+	}
+	y.press("r")
+	y.sees("is started again")
+	y.sees("quorum: 2 of 3 up")
+	y.sees("outcome  W-1") // by whoever leads now
+	y.press("r")
+	y.sees("quorum: 3 of 3 up")
+	y.press("q")
+	y.sees("The load balancer got 1 command in all:\n  set server web/web-17 state drain\n")
 	if err := y.ends(); err != nil {
 		t.Errorf("q: %v", err)
 	}

@@ -79,6 +79,12 @@ func (n *demoNode) mint(ca peertls.Pair, now time.Time) error {
 	return nil
 }
 
+// when is what the demo's clock showed at an instant of real time, but for what
+// was skipped since.
+func (d *demo) when(real time.Time) time.Time {
+	return d.clock.Now().Add(-time.Duration(float64(d.p.clock.Since(real)) * d.o.speed))
+}
+
 // demoLasts is how long the demo's certificates are valid, on a clock that may
 // run for days in an hour.
 const demoLasts = 3650 * day
@@ -114,7 +120,8 @@ func (n *demoNode) start(ctx context.Context) error {
 			stop(fmt.Errorf("%s can't go on (exit code %d): see %s", n.name, code, n.d.log.Name()))
 		},
 		Machine: machine{
-			TLSDir: filepath.Join(n.dir, "tls"), Network: l.wire, Dial: l.wire.dial, EngineClock: l.seat, Powered: l.wire.powered,
+			TLSDir: filepath.Join(n.dir, "tls"), Network: l.wire, Dial: l.wire.dial, EngineClock: l.seat,
+			When: n.d.when, Powered: l.wire.powered,
 		},
 	})
 	if err != nil {

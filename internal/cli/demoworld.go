@@ -18,6 +18,7 @@ import (
 
 	"warden/internal/chat"
 	"warden/internal/clock"
+	"warden/internal/ledger"
 	"warden/internal/peertls"
 	"warden/internal/remedy"
 	"warden/simulate/fleet"
@@ -288,8 +289,30 @@ func (d *demo) promote(ctx context.Context, to remedy.Level, nodes ...string) (s
 			return what, fmt.Errorf("reload on %s: %w", n.name, err)
 		}
 		reloaded = append(reloaded, n.name)
+		d.wait(ctx, func() bool { return d.reported(l) })
 	}
 	return what + "   reloaded on " + strings.Join(reloaded, ", "), nil
+}
+
+// reportWait is how long a person waits between reloading one node and the next,
+// in real time, for what the first one says to be known everywhere. Without a
+// quorum it never is, and that is no reason not to reload the others.
+const reportWait = 2 * time.Second
+
+// wait waits for something that takes a moment of real time.
+func (d *demo) wait(ctx context.Context, until func() bool) {
+	limit := clock.NewDeadline(d.p.clock, reportWait)
+	for !until() && !limit.Expired() && clock.Sleep(ctx, d.p.clock, strikeEvery) == nil {
+		continue
+	}
+}
+
+// reported reports whether all nodes that are up know which file a node has.
+func (d *demo) reported(l *life) bool {
+	hash := l.engine.Config().Hash
+	return !slices.ContainsFunc(d.Nodes(), func(n story.Node) bool {
+		return !slices.ContainsFunc(n.Ledger.Status().Reports, func(r ledger.NodeReport) bool { return r.Node == l.node.ID() && r.ConfigHash == hash })
+	})
 }
 
 // replaceFile puts a new file in an old one's place, all of it or nothing.

@@ -11,7 +11,7 @@ import (
 // log is the one way into the log. What only the leader may commit is handed on
 // to it.
 func (d *daemon) log() raftLog {
-	return raftLog{node: d.node, floor: &d.floor, relay: d.peers.Relay, powered: d.Machine.powered}
+	return raftLog{node: d.node, floor: &d.floor, relay: d.peers.Relay, powered: d.Machine.Powered}
 }
 
 // floor keeps entries out of the log that some voter can't read: there they

@@ -56,13 +56,6 @@ func (m machine) leader(node *cluster.Node) (remedy.NodeID, time.Time) {
 	return id, since
 }
 
-func (m machine) powered() error {
-	if m.Powered == nil {
-		return nil
-	}
-	return m.Powered()
-}
-
 func (m machine) engineClock(c clock.Clock) clock.Clock {
 	if m.EngineClock == nil {
 		return c

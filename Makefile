@@ -111,7 +111,7 @@ bench-rules: servers
 ## bench-failover: the leader killed KILLS times, bare raft beside warden, and until an approved case is acted on; half an hour
 bench-failover: servers
 	WARDEN_BENCH_KILLS=$(KILLS) go test -run '^$$' -bench '^BenchmarkFailover$$' -benchtime 1x -timeout 2h ./internal/cluster
-	WARDEN_BENCH_KILLS=$(KILLS) go test -tags 'integration failpoints' -count 1 -v -run '^TestApprovedIsActedOnByTheNext$$' -timeout 2h ./cmd/warden
+	WARDEN_BENCH_KILLS=$(KILLS) go test -tags 'integration failpoints' -count 1 -v -run '^Test(ApprovedIsActedOnByTheNext|LeaderWithABrokenDiskIsReplaced)$$' -parallel 1 -timeout 2h ./cmd/warden
 
 ## demo: the whole story, offline, in one terminal
 demo:

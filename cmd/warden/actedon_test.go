@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -96,7 +96,7 @@ func (l *loads) page(hosts []string) string {
 	return b.String()
 }
 
-// A leader that dies right before START of what a person approved leaves it to
+// A leader that dies, or stands still, right before START of what a person approved leaves it to
 // the next, which does it by itself, once. How long that takes is printed:
 // `make bench-failover` kills it fifty times.
 func TestApprovedIsActedOnByTheNext(t *testing.T) {
@@ -120,10 +120,11 @@ func actedOn(t *testing.T, timing string) {
 		}
 	}
 	var hosts []string
-	for i := range kills {
+	stops := max(1, kills/5)
+	for i := range kills + stops {
 		hosts = append(hosts, fmt.Sprintf("web-%02d", i+1))
 	}
-	for i := range kills + 3 {
+	for i := range 3 {
 		hosts = append(hosts, fmt.Sprintf("spare-%02d", i+1))
 	}
 	l := &loads{high: map[string]bool{}}
@@ -133,7 +134,7 @@ func actedOn(t *testing.T, timing string) {
 	f := &fleet{name: "load", hosts: hosts}
 	b := newBalancer(t, f)
 	s := w.settings(t, "confirm", f, b)
-	s.MinInService, s.MaxOut, s.MaxPerHour, s.Template = 1, kills, 1000, actedOnConfig
+	s.MinInService, s.MaxOut, s.MaxPerHour, s.Template = 1, kills+stops, 1000, actedOnConfig
 	c := newTrio(t, s.text(t))
 	for _, a := range c.nodes {
 		text, err := os.ReadFile(a.config)
@@ -144,21 +145,21 @@ func actedOn(t *testing.T, timing string) {
 		c.armable(a)
 	}
 	c.agreed(3, 3)
-	var leads, acted []time.Duration
-	for i, host := range hosts[:kills] {
+	lost := map[string]*losses{"kill": {}, "stop": {}}
+	var ready []time.Duration
+	for i, host := range hosts[:kills+stops] {
+		fault := "kill"
+		if i >= kills {
+			fault = "stop"
+		}
 		l.set(host, true)
-		leader, status := c.agreed(3, 3)
+		leader, _ := c.agreed(3, 3)
 		asked := leader.staged(host, remedy.StageWaiting)
-		heard := map[*agent]int{}
-		for _, a := range c.nodes {
-			heard[a] = len(a.stderr.text())
-		}
-		arm(leader, fmt.Sprintf("before-start # %d\n", i))
-		leader.run("approve", asked.ID.String(), "--plan-hash", asked.PlanHash)
-		if ws, ok := leader.wait().Sys().(syscall.WaitStatus); !ok || ws.Signal() != syscall.SIGKILL {
-			t.Fatalf("%s did not die at its point: %v", leader.name, leader.cmd.ProcessState)
-		}
-		died := firedAt(t, leader)
+		fired := c.failsAt(leader, fault, func() *exec.Cmd {
+			approve := exec.CommandContext(t.Context(), binary(), "approve", asked.ID.String(), "--plan-hash", asked.PlanHash)
+			approve.Env = []string{"WARDEN_SOCKET=" + leader.socket, "TZ=UTC"}
+			return approve
+		})
 		var done time.Time
 		eventually(t, host+" is drained", func() error {
 			n, at := b.gate.last()
@@ -168,16 +169,25 @@ func actedOn(t *testing.T, timing string) {
 			done = at
 			return nil
 		})
-		leads, acted = append(leads, ledAt(t, c, leader, heard).Sub(died)), append(acted, done.Sub(died))
-		t.Logf("%s: term %d died; another led after %v, HAProxy had the drain after %v", host, status.Raft.Term, leads[i], acted[i])
+		led := fired.led(t)
+		lost[fault].leads, lost[fault].acted = append(lost[fault].leads, led.Sub(fired.at)), append(lost[fault].acted, done.Sub(fired.at))
+		t.Logf("%s: %s; another led after %v, HAProxy had the drain after %v", host, fault, led.Sub(fired.at), done.Sub(fired.at))
+		leader.kill()
 		arm(leader, "")
+		started := time.Now()
 		c.armable(leader)
+		for leader.client.Ready(t.Context()) != nil {
+			if <-time.After(2 * time.Millisecond); time.Since(started) > patience {
+				t.Fatalf("%s is not ready", leader.name)
+			}
+		}
+		ready = append(ready, time.Since(started))
 		next, _ := c.agreed(3, 3)
 		next.staged(host, remedy.StageOut)
 		l.set(host, false)
 	}
 	want := []string(nil)
-	for _, host := range hosts[:kills] {
+	for _, host := range hosts[:kills+stops] {
 		want = append(want, b.set(host, "drain"))
 	}
 	if got := b.gate.sent(); !slices.Equal(got, want) {
@@ -187,7 +197,14 @@ func actedOn(t *testing.T, timing string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Printf("timing %s, %d kills; until another node leads: %s; until HAProxy has the drain: %s; load after: %s", timing, kills, spread(leads), spread(acted), text)
+	var rss float64
+	for _, a := range c.nodes {
+		rss = max(rss, residentMB(t, a.cmd.Process.Pid))
+	}
+	fmt.Printf("timing %s, started again until ready: %s; resident memory of the biggest node %.1f MB\n", timing, spread(ready), rss)
+	for fault, x := range lost {
+		fmt.Printf("timing %s, %s, %d times; until another node leads: %s; until HAProxy has the drain: %s; load after: %s", timing, fault, len(x.leads), spread(x.leads), spread(x.acted), text)
+	}
 }
 
 // spread is the median, p90 and worst.
@@ -216,25 +233,67 @@ func arm(a *agent, spec string) {
 	}
 }
 
-// firedAt is when the newest point fired.
-func firedAt(t *testing.T, a *agent) time.Time {
-	t.Helper()
-	info, err := os.Stat(a.firedFile())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.ModTime()
+// losses are how long it took, each time.
+type losses struct{ leads, acted []time.Duration }
+
+// firing is a point that has fired on a node, and what the others had said by
+// then.
+type firing struct {
+	at    time.Time
+	trio  *trio
+	node  *agent
+	heard map[*agent]int
 }
 
-// ledAt is when another node than the dead one first said that it leads.
-func ledAt(t *testing.T, c *trio, dead *agent, heard map[*agent]int) time.Time {
+// failsAt has a running leader fail right before START, by what leads to it,
+// and waits until it has.
+func (c *trio) failsAt(leader *agent, fault string, by func() *exec.Cmd) *firing {
+	c.t.Helper()
+	f := c.expect(leader, "before-start="+fault)
+	cmd := by()
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = cmd.Wait() }) // it gets an answer or none
+	f.await()
+	return f
+}
+
+// expect arms a node.
+func (c *trio) expect(a *agent, spec string) *firing {
+	c.t.Helper()
+	f := &firing{trio: c, node: a, heard: map[*agent]int{}}
+	for _, n := range c.nodes {
+		f.heard[n] = len(n.stderr.text())
+	}
+	if err := os.Remove(a.firedFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		c.t.Fatal(err)
+	}
+	arm(a, fmt.Sprintf("%s # %d\n", spec, time.Now().UnixNano()))
+	return f
+}
+
+// await waits until it has fired.
+func (f *firing) await() {
+	f.trio.t.Helper()
+	eventually(f.trio.t, f.node.name+" fails", func() error {
+		info, err := os.Stat(f.node.firedFile())
+		if err == nil {
+			f.at = info.ModTime()
+		}
+		return err
+	})
+}
+
+// led is when another node first said that it leads.
+func (f *firing) led(t *testing.T) time.Time {
 	t.Helper()
 	var first time.Time
-	for _, a := range c.nodes {
-		if a == dead {
+	for _, a := range f.trio.nodes {
+		if a == f.node {
 			continue
 		}
-		for line := range strings.Lines(a.stderr.text()[heard[a]:]) {
+		for line := range strings.Lines(a.stderr.text()[f.heard[a]:]) {
 			var said struct {
 				Msg  string `json:"msg"`
 				Time string `json:"time"`

@@ -124,7 +124,7 @@ func listenAddress(path string) string {
 }
 
 // residentMB reads a process's resident memory.
-func residentMB(b *testing.B, pid int) float64 {
+func residentMB(b testing.TB, pid int) float64 {
 	b.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

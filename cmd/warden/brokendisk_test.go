@@ -27,18 +27,15 @@ func TestLeaderWithABrokenDiskIsReplaced(t *testing.T) {
 	for _, fault := range []string{"hang", "error"} {
 		var took []time.Duration
 		var more uint64
-		for i := range times {
+		for range times {
 			leader, status := c.agreed(3, 3)
-			heard := map[*agent]int{}
-			for _, a := range c.nodes {
-				heard[a] = len(a.stderr.text())
-			}
 			// There must be something to write. Nobody gets an answer.
-			arm(leader, fmt.Sprintf("cluster.disk.append=%s # %d\n", fault, i))
+			fired := c.expect(leader, "cluster.disk.append="+fault)
 			leader.run("freeze", "--reason", "its disk is broken")
 			if state := leader.wait(); state.ExitCode() != exitError {
 				t.Fatalf("%s ended with %v", leader.name, state)
 			}
+			fired.await()
 			var term uint64
 			eventually(t, "another one leads", func() error {
 				for _, s := range c.statuses() {
@@ -49,7 +46,7 @@ func TestLeaderWithABrokenDiskIsReplaced(t *testing.T) {
 				}
 				return errors.New("nobody does")
 			})
-			took, more = append(took, ledAt(t, c, leader, heard).Sub(firedAt(t, leader))), more+term-status.Raft.Term-1
+			took, more = append(took, fired.led(t).Sub(fired.at)), more+term-status.Raft.Term-1
 			arm(leader, "")
 			c.armable(leader)
 		}

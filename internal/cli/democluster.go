@@ -143,8 +143,8 @@ func (d *demo) Killed() string {
 	return d.strike.killed
 }
 
-// disarm takes a kill that has not come back, and reports whether there was one.
-func (d *demo) disarm() bool {
+// disarm takes a kill back that has not come to it.
+func (d *demo) disarm() {
 	s := &d.strike
 	s.mu.Lock()
 	armed := s.armed
@@ -157,7 +157,6 @@ func (d *demo) disarm() bool {
 	if d.fleet != nil && armed {
 		d.fleet.BreakBalancer(fleet.BalancerWorks)
 	}
-	return armed
 }
 
 // status is what `warden status` says on a node that is up.

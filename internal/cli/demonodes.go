@@ -81,8 +81,8 @@ func (n *demoNode) mint(ca peertls.Pair, now time.Time) error {
 
 // when is what the demo's clock showed at an instant of real time, but for what
 // was skipped since.
-func (d *demo) when(real time.Time) time.Time {
-	return d.clock.Now().Add(-time.Duration(float64(d.p.clock.Since(real)) * d.o.speed))
+func (d *demo) when(at time.Time) time.Time {
+	return d.clock.Now().Add(-time.Duration(float64(d.p.clock.Since(at)) * d.o.speed))
 }
 
 // demoLasts is how long the demo's certificates are valid, on a clock that may

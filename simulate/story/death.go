@@ -52,7 +52,7 @@ func death() []Step {
 			Title: "the dead node is started again",
 			Do:    func(ctx context.Context, r *Run) error { return r.start(ctx) },
 			Lines: []Line{
-				{Says: "it rejoins, and catches up to the same entry, chain hash and state", Event: true, Look: both(together(3), alike(3))},
+				{Says: "it rejoins, and catches up to the same entry, chain hash and state", Event: true, Look: both(together(3), alike)},
 				{Says: "and does nothing again: still 1 command", Rounds: 4, Look: both(commandsFor(HalfwayHost, 1), commanded)},
 			},
 		},
@@ -87,7 +87,7 @@ func death() []Step {
 			Title: "the last of the dead is started again",
 			Do:    func(ctx context.Context, r *Run) error { return r.start(ctx) },
 			Lines: []Line{
-				{Says: "three nodes, one entry, one chain hash, one state", Event: true, Look: both(together(3), alike(3))},
+				{Says: "three nodes, one entry, one chain hash, one state", Event: true, Look: both(together(3), alike)},
 			},
 		},
 		repaired(LonelyHost), undone(LonelyHost),

@@ -136,26 +136,24 @@ func headless(r *Run) Sight {
 	}
 }
 
-// alike looks for one chain of entries on all nodes that are up, as many as are
-// wanted.
-func alike(want int) func(*Run) Sight {
-	return func(r *Run) Sight {
-		seen := map[string]bool{}
-		var words []string
-		nodes := r.Cluster.Nodes()
-		for _, n := range nodes {
-			st := n.Ledger.Status()
-			hash, err := n.Ledger.Hash()
-			if err != nil {
-				return Sight{Want: "a state that can be hashed", Seen: err.Error()}
-			}
-			seen[fmt.Sprint(st.Index, st.Chain, hash)] = true
-			words = append(words, fmt.Sprintf("%s at entry %d, chain %.12s", n.Name, st.Index, st.Chain))
+// alike looks for one chain of entries and one state on all three nodes.
+func alike(r *Run) Sight {
+	const want = 3
+	seen := map[string]bool{}
+	var words []string
+	nodes := r.Cluster.Nodes()
+	for _, n := range nodes {
+		st := n.Ledger.Status()
+		hash, err := n.Ledger.Hash()
+		if err != nil {
+			return Sight{Want: "a state that can be hashed", Seen: err.Error()}
 		}
-		return Sight{
-			OK: len(seen) == 1 && len(nodes) == want, Want: fmt.Sprintf("%d nodes at one entry with one chain and one state", want),
-			Seen: strings.Join(words, "; "),
-		}
+		seen[fmt.Sprint(st.Index, st.Chain, hash)] = true
+		words = append(words, fmt.Sprintf("%s at entry %d, chain %.12s", n.Name, st.Index, st.Chain))
+	}
+	return Sight{
+		OK: len(seen) == 1 && len(nodes) == want, Want: fmt.Sprintf("%d nodes at one entry with one chain and one state", want),
+		Seen: strings.Join(words, "; "),
 	}
 }
 

@@ -51,7 +51,7 @@ func trust() []Step {
 			Title: "three nodes find each other over mutual TLS",
 			Lines: []Line{
 				{Says: "one of them leads, all three vote, and each has reported its file", Event: true, Look: together(3)},
-				{Says: "they remember the same", Event: true, Look: alike(3)},
+				{Says: "they remember the same", Event: true, Look: alike},
 			},
 		},
 		{
@@ -244,7 +244,7 @@ func ending() []Step {
 			{Says: "the load balancer got 6 commands in all: 3 drains and their undos, none twice", Look: both(commanded, out(), func(r *Run) Sight {
 				return Sight{OK: len(r.Commands()) == 6, Want: "6 commands", Seen: fmt.Sprintf("%d commands", len(r.Commands()))}
 			})},
-			{Says: "all three nodes are at one entry, with one chain hash and one state", Event: true, Look: both(together(3), alike(3))},
+			{Says: "all three nodes are at one entry, with one chain hash and one state", Event: true, Look: both(together(3), alike)},
 		},
 	}}
 }

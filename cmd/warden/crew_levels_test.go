@@ -87,6 +87,9 @@ func (w *world) levels(t *testing.T) {
 	follower.must(exitError, "policy", "waive", leader.name, "--reason", "it is alive", "--confirm", leader.name)
 	follower.must(exitOK, "policy", "waive", "w3", "--reason", "its disk is gone", "--confirm=w3")
 	c.tells("config", "w3", "waived by "+c.settings.Approver, "its disk is gone")
+	if p := c.policy(c.leader()); len(p.Waivers) != 1 || p.Waivers[0].By.Name != c.settings.Approver || !p.Waivers[0].By.Person || p.Waivers[0].Reason != "its disk is gone" {
+		t.Errorf("the waivers are %+v", p.Waivers)
+	}
 	if k := c.leader().staged(hosts[3], remedy.StageOut); k.ID != told.ID {
 		t.Errorf("%s is out for %s, and %s was told of", hosts[3], k.ID, told.ID)
 	}

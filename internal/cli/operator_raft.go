@@ -144,14 +144,16 @@ func (p *program) peers(ctx context.Context) (*web.RaftPeers, error) {
 	return read(ctx, p, client.RaftPeers)
 }
 
-// pick finds the member that a word means.
+// pick finds the member that a word means: its id, its configured name, or the
+// name in its id, which is what `policy waive` takes as well. The two names differ
+// where a peer's name has dots.
 func pick(all *web.RaftPeers, word string) (web.RaftPeer, error) {
 	var found []web.RaftPeer
 	for _, x := range all.Peers {
 		if string(x.ID) == word {
 			return x, nil
 		}
-		if strings.EqualFold(x.Node, word) {
+		if strings.EqualFold(x.Node, word) || isNode(x.ID, word) {
 			found = append(found, x)
 		}
 	}
@@ -185,7 +187,11 @@ would leave no majority of healthy voters, and for the leader itself.`,
 				return err
 			}
 			what := fmt.Sprintf("%s (%s, %s) is removed from the cluster: %s remain.", x.ID, x.State, x.Address, count(len(all.Peers)-1, "member"))
-			if err := p.named(cmd.Context(), confirm, x.Node, what); err != nil {
+			name := x.Node
+			if args[0] != string(x.ID) && isNode(x.ID, args[0]) {
+				name = args[0] // they know it by this one
+			}
+			if err := p.named(cmd.Context(), confirm, name, what); err != nil {
 				return err
 			}
 			return p.changed(cmd.Context(), func(ctx context.Context, client *web.Client) (*web.RaftChange, error) {

@@ -109,6 +109,13 @@ func (w *world) levels(t *testing.T) {
 	})
 	c.leader().rounds(2)
 	c.sent(t, hosts[:4]...)
+	// It dies for good: without it as a voter the two that are left are of one mind.
+	third.kill()
+	leader, _ = c.agreed(2, 3)
+	leader.must(exitOK, "operator", "raft", "remove-peer", "w3", "--confirm", "w3")
+	leader, _ = c.agreed(2, 2)
+	leader.staged(hosts[4], remedy.StageOut)
+	c.sent(t, hosts[:5]...)
 }
 
 // sent asserts that these hosts were drained, once each and in this order, and

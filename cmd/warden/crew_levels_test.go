@@ -181,3 +181,37 @@ func (c *crew) lists(force remedy.Level, said map[string]remedy.Level) {
 		})
 	}
 }
+
+// reload edits a running node's file and has it read.
+func (c *trio) reload(a *agent, from, to string) result {
+	c.t.Helper()
+	c.edit(a, from, to)
+	return a.must(exitOK, "reload")
+}
+
+// begin starts all nodes, and waits until they are one cluster in which all
+// have reported and the leader finds all hosts good.
+func (c *crew) begin(env ...string) (leader *agent) {
+	c.t.Helper()
+	for _, a := range c.nodes {
+		a.launch(env...)
+	}
+	leader, _ = c.agreed(3, 3)
+	eventually(c.t, "all have reported, and all hosts are good", func() error {
+		s, err := leader.client.Status(c.t.Context())
+		if err != nil {
+			return err
+		}
+		if len(s.Nodes) != 3 || !s.Warm || len(s.Pools) == 0 || s.Pools[0].Verdicts["good"] != len(c.fleet.hosts) {
+			return fmt.Errorf("reported have %v, pools %+v, warm %v, leader %v", s.Nodes, s.Pools, s.Warm, s.Leader)
+		}
+		return nil
+	})
+	return leader
+}
+
+// id is the server id of a node.
+func (c *trio) id(a *agent) remedy.NodeID {
+	c.t.Helper()
+	return a.status().Node
+}

@@ -285,33 +285,29 @@ func (f *firing) await() {
 	})
 }
 
-// led is when another node first said that it leads.
+// led is when another node first said that it leads, its barrier done.
 func (f *firing) led(t *testing.T) time.Time {
 	t.Helper()
 	var first time.Time
-	for _, a := range f.trio.nodes {
-		if a == f.node {
-			continue
-		}
-		for line := range strings.Lines(a.stderr.text()[f.heard[a]:]) {
-			var said struct {
-				Msg  string `json:"msg"`
-				Time string `json:"time"`
-			}
-			if !strings.Contains(line, "this node leads") || json.Unmarshal([]byte(line), &said) != nil {
+	eventually(t, "another node says that it leads", func() error {
+		for _, a := range f.trio.nodes {
+			if a == f.node {
 				continue
 			}
-			at, err := time.Parse(time.RFC3339Nano, said.Time)
-			if err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-			if first.IsZero() || at.Before(first) {
-				first = at
+			for line := range strings.Lines(a.stderr.text()[f.heard[a]:]) {
+				var said struct {
+					Msg  string    `json:"msg"`
+					Time time.Time `json:"time"`
+				}
+				if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "this node leads" && (first.IsZero() || said.Time.Before(first)) {
+					first = said.Time
+				}
 			}
 		}
-	}
-	if first.IsZero() {
-		t.Fatal("nobody said that it leads")
-	}
+		if first.IsZero() {
+			return errors.New("nobody did")
+		}
+		return nil
+	})
 	return first
 }

@@ -33,7 +33,7 @@ type aside struct {
 // over. A node alone, or among nodes whose disks are all full, stays: a write
 // that fails stops it.
 func (n *Node) Watch(ctx context.Context) error {
-	tick := time.NewTicker(n.tune.probeEvery)
+	tick := time.NewTicker(n.tune.spaceEvery)
 	defer tick.Stop()
 	var warned time.Time
 	for {

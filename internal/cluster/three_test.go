@@ -24,7 +24,7 @@ import (
 func brisk() tuning {
 	t := production(Options{Peers: []Peer{{}}, Timing: TimingLAN})
 	t.heartbeat, t.election, t.lease = 500*time.Millisecond, 500*time.Millisecond, 400*time.Millisecond
-	t.bootstrapEvery, t.probeEvery, t.keepEvery = 20*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond
+	t.bootstrapEvery, t.probeEvery, t.keepEvery, t.spaceEvery = 20*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond, 50*time.Millisecond
 	return t
 }
 

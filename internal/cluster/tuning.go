@@ -17,6 +17,7 @@ type tuning struct {
 	drain                      time.Duration // at shutdown, for raft to answer what it was asked
 	handOver                   time.Duration // at shutdown, for another voter to take over
 	free                       func(dir string) (uint64, error)
+	spaceEvery                 time.Duration // how often a node looks whether its disk is about to be full
 	wrapLog                    func(raft.LogStore) raft.LogStore
 
 	// With peers only.
@@ -38,7 +39,7 @@ func production(o Options) tuning {
 		heartbeat: 60 * time.Millisecond, election: 60 * time.Millisecond, lease: 50 * time.Millisecond,
 		writeDeadline: 10 * time.Second, tenureGrace: 10 * time.Second,
 		barrierDeadline: time.Minute, proposeDeadline: 10 * time.Second, drain: 2 * time.Second, handOver: 2 * time.Second,
-		free:    freeBytes,
+		free: freeBytes, spaceEvery: 500 * time.Millisecond,
 		wrapLog: func(s raft.LogStore) raft.LogStore { return s },
 
 		rpcTimeout: 10 * time.Second, dialTimeout: 2 * time.Second, handshake: 10 * time.Second, unanswered: 3 * time.Second,

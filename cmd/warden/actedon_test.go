@@ -112,6 +112,7 @@ func TestApprovedIsActedOnByTheNext(t *testing.T) {
 
 // actedOn kills the leader of a cluster with this timing.
 func actedOn(t *testing.T, timing string) {
+	t.Helper()
 	kills := 2
 	if text := os.Getenv(killsVariable); text != "" {
 		var err error

@@ -124,22 +124,22 @@ func listenAddress(path string) string {
 }
 
 // residentMB reads a process's resident memory.
-func residentMB(b testing.TB, pid int) float64 {
-	b.Helper()
+func residentMB(tb testing.TB, pid int) float64 {
+	tb.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	for s := bufio.NewScanner(f); s.Scan(); {
 		if rest, ok := strings.CutPrefix(s.Text(), "VmRSS:"); ok {
 			kb, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
 			if err != nil {
-				b.Fatal(err)
+				tb.Fatal(err)
 			}
 			return kb / 1024
 		}
 	}
-	b.Fatal("no VmRSS")
+	tb.Fatal("no VmRSS")
 	return 0
 }

@@ -9,9 +9,10 @@ import (
 	"net"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"testing"
+	"syscall"
 	"time"
 
 	"warden/internal/realtest"
@@ -40,6 +41,9 @@ type balancer struct {
 	apply sync.Mutex      // one command at a time reaches HAProxy, so that their order is known
 	out   map[string]bool // by server: what the commands made of it
 }
+
+// prompt is how long HAProxy takes for a command at most while it moves.
+const prompt = 2 * time.Second
 
 var command = regexp.MustCompile(`^set server ([^/]+)/(\S+) state (\S+)$`)
 
@@ -175,10 +179,12 @@ func (b *balancer) came(node string, sets []string) []*chaos.Effect {
 func (b *balancer) change(line string, notes []*chaos.Effect) (string, error) {
 	b.apply.Lock()
 	defer b.apply.Unlock()
+	began := b.run.now()
 	reply, err := b.ask(line)
 	b.run.record(func() {
 		for _, e := range notes {
 			e.Applied = b.run.now()
+			e.Held = e.Held || e.Applied-began > prompt
 			b.out[e.Pool+"/"+e.Host] = e.Out
 		}
 	})
@@ -196,13 +202,29 @@ func (b *balancer) reload() {
 	})
 }
 
+// stall stops HAProxy's worker with everything that it has been sent, and
+// returns what lets it go on.
+func (b *balancer) stall() func() {
+	pid := 0
+	for line := range strings.Lines(b.Command("show info")) {
+		if word, ok := strings.CutPrefix(strings.TrimSpace(line), "Pid: "); ok {
+			pid, _ = strconv.Atoi(word)
+		}
+	}
+	if pid == 0 || syscall.Kill(pid, syscall.SIGSTOP) != nil {
+		b.run.t.Errorf("HAProxy's worker, %d, can't be stopped", pid)
+		return func() {}
+	}
+	return func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
+}
+
 func (b *balancer) ask(line string) (string, error) {
 	conn, err := net.DialTimeout("unix", b.Socket, 5*time.Second)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		return "", err
 	}
 	if _, err := io.WriteString(conn, line); err != nil {
@@ -246,5 +268,3 @@ func readLine(conn net.Conn) (string, error) {
 		}
 	}
 }
-
-func testName(t *testing.T) string { return strings.ReplaceAll(t.Name(), "/", "-") }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,12 +22,21 @@ func TestChaos(t *testing.T) {
 	w := newWorld(t)
 	points := pointsOf(t)
 	s := &summary{}
+	plan := func(seed uint64) chaos.Plan { return chaos.PlanOf(seed, points) }
+	if *onlyCell != "" {
+		all := chaos.Cells(points)
+		i := slices.IndexFunc(all, func(c chaos.Cell) bool { return c.Name() == *onlyCell && c.Why == "" })
+		if i < 0 {
+			t.Fatalf("%q is no cell that can be run: write it as before-effect/stop/leader", *onlyCell)
+		}
+		plan = func(seed uint64) chaos.Plan { return chaos.PlanOf(seed, points).With(all[i]) }
+	}
 	t.Run("seeds", func(t *testing.T) {
 		for i := range *seeds {
 			seed := *first + uint64(i)
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
-				w.play(t, chaos.PlanOf(seed, points), s)
+				w.play(t, plan(seed), s)
 			})
 		}
 	})

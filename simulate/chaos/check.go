@@ -11,7 +11,7 @@ import (
 // process that was paused between its last check and its effect. All others
 // break a promise.
 const (
-	Late      = "late"       // an effect after its time, or in a freeze, by a process that was paused
+	Late      = "late"       // an effect after its time, or in a freeze, by a process that was paused right before it
 	Doubled   = "doubled"    // an effect more than its STARTs
 	Unstarted = "unstarted"  // an effect without a START in the log
 	Denied    = "denied"     // an effect of an execution that the ledger says did nothing
@@ -124,32 +124,42 @@ func checkTokens(h *History, starts map[Token]start) []Finding {
 }
 
 // checkOrder holds the effects of a backend that is told no token to the
-// ledger: host by host they must be some of its STARTs, in their order.
+// ledger: host by host they must be some of its STARTs, in their order, and
+// none of those that are said to have done nothing.
 func checkOrder(h *History) []Finding {
 	type place struct{ pool, host string }
-	todo := map[place][]Execution{}
+	all := map[place][]Execution{}
 	for _, c := range h.Cases {
 		p := place{c.Pool, c.Host}
-		todo[p] = append(todo[p], c.Executions...)
+		all[p] = append(all[p], c.Executions...)
+	}
+	for _, list := range all {
+		slices.SortFunc(list, func(a, b Execution) int { return a.Token.Compare(b.Token) })
 	}
 	var findings []Finding
-	used := map[place]int{}
+	next := map[place]int{}
 	for _, e := range applied(h.Effects) {
 		if !e.Token.Zero() {
 			continue
 		}
 		p := place{e.Pool, e.Host}
-		slices.SortFunc(todo[p], func(a, b Execution) int { return a.Token.Compare(b.Token) })
-		next := slices.IndexFunc(todo[p][used[p]:], func(x Execution) bool { return out(x.Kind) == e.Out })
-		if next >= 0 {
-			used[p] += next + 1
+		fits := func(x Execution) bool { return out(x.Kind) == e.Out }
+		done := func(x Execution) bool { return fits(x) && x.Outcome != "aborted" }
+		if i := slices.IndexFunc(all[p][next[p]:], done); i >= 0 {
+			next[p] += i + 1
 			continue
 		}
-		kind := Unstarted
-		if slices.ContainsFunc(todo[p], func(x Execution) bool { return out(x.Kind) == e.Out }) {
-			kind = Doubled
+		what := fmt.Sprintf("%s of %s by %s at %v", verb(e.Out), e.Host, e.Node, e.Applied)
+		switch {
+		case slices.ContainsFunc(all[p][next[p]:], fits) && (e.Held || pausedBefore(h, e.Node, e.Came)):
+			findings = append(findings, found(Late, "%s, after it had been called off", what))
+		case slices.ContainsFunc(all[p][next[p]:], fits):
+			findings = append(findings, found(Denied, "%s, and the ledger says that it was called off", what))
+		case slices.ContainsFunc(all[p], fits):
+			findings = append(findings, found(Doubled, "%s is more than the ledger's %d STARTs for it", what, len(all[p])))
+		default:
+			findings = append(findings, found(Unstarted, "%s, and the ledger has no START for it", what))
 		}
-		findings = append(findings, found(kind, "%s of %s by %s at %v is more than the ledger's %d STARTs for it", verb(e.Out), e.Host, e.Node, e.Applied, len(todo[p])))
 	}
 	return findings
 }
@@ -218,11 +228,13 @@ func applied(all []Effect) []Effect {
 	return took
 }
 
-// pausedBefore reports whether a node's process was stopped at some time in
-// the minute before an instant: longer than any execution may take.
-func pausedBefore(h *History, node string, at time.Duration) bool {
+// pausedBefore reports whether a node's process was stopped in the minute before
+// an instant, which is longer than any execution may take, at a place that
+// excuses what came late: nobody knows where, or at one of these points. At all
+// others it has its last check still before it.
+func pausedBefore(h *History, node string, at time.Duration, points ...string) bool {
 	return slices.ContainsFunc(h.Pauses, func(p Pause) bool {
-		return p.Node == node && p.From <= at && p.To >= at-time.Minute
+		return p.Node == node && p.From <= at && p.To >= at-time.Minute && (p.Point == "" || slices.Contains(points, p.Point))
 	})
 }
 

@@ -36,8 +36,13 @@ func checkFreezes(h *History) []Finding {
 			if !e.Out || e.Came <= f.from || e.Came >= f.to {
 				continue
 			}
+			// Who stood still before its last check, until after the freeze, has no
+			// excuse at all.
+			checked := slices.ContainsFunc(h.Pauses, func(p Pause) bool {
+				return p.Node == e.Node && p.Point != "" && p.Point != "before-effect" && p.To > f.from && p.From < f.from && p.To <= e.Came
+			})
 			kind := Late
-			if e.Came > f.from+slack && !pausedBefore(h, e.Node, e.Came) {
+			if checked || e.Came > f.from+slack && !pausedBefore(h, e.Node, e.Came, "before-effect") {
 				kind = Frozen
 			}
 			findings = append(findings, found(kind, "%s of %s by %s came at %v, %v after a freeze was acknowledged", verb(e.Out), e.Host, e.Node, e.Came, e.Came-f.from))

@@ -95,6 +95,10 @@ func TestEachBreachIsFound(t *testing.T) {
 			h.Cases[0].Executions[0].Outcome = "aborted"
 			h.Pauses = []chaos.Pause{{Node: "n2", From: time.Second, To: 5 * time.Second}}
 		}},
+		"a command that was called off": {chaos.Denied, func(h *chaos.History) { h.Cases[1].Executions[0].Outcome = "aborted" }},
+		"the same, which HAProxy sat on": {chaos.Late, func(h *chaos.History) {
+			h.Cases[1].Executions[0].Outcome, h.Effects[1].Held = "aborted", true
+		}},
 		"out again, though it is out": {chaos.Doubled, func(h *chaos.History) {
 			h.Effects[2].Out = true
 			h.Cases[1].Executions[1].Kind = "act"
@@ -114,6 +118,18 @@ func TestEachBreachIsFound(t *testing.T) {
 		"long in freeze, after a pause": {chaos.Late, func(h *chaos.History) {
 			h.Effects[1].Came = 30 * time.Second
 			h.Pauses = []chaos.Pause{{Node: "n1", From: 4 * time.Second, To: 29 * time.Second}}
+		}},
+		"the same, paused before its last check": {chaos.Frozen, func(h *chaos.History) {
+			h.Effects[1].Came = 30 * time.Second
+			h.Pauses = []chaos.Pause{{Node: "n1", From: 4 * time.Second, To: 29 * time.Second, Point: "before-gate"}}
+		}},
+		"paused before its last check, and soon": {chaos.Frozen, func(h *chaos.History) {
+			h.Effects[1].Came = 22*time.Second + 200*time.Millisecond
+			h.Pauses = []chaos.Pause{{Node: "n1", From: 20 * time.Second, To: 22*time.Second + 100*time.Millisecond, Point: "before-gate"}}
+		}},
+		"called off, and paused at a point": {chaos.Denied, func(h *chaos.History) {
+			h.Cases[0].Executions[0].Outcome = "aborted"
+			h.Pauses = []chaos.Pause{{Node: "n1", From: time.Second, To: 5 * time.Second, Point: "before-effect"}}
 		}},
 		"a voter said notify":     {chaos.Level, func(h *chaos.History) { h.Log[1].Ops[0].Levels = map[string]string{"remove/app": "notify"} }},
 		"nobody approved":         {chaos.Level, func(h *chaos.History) { h.Log[5].Ops[0].Approve = false }},

@@ -68,7 +68,7 @@ policy            = "auto"
 approvers         = ["root"]
 address           = "tcp://{{ .Services }}:9999"
 backend           = "web"
-start_within      = "3s"
+start_within      = "5s"
 timeout           = "3s"
 took_within       = "8s"
 expires_after     = "1m"
@@ -88,7 +88,7 @@ undo              = ["{{ .Counter }}", "in", "{{ "{{ .Host }}" }}"]
 verify            = { command = ["{{ .Counter }}", "is", "{{ "{{ .Host }}" }}"], within = "8s" }
 env               = ["CHAOS_NODE"]
 idempotent        = true
-start_within      = "3s"
+start_within      = "5s"
 timeout           = "4s"
 expires_after     = "1m"
 cooldown_per_host = "6s"

@@ -72,6 +72,7 @@ func (r *seedRun) commit(ctx context.Context, a chaos.Act, rng *rand.Rand) {
 	r.record(func() { r.faults++ })
 	defer r.tell("fault %s is over", a.Fault)
 	var undo func()
+	lasts := a.For
 	switch a.Fault {
 	case chaos.FaultKill:
 		for _, m := range on {
@@ -83,6 +84,16 @@ func (r *seedRun) commit(ctx context.Context, a chaos.Act, rng *rand.Rand) {
 				m.start()
 			}
 		}
+	case chaos.FaultHavoc:
+		undo = func() {
+			for end := time.Now().Add(2 * a.For); time.Now().Before(end) && ctx.Err() == nil; {
+				m := r.any(rng)
+				m.kill()
+				m.start()
+				pause(ctx, 300*time.Millisecond+time.Duration(rng.Int64N(int64(900*time.Millisecond))))
+			}
+		}
+		lasts = 0
 	case chaos.FaultTerminate:
 		n.signal(syscall.SIGTERM)
 		undo = func() { n.ended(ctx); n.start() }
@@ -92,6 +103,11 @@ func (r *seedRun) commit(ctx context.Context, a chaos.Act, rng *rand.Rand) {
 	case chaos.FaultRefuse, chaos.FaultHang, chaos.FaultHalf, chaos.FaultSit, chaos.FaultFlaky:
 		r.balancer.be(a.Fault)
 		undo = func() { r.balancer.be(moodFine) }
+	case chaos.FaultStall:
+		undo = r.balancer.stall()
+		if rng.IntN(3) == 0 {
+			lasts += 8 * time.Second
+		}
 	case chaos.FaultReload:
 		r.balancer.reload()
 		return
@@ -115,7 +131,7 @@ func (r *seedRun) commit(ctx context.Context, a chaos.Act, rng *rand.Rand) {
 			undo = r.commitNetwork(ctx, a, n)
 		}
 	}
-	pause(ctx, a.For)
+	pause(ctx, lasts)
 	undo()
 }
 

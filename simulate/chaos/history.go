@@ -108,10 +108,13 @@ type Asked struct {
 	Said           string
 }
 
-// Pause is a span in which a node's process was stopped or its clock was wrong.
+// Pause is a span in which a node's process was stopped.
 type Pause struct {
 	Node     string
 	From, To time.Duration
+	// Point is the point that the process stood at; empty when it was stopped
+	// wherever it happened to be.
+	Point string
 }
 
 // Entry is one warden entry of the raft log.

@@ -36,6 +36,7 @@ var (
 	atOnce    = flag.Int("at-once", 3, "how many seeds run at a time")
 	keepAll   = flag.Bool("keep", false, "keep the logs of seeds that went well, too")
 	cellTable = flag.String("cells", "", "write the table of cells that were run to this file")
+	onlyCell  = flag.String("cell", "", "fail at this point/fault/role in every scene")
 	nodeCount = flag.Int("nodes", 3, "how many agents a cluster has")
 )
 

@@ -46,6 +46,7 @@ type node struct {
 	exited  chan struct{}
 	log     *os.File
 	stopped time.Duration // since when it is paused; zero while it isn't
+	point   string        // where, if that is known
 	endedAt time.Duration // when its last process ended
 }
 
@@ -183,7 +184,7 @@ func (n *node) kill() {
 // pause is SIGSTOP, and resume SIGCONT.
 func (n *node) pause() {
 	n.signal(syscall.SIGSTOP)
-	n.paused()
+	n.paused("")
 }
 
 func (n *node) resume() {
@@ -191,12 +192,12 @@ func (n *node) resume() {
 	n.signal(syscall.SIGCONT)
 }
 
-// paused notes that the process stands still from now on.
-func (n *node) paused() {
+// paused notes that the process stands still from now on, and at which point.
+func (n *node) paused(point string) {
 	at := n.run.now()
 	n.run.record(func() {
 		if n.stopped == 0 {
-			n.stopped = at
+			n.stopped, n.point = at, point
 		}
 	})
 }
@@ -204,7 +205,7 @@ func (n *node) paused() {
 func (n *node) resumed() {
 	n.run.record(func() {
 		if n.stopped != 0 {
-			n.run.pauses = append(n.run.pauses, chaos.Pause{Node: n.name, From: n.stopped, To: n.run.now()})
+			n.run.pauses = append(n.run.pauses, chaos.Pause{Node: n.name, From: n.stopped, To: n.run.now(), Point: n.point})
 			n.stopped = 0
 		}
 	})

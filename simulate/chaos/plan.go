@@ -3,12 +3,14 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
 // The faults, besides those at a point of an execution.
 const (
 	FaultKill      = "kill"      // kill -9 at a moment that nobody chose
+	FaultHavoc     = "havoc"     // kill -9 of one node after the other, each started again at once
 	FaultPause     = "pause"     // SIGSTOP for longer than an election
 	FaultTerminate = "terminate" // SIGTERM: the planned way out
 	FaultPair      = "pair"      // one pair of nodes doesn't reach each other, all others do
@@ -28,6 +30,7 @@ const (
 	FaultHang      = "hang"      // it takes commands and neither applies nor answers them
 	FaultHalf      = "half"      // it applies commands and the answers are lost
 	FaultSit       = "sit"       // it applies commands, much later
+	FaultStall     = "stall"     // HAProxy itself stands still, and then does all that it was told
 	FaultFlaky     = "flaky"     // each of these now and then
 	FaultReload    = "reload"    // HAProxy is reloaded, and forgets every drain
 	FaultSource    = "source"    // Prometheus does not answer
@@ -39,7 +42,7 @@ func Faults() []string {
 	return []string{
 		FaultPause, FaultAlone, FaultReload, FaultKill, FaultClock, FaultHalf, FaultRollout, FaultTail, FaultFlap,
 		FaultTerminate, FaultSit, FaultPair, FaultFull, FaultSlow, FaultHang, FaultUnplug, FaultSnapshot, FaultOneWay,
-		FaultRefuse, FaultReadOnly, FaultMute, FaultSource, FaultSplit, FaultFlaky,
+		FaultRefuse, FaultStall, FaultHavoc, FaultReadOnly, FaultMute, FaultSource, FaultSplit, FaultFlaky,
 	}
 }
 
@@ -84,6 +87,15 @@ type Plan struct {
 // scenes is how many scenes a plan has.
 const scenes = 3
 
+// With gives every scene of a plan the same cell.
+func (p Plan) With(cell Cell) Plan {
+	p.Scenes = slices.Clone(p.Scenes)
+	for i := range p.Scenes {
+		p.Scenes[i].Cell = cell
+	}
+	return p
+}
+
 // PlanOf draws a seed's plan. Which faults and cells a seed gets follows from
 // its number, so that consecutive seeds share them out between them; the rest
 // is drawn. Points are the binary's own list.
@@ -111,7 +123,8 @@ func PlanOf(seed uint64, points []string) Plan {
 				Fault: faults[n%len(faults)], Role: []string{Leader, Leader, Follower}[rng.IntN(3)],
 				For: 1500*time.Millisecond + time.Duration(rng.Int64N(int64(4*time.Second))), Ahead: rng.IntN(2) == 0,
 			},
-			Down: 500*time.Millisecond + time.Duration(rng.Int64N(int64(3*time.Second))), After: 1 + rng.IntN(2),
+			// Long enough for an election, and mostly short enough to begin in time.
+			Down: time.Second + time.Duration(rng.Int64N(int64(3700*time.Millisecond))), After: 1 + rng.IntN(2),
 		}
 		if rng.IntN(4) == 0 {
 			s.Down += 8 * time.Second // beyond what a successor waits

@@ -128,7 +128,7 @@ func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fire
 	case c.InBackend():
 		r.balancer.be(moodFine)
 	case c.Before != "":
-		r.deposed(ctx, on[0])
+		r.deposed(ctx, on[0], c.Before)
 	}
 	looked := time.Now()
 	for end := time.Now().Add(fireWithin); !fired && time.Now().Before(end) && ctx.Err() == nil; {
@@ -145,11 +145,16 @@ func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fire
 				fired = true
 				r.tell("%s met %s", n.name, c.Name())
 				if n.still() {
-					n.paused()
+					n.paused(c.Point)
 				}
 			}
 		}
 		pause(ctx, 5*time.Millisecond)
+	}
+	thaw, down := func() {}, s.Down
+	if fired && engine && c.Role != chaos.All && rng.IntN(2) == 0 {
+		// It goes on at once, while it still has time to begin.
+		thaw, down = r.freezeMeanwhile(ctx, on[0], rng), 200*time.Millisecond
 	}
 	if fired && c.Role == chaos.All {
 		for _, n := range r.nodes {
@@ -162,19 +167,36 @@ func (r *seedRun) cell(ctx context.Context, s chaos.Scene, rng *rand.Rand) (fire
 			}
 		}
 	}
-	pause(ctx, s.Down)
+	pause(ctx, down)
 	for _, n := range r.nodes {
 		n.arm("")
 		if n.still() {
-			n.paused()
+			n.paused(c.Point)
 		}
 		n.resume()
 		n.start()
 	}
+	thaw()
 	if !fired {
 		r.tell("%s was not met", c.Name())
 	}
 	return fired
+}
+
+// freezeMeanwhile has a person freeze, over the node that leads next, while an
+// execution stands still or is without its process, and returns what lifts it.
+func (r *seedRun) freezeMeanwhile(ctx context.Context, n *node, rng *rand.Rand) (thaw func()) {
+	why := r.word(rng)
+	for end := time.Now().Add(4 * time.Second); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 50*time.Millisecond) {
+		lead := r.leader()
+		if lead != nil && lead != n && r.person(lead, chaos.Asked{Verb: "freeze", Reason: why}, "freeze", "--reason", why) {
+			break
+		}
+	}
+	return func() {
+		pause(ctx, 2*time.Second)
+		r.insist(ctx, rng, chaos.Asked{Verb: "unfreeze"}, "unfreeze")
+	}
 }
 
 // shortener has the one node that shortens its log take the role, as far as
@@ -196,12 +218,12 @@ func (r *seedRun) shortener(ctx context.Context, role string, rng *rand.Rand) []
 
 // deposed waits until a process stands still at its point and another node
 // leads, and lets it go on.
-func (r *seedRun) deposed(ctx context.Context, n *node) {
+func (r *seedRun) deposed(ctx context.Context, n *node, before string) {
 	for end := time.Now().Add(fireWithin); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 50*time.Millisecond) {
 		if !n.still() {
 			continue
 		}
-		n.paused()
+		n.paused(before)
 		if lead := r.leader(); lead != nil && lead != n {
 			r.tell("%s leads now, and %s goes on", lead.name, n.name)
 			break

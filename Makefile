@@ -32,7 +32,7 @@ CELLS     ?=
 # Every package with a test that only the failpoints build runs, but for the fault suite.
 CRASH      = $$(grep -rlE --include='*_test.go' '^//go:build .*failpoints' . | xargs -r -n1 dirname | grep -v simulate/chaos | sort -u)
 
-.PHONY: build unit servers test systemd-test lint race ci fuzz bench bench-rules bench-failover demo clean
+.PHONY: build unit servers test systemd-test chaos lint race ci fuzz bench bench-rules bench-failover demo clean
 
 ## build: the static binary, in bin/warden
 build:

@@ -235,17 +235,45 @@ func TestNothingElseIsRelayed(t *testing.T) {
 	}
 }
 
-// TestRelayProperty makes entries of what may be relayed and one thing that may
-// not, in any order: they are refused whole.
-func TestRelayProperty(t *testing.T) {
-	foul := []ledger.Body{
+// foulBodies is one of each that no node may say, not even for itself.
+func foulBodies() []ledger.Body {
+	return []ledger.Body{
 		&ledger.FreezeLift{}, &ledger.CaseAnswer{Case: 1, Approve: true}, &ledger.PoolAccept{Pool: "a"}, &ledger.ClockAccept{},
 		&ledger.HoldRelease{Pool: "a"}, &ledger.StormReset{Pool: "a"}, &ledger.RestraintExpire{}, &ledger.Resolve{Case: 1, Out: true},
 		&ledger.ClusterInit{ClusterID: "x", Voters: []remedy.NodeID{n2}}, &ledger.ManualOpen{Pool: "a", Host: "h"}, &ledger.CaseCancel{Case: 1},
 		&ledger.FreezeSet{Reason: "short", Until: start}, &ledger.FreezeSet{}, &ledger.NodeReport{Node: n3}, &ledger.ExecFinish{Case: 1},
 		&ledger.NoticeAdd{Kind: ledger.NoticeConfig, Page: true, Detail: "x"}, &ledger.NoticeAdd{Kind: ledger.NoticeStop, Detail: "x"},
 		&ledger.NoticeAdd{Kind: ledger.NoticeConfig, Case: 3, Detail: "x"}, &ledger.NoticeAdd{Kind: ledger.NoticeConfig},
+		&ledger.NodeReport{MaxVersion: ledger.Version}, &ledger.ExecFinish{Token: remedy.Token{Term: 2, Index: 9}},
+		&ledger.FreezeSet{Reason: strings.Repeat("x", maxReason+1)}, &ledger.NoticeAdd{Kind: ledger.NoticeConfig, Pool: "a", Detail: "x"},
+		&ledger.NoticeAdd{Kind: ledger.NoticeConfig, Detail: strings.Repeat("x", maxDetail+1)},
 	}
+}
+
+// TestEveryFoulBodyIsRefused asks for each of them, alone and beside each that
+// may be relayed, and shows that it is for the foul one that the entry is refused.
+func TestEveryFoulBodyIsRefused(t *testing.T) {
+	for _, foul := range foulBodies() {
+		cells := [][]ledger.Body{{foul}}
+		for _, good := range relayable(n2) {
+			cells = append(cells, []ledger.Body{foul, good}, []ledger.Body{good, foul})
+		}
+		for _, bodies := range cells {
+			raw, err := json.Marshal(entry(t, n2, remedy.Warden(), bodies...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := allowed(raw, n2); err == nil || !strings.Contains(err.Error(), "can't be relayed") {
+				t.Errorf("%.300s: %v", raw, err)
+			}
+		}
+	}
+}
+
+// TestRelayProperty makes entries of what may be relayed and one thing that may
+// not, in any order: they are refused whole.
+func TestRelayProperty(t *testing.T) {
+	foul := foulBodies()
 	rapid.Check(t, func(rt *rapid.T) {
 		bodies := rapid.SliceOfN(rapid.SampledFrom(relayable(n2)), 0, 4).Draw(rt, "good")
 		node := rapid.SampledFrom([]remedy.NodeID{n2, n2, n2, n3, ""}).Draw(rt, "node")
@@ -269,10 +297,13 @@ func TestRelayProperty(t *testing.T) {
 
 // FuzzRelay shows that no bytes have anything committed but what may be relayed.
 func FuzzRelay(f *testing.F) {
-	for _, b := range append(relayable(n2), &ledger.FreezeLift{}, &ledger.PoolAccept{Pool: "a"}) {
+	for _, b := range append(relayable(n2), foulBodies()...) {
 		raw, err := json.Marshal(entry(f, n2, remedy.Warden(), b))
 		if err != nil {
 			f.Fatal(err)
+		}
+		if len(raw) > maxReason { // too long to be worth changing
+			continue
 		}
 		f.Add(raw)
 		f.Add(bytes.Replace(raw, []byte(`"kind"`), []byte(`"Kind"`), 1))

@@ -268,27 +268,45 @@ func (d divergence) Error() string {
 		d.Node, d.Index, d.Hash, d.Majority, d.Node)
 }
 
-// divergedFile remembers in the data directory that the state in it is wrong.
-const divergedFile = "diverged.json"
+// divergedFile remembers in the data directory that the state in it is wrong,
+// and divergedBegun that somebody was about to say so.
+const (
+	divergedFile  = "diverged.json"
+	divergedBegun = divergedFile + ".tmp"
+)
 
 // keepDiverged makes it stick: every later start refuses, so that nothing votes
-// that is built on a wrong state, until people have emptied the directory.
+// that is built on a wrong state, until people have emptied the directory. A
+// mark that is there is replaced whole, and never taken away: where the disk is
+// full a piece of one does as well.
 func keepDiverged(dir string, d divergence) error {
 	data, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, divergedFile), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	begun := filepath.Join(dir, divergedBegun)
+	f, err := os.OpenFile(begun, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(append(data, '\n'))
-	return errors.Join(err, f.Sync(), f.Close())
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(begun, filepath.Join(dir, divergedFile))
+	}
+	parent, failed := os.Open(dir) // the name must outlive a power cut too
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	return errors.Join(err, parent.Sync(), parent.Close())
 }
 
 // refuseDiverged refuses a data directory whose state is known to be wrong.
 func refuseDiverged(dir string) error {
 	data, err := os.ReadFile(filepath.Join(dir, divergedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		data, err = os.ReadFile(filepath.Join(dir, divergedBegun))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -253,5 +254,40 @@ func TestADivergedNodeDoesNotStart(t *testing.T) {
 	}
 	if refuseDiverged(dir) == nil {
 		t.Error("a mark that was cut off lets it start")
+	}
+}
+
+// What marks a data directory is made beside the mark that is there and put in
+// its place, so that at no instant there is none; and one that was only begun
+// when the power failed counts.
+func TestTheMarkIsNeverMissing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	first, second := divergence{Node: "n3-0000beef", Index: 3000}, divergence{Node: "n3-0000beef", Index: 4000}
+	if err := keepDiverged(dir, first); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(at(divergedFile), at("held")); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(at("held"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keepDiverged(dir, second); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(at("held")); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the mark was written over in place: %q, %v", after, err)
+	}
+	if got, ok := errors.AsType[divergence](refuseDiverged(dir)); !ok || got != second {
+		t.Errorf("it is %v", got)
+	}
+	if err := os.Rename(at(divergedFile), at(divergedFile+".tmp")); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := errors.AsType[divergence](refuseDiverged(dir)); !ok || got != second {
+		t.Errorf("a mark that was begun lets it start: %v", got)
 	}
 }

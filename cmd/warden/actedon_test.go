@@ -312,3 +312,14 @@ func (f *firing) led(t *testing.T) time.Time {
 	})
 	return first
 }
+
+// last is how many lines with commands HAProxy has carried out, and when the
+// newest was.
+func (g *gate) last() (int, time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.answered) == 0 {
+		return 0, time.Time{}
+	}
+	return len(g.answered), g.answered[len(g.answered)-1]
+}

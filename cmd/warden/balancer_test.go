@@ -291,17 +291,6 @@ func (g *gate) pass(line string) bool {
 	return true
 }
 
-// last is how many lines with commands HAProxy has carried out, and when the
-// newest was.
-func (g *gate) last() (int, time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.answered) == 0 {
-		return 0, time.Time{}
-	}
-	return len(g.answered), g.answered[len(g.answered)-1]
-}
-
 // sent lists the commands that came, in order; nil when none did.
 func (g *gate) sent() []string {
 	g.mu.Lock()

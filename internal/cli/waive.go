@@ -21,7 +21,8 @@ func (p *program) newPolicyWaiveCommand() *cobra.Command {
 		Long: `Take a voter's word out of the lowest level, until that node reports again or
 somebody unwaives it. What it last said of limits goes on counting, and a node that
 is up ends the waiver by itself: edit its file instead. One voter's word is always
-left. A node that will not come back is removed with warden operator raft remove-peer.`,
+left. A node that will not come back is removed with warden operator raft remove-peer;
+so is one that is being put back to an older warden, which could not read a waiver.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.Node = args[0]; q.Reason == "" {
 				return usage("say why with --reason TEXT: people will ask")
@@ -51,6 +52,8 @@ func (p *program) waive(ctx context.Context, q web.WaiveRequest, confirmed strin
 	if len(rises) == 0 {
 		p.printer.talk("As far as this node knows, no level goes higher by it.")
 	}
+	p.printer.talk("! Nobody asks %s whether it can read a waiver: what it last reported counts. If an older warden than that is put on it, it stops", q.Node)
+	p.printer.talk("! at this entry for good: then take it out instead, with `warden operator raft remove-peer %s`.", q.Node)
 	if err := p.severe(ctx, confirmed, q.Node, "%s would no longer hold any level down.", q.Node); err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ const (
 	FaultClock     = "clock"     // a wall clock is set an hour ahead or back
 	FaultFull      = "full"      // a disk is full
 	FaultReadOnly  = "read-only" // a disk comes back read-only after a restart
+	FaultLost      = "lost"      // a disk is lost; people remove the node and have the new one join
+	FaultTransfer  = "transfer"  // people have another node lead
 	FaultTail      = "tail"      // the end of a stopped node's log is cut off
 	FaultSnapshot  = "snapshot"  // a bit of a stopped node's snapshot is flipped
 	FaultRefuse    = "refuse"    // HAProxy's runtime API refuses connections
@@ -41,8 +43,8 @@ const (
 func Faults() []string {
 	return []string{
 		FaultPause, FaultAlone, FaultReload, FaultKill, FaultClock, FaultHalf, FaultRollout, FaultTail, FaultFlap,
-		FaultTerminate, FaultSit, FaultPair, FaultFull, FaultSlow, FaultHang, FaultUnplug, FaultSnapshot, FaultOneWay,
-		FaultRefuse, FaultStall, FaultHavoc, FaultReadOnly, FaultMute, FaultSource, FaultSplit, FaultFlaky,
+		FaultTerminate, FaultLost, FaultSit, FaultPair, FaultFull, FaultSlow, FaultHang, FaultUnplug, FaultSnapshot, FaultOneWay,
+		FaultRefuse, FaultStall, FaultHavoc, FaultReadOnly, FaultMute, FaultTransfer, FaultSource, FaultSplit, FaultFlaky,
 	}
 }
 

@@ -41,7 +41,7 @@ func (r *seedRun) play(p chaos.Plan) []chaos.Result {
 		// A disk that lies must be the only fault at its time; and a process that
 		// is gone for another reason meets no point.
 		if alone := []string{
-			chaos.FaultTail, chaos.FaultSnapshot, chaos.FaultReadOnly, chaos.FaultFull, chaos.FaultPause, chaos.FaultKill,
+			chaos.FaultTail, chaos.FaultSnapshot, chaos.FaultLost, chaos.FaultReadOnly, chaos.FaultFull, chaos.FaultPause, chaos.FaultKill,
 			chaos.FaultTerminate, chaos.FaultClock, chaos.FaultSplit, chaos.FaultSource,
 		}; slices.Contains(alone, s.Act.Fault) {
 			r.commit(ctx, s.Act, rng)

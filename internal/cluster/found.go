@@ -46,7 +46,7 @@ func (s *stores) inspect(r *record) (state, error) {
 	case len(owner) > 0 && remedy.NodeID(owner) != id.ID:
 		return 0, fmt.Errorf("the raft log below %s belongs to another node than %s, to %s: restore %s and the log from the same backup", raftDir, id.ID, owner, identityFile)
 	case id.Founded && (h.term == 0 || !held):
-		return 0, fmt.Errorf("the raft log below %s is empty but this node has had one: restore the data directory from a backup, or move all of %s away to start as a new node with an empty ledger", raftDir, r.dir)
+		return 0, fmt.Errorf("the raft log below %s is empty but this node has had one: %s; or, alone, move it away to start as a new node with an empty ledger", raftDir, mend(r.dir))
 	case id.Founded:
 		return stateMember, nil
 	case id.Joining && held:

@@ -318,12 +318,12 @@ func raftConfig(o Options, id remedy.NodeID, tune tuning) *raft.Config {
 func (n *Node) startRaft(dir string, conf *raft.Config, trans raft.Transport) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the raft log below %s is damaged: %v: restore the data directory from a backup; nothing in it has been changed", dir, p)
+			err = fmt.Errorf("the raft log below %s is damaged: %v: %s; nothing in it has been changed", dir, p, mend(dir))
 		}
 	}()
 	r, err := raft.NewRaft(conf, n.fsm, n.stores.logs, n.stores.stable, n.stores.snaps, trans)
 	if err != nil {
-		return fmt.Errorf("start raft on %s: %w: start the newest warden that has run on this data directory; if this is it, restore the directory from a backup", dir, err)
+		return fmt.Errorf("start raft on %s: %w: start the newest warden that has run on this data directory; if this is it, %s", dir, err, mend(dir))
 	}
 	n.raft = r
 	return nil

@@ -55,7 +55,7 @@ func TestDamagedSnapshotFallsBackOrRefuses(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, raftFolder, snapshotsFolder)); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, o(&listMachine{}, 1), "is damaged", "restore the data directory from a backup")
+	refused(t, o(&listMachine{}, 1), "is damaged", "from a backup if this node is alone; one of several is never restored")
 }
 
 // refused opens a node that must not start, and checks that the data directory

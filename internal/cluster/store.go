@@ -49,7 +49,7 @@ func openStores(dir string, g guard, log hclog.Logger, wrap func(raft.LogStore) 
 	}
 	w, err := wal.Open(walDir, wal.WithSegmentSize(segmentSize), wal.WithLogger(log.Named("wal")))
 	if err != nil {
-		return nil, fmt.Errorf("open the raft log: %w: restore %s from a backup; nothing in it has been changed", err, dir)
+		return nil, fmt.Errorf("open the raft log: %w: %s; nothing in it has been changed", err, mend(dir))
 	}
 	snaps, err := raft.NewFileSnapshotStoreWithLogger(raftDir, snapshotsKept, log.Named("snapshot"))
 	if err != nil {
@@ -64,6 +64,14 @@ func openStores(dir string, g guard, log hclog.Logger, wrap func(raft.LogStore) 
 		stable: guardedStable{StableStore: w, guard: g},
 		snaps:  durableSnapshots{SnapshotStore: snaps, dir: filepath.Join(raftDir, snapshotsFolder), stored: stored},
 	}, nil
+}
+
+// mend says what to do about a data directory that can't be used. A backup is
+// for a node that is alone: one of several that came back with an old log would
+// vote against what it has promised since.
+func mend(dir string) string {
+	return "restore " + dir + " from a backup if this node is alone; one of several is never restored: remove it on another node with " +
+		"`warden operator raft remove-peer NAME`, move " + dir + " away, start it, and have it join with `warden operator raft join NAME`"
 }
 
 // removeTorn deletes snapshots that a crash left half written. Raft would

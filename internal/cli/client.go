@@ -63,6 +63,9 @@ func (p *program) observe(a web.AsOf) {
 		since = " since " + p.printer.stamp(a.NoLeaderSince)
 	}
 	p.printer.talk("No quorum%s: %s knows no leader, so nothing is done and nothing can be approved. `warden status` says what can be done by hand.", since, a.Node)
+	if a.Behind != "" {
+		p.printer.talk("NOT UP TO DATE: %s", a.Behind)
+	}
 }
 
 // errTimeout says that --timeout passed before the answer came.

@@ -171,7 +171,7 @@ func (d *daemon) webNode() web.Node {
 			}, err
 		},
 		Leader: func() (remedy.NodeID, time.Time) { return d.Machine.leader(d.node) },
-		Ready:  d.node.Ready,
+		Ready:  d.ready,
 		Outline: func() config.Outline {
 			d.mu.Lock()
 			defer d.mu.Unlock()

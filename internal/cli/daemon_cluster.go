@@ -10,6 +10,7 @@ import (
 	"warden/internal/ledger"
 	"warden/internal/peertls"
 	"warden/internal/remedy"
+	"warden/internal/web"
 )
 
 // openNode opens the node on its data directory, with peers when the config
@@ -118,3 +119,24 @@ func (d *daemon) keepVoters(ctx context.Context) (stop func()) {
 		<-done
 	}
 }
+
+// ready is whether the node is up to date, as the HTTP surface tells it.
+func (d *daemon) ready() error {
+	err := d.node.Ready()
+	if b, ok := errors.AsType[*cluster.BehindError](err); ok {
+		return &web.Behind{Index: b.Index, Text: b.Error()}
+	}
+	if errors.Is(err, cluster.ErrNoCluster) {
+		return alone{err}
+	}
+	return err
+}
+
+// alone is a node without a cluster, in its own words.
+type alone struct{ error }
+
+// Is makes it the HTTP surface's ErrNoCluster too.
+func (alone) Is(target error) bool { return target == web.ErrNoCluster }
+
+// Unwrap returns the cluster's own error.
+func (a alone) Unwrap() error { return a.error }

@@ -78,7 +78,7 @@ func webPeer(m cluster.Member) web.RaftPeer {
 		Healthy: m.Healthy, Why: m.Why,
 	}
 	if p.Node == "" {
-		p.Node = string(m.ID)
+		p.Node = nameIn(m.ID)
 	}
 	switch {
 	case m.Leader:
@@ -99,7 +99,7 @@ func (o operator) member(ctx context.Context, word string) (web.RaftPeer, []web.
 		if string(p.ID) == word {
 			return p, all, nil
 		}
-		if strings.EqualFold(p.Node, word) {
+		if strings.EqualFold(p.Node, word) || isNode(p.ID, word) {
 			found = append(found, p)
 		}
 	}
@@ -260,7 +260,7 @@ func (o operator) Save(ctx context.Context, confirmed bool) (io.WriterTo, error)
 			return nil, clusterError(err)
 		}
 	} else if err := o.d.node.Ready(); err != nil {
-		return nil, refuseMembers(engine.RefusedTransient, "%v: this node's ledger is not whole yet, ask again in a moment", err)
+		return nil, refuseMembers(engine.RefusedTransient, "this node's ledger is not whole: %v", err)
 	}
 	return o.d.ledger.Snapshot()
 }

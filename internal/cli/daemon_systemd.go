@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"warden/internal/cluster"
 	"warden/internal/config"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -108,6 +110,8 @@ type standing struct {
 	leaderID  remedy.NodeID
 	voters    int
 	replaying bool
+	behind    bool // no leader has brought this node up to date since it started
+	apart     bool // it belongs to no cluster yet
 	waiting   int
 	out       int
 	unknown   int
@@ -117,7 +121,10 @@ type standing struct {
 }
 
 func (d *daemon) standing(leader bool, leaderID remedy.NodeID, voters int) standing {
-	s := standing{leader: leader, leaderID: leaderID, voters: voters, replaying: d.node.Ready() != nil, freeze: d.ledger.Status().Freeze}
+	ready := d.node.Ready()
+	s := standing{leader: leader, leaderID: leaderID, voters: voters, replaying: ready != nil, freeze: d.ledger.Status().Freeze}
+	_, s.behind = errors.AsType[*cluster.BehindError](ready)
+	s.apart = errors.Is(ready, cluster.ErrNoCluster)
 	d.mu.Lock()
 	s.refused = !d.reload.OK
 	d.mu.Unlock()
@@ -148,7 +155,12 @@ func statusLine(s standing) string {
 	default:
 		parts = append(parts, "no leader: nothing is done")
 	}
-	if s.replaying {
+	switch {
+	case s.apart:
+		return strings.Join(append(parts, "in no cluster yet: see warden operator raft list-peers"), ", ")
+	case s.behind:
+		return strings.Join(append(parts, "not up to date since its start"), ", ")
+	case s.replaying:
 		// What follows would be from before.
 		return strings.Join(append(parts, "replaying the log"), ", ")
 	}

@@ -17,6 +17,8 @@ func TestStatusLine(t *testing.T) {
 		"leader of 3 voters, 1 waiting, 2 hosts out, not frozen":                                           {leader: true, voters: 3, waiting: 1, out: 2},
 		"follower of n1-12345678, 3 voters, 0 waiting, 1 host out, 2 UNKNOWN, FROZEN by fran":              {leaderID: "n1-12345678", voters: 3, out: 1, unknown: 2, freeze: frozen},
 		"no leader: nothing is done, replaying the log":                                                    {voters: 3, replaying: true, out: 7},
+		"no leader: nothing is done, not up to date since its start":                                       {voters: 3, replaying: true, behind: true, waiting: 2},
+		"no leader: nothing is done, in no cluster yet: see warden operator raft list-peers":               {replaying: true, apart: true},
 		"no leader: nothing is done, 0 waiting, 0 hosts out, not frozen, the newest config was NOT loaded": {voters: 3, refused: true},
 	} {
 		if got := statusLine(s); got != want {

@@ -18,12 +18,14 @@ func (p *program) newOperatorRaftCommand() *cobra.Command {
 }
 
 func (p *program) newListPeersCommand() *cobra.Command {
-	return &cobra.Command{
+	var stale bool
+	cmd := &cobra.Command{
 		Use: "list-peers", Short: "List the members of the cluster", Args: cobra.NoArgs,
 		Example: `  warden operator raft list-peers
-  warden operator raft list-peers -o json`,
+  warden operator raft list-peers --stale -o json`,
 		Long: `List the members of the cluster as the node that is asked sees them: any node answers,
-without a leader too. It asks each of them, so one that is down takes some seconds.`,
+without a leader too, and then exits 5 unless --stale is given: who is a member is what that
+node last heard. It asks each of them, so one that is down takes some seconds.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := p.dial()
 			if err != nil {
@@ -35,12 +37,20 @@ without a leader too. It asks each of them, so one that is down takes some secon
 				return err
 			}
 			if p.printer.asJSON() {
-				return list(p.printer, peers, peers.Peers)
+				if err := list(p.printer, peers, peers.Peers); err != nil {
+					return err
+				}
+			} else {
+				p.showPeers(peers)
 			}
-			p.showPeers(peers)
+			if peers.LeaderID == "" && !stale {
+				return exit(ExitUnreachable)
+			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&stale, "stale", false, "exit 0 without a leader too: this node's word is enough")
+	return cmd
 }
 
 func (p *program) showPeers(all *web.RaftPeers) {
@@ -60,7 +70,14 @@ func (p *program) showPeers(all *web.RaftPeers) {
 	}
 	p.printer.table("", []string{"NODE", "ID", "ADDRESS", "STATE", "VOTER", "RAFT", "COMMIT INDEX", "TRAILS LEADER BY"}, rows)
 	p.unwell(all.Peers)
-	if all.LeaderID == "" {
+	if all.Why != "" {
+		p.printer.talk("%s: %s", all.Node, all.Why)
+	}
+	switch {
+	case all.LeaderID != "":
+	case len(all.Peers) == 0:
+		p.printer.talk("This node knows no members: ask one that is in the cluster.")
+	default:
 		p.printer.talk("No leader is known: nothing is done and nothing can be approved. If most voters' disks are lost for good: warden operator recover --help")
 	}
 }

@@ -144,6 +144,9 @@ func (o *printer) noQuorum(s *web.Status) {
 		since = " since " + o.stamp(q.Since)
 	}
 	o.line(o.paint(red, say("NO QUORUM%s: nothing is done and nothing can be approved", since)))
+	if s.Behind != nil {
+		o.line(o.paint(red, say("NOT UP TO DATE: %s", s.Behind.Text)))
+	}
 }
 
 // byHand lists what people can do themselves while nobody leads.

@@ -95,6 +95,14 @@ func isNode(id remedy.NodeID, word string) bool {
 	return string(id) == word || i > 0 && string(id[:i]) == word
 }
 
+// nameIn is the name in a node's id.
+func nameIn(id remedy.NodeID) string {
+	if i := strings.LastIndexByte(string(id), '-'); i > 0 {
+		return string(id[:i])
+	}
+	return string(id)
+}
+
 func (p *program) newPolicyUnwaiveCommand() *cobra.Command {
 	var confirmed string
 	cmd := &cobra.Command{

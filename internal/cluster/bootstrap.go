@@ -80,6 +80,7 @@ func (n *Node) bootstrap() {
 				}
 				return
 			}
+			n.waits.Store(&b.wait)
 			if b.wait != said || time.Since(at) > sayAgain {
 				n.log.Info("no cluster yet", zap.String("waiting", b.wait), zap.Errors("errors", b.why))
 				said, at = b.wait, time.Now()

@@ -60,7 +60,7 @@ func TestLostDiskWaitsAndIsReplacedByHand(t *testing.T) {
 	if fresh.ID() == old {
 		t.Fatal("the id did not change")
 	}
-	if err := fresh.Ready(); !errors.Is(err, ErrReplaying) {
+	if err := fresh.Ready(); !errors.Is(err, ErrNoCluster) {
 		t.Errorf("a node without a log is ready: %v", err)
 	}
 	g.propose("two") // two of three still commit

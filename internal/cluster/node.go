@@ -117,11 +117,13 @@ type Node struct {
 	leaving        atomic.Pointer[aside] // why, and who should lead then
 
 	lead    leadership
-	leading atomic.Bool   // a Lead loop runs
-	up      atomic.Bool   // raft was started
-	atOpen  uint64        // the last entry in the log when the node was opened
-	caught  atomic.Bool   // everything up to atOpen is applied
-	ready   atomic.Uint64 // the term in which this node has applied all earlier ones
+	leading atomic.Bool // a Lead loop runs
+	up      atomic.Bool // raft was started
+	atOpen  uint64      // the last entry in the log when the node was opened
+	caught  atomic.Bool // everything up to atOpen is applied
+	opened  time.Time
+	waits   atomic.Pointer[string] // what it takes to be in a cluster, as people were told
+	ready   atomic.Uint64          // the term in which this node has applied all earlier ones
 
 	metrics *metrics
 
@@ -193,6 +195,7 @@ func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 	if err := n.startRaft(o.Dir, conf, trans); err != nil {
 		return nil, err
 	}
+	n.opened = time.Now()
 	n.up.Store(true)
 	if err := n.checkMembership(o.Dir, at); err != nil {
 		return nil, err

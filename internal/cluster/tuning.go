@@ -18,6 +18,7 @@ type tuning struct {
 	handOver                   time.Duration // at shutdown, for another voter to take over
 	free                       func(dir string) (uint64, error)
 	spaceEvery                 time.Duration // how often a node looks whether its disk is about to be full
+	alone                      time.Duration // after its start, until a node that knows no leader shows what it has
 	wrapLog                    func(raft.LogStore) raft.LogStore
 
 	// With peers only.
@@ -39,7 +40,7 @@ func production(o Options) tuning {
 		heartbeat: 60 * time.Millisecond, election: 60 * time.Millisecond, lease: 50 * time.Millisecond,
 		writeDeadline: 10 * time.Second, tenureGrace: 10 * time.Second,
 		barrierDeadline: time.Minute, proposeDeadline: 10 * time.Second, drain: 2 * time.Second, handOver: 2 * time.Second,
-		free: freeBytes, spaceEvery: 500 * time.Millisecond,
+		free: freeBytes, spaceEvery: 500 * time.Millisecond, alone: 3 * time.Second,
 		wrapLog: func(s raft.LogStore) raft.LogStore { return s },
 
 		rpcTimeout: 10 * time.Second, dialTimeout: 2 * time.Second, handshake: 10 * time.Second, unanswered: 3 * time.Second,

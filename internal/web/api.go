@@ -210,6 +210,9 @@ func (s *surface) within(span string) (time.Time, error) {
 
 func (s *surface) caseDetail(id remedy.CaseID) (*CaseDetail, error) {
 	c, ok := s.Ledger.Case(id)
+	if b := s.behind(); !ok && b != nil {
+		return nil, problem(http.StatusServiceUnavailable, CodeNoLeader, fmt.Sprintf("it can't be told whether there is a case %s: %s", id, b.Text))
+	}
 	if !ok {
 		return nil, problem(http.StatusNotFound, ledger.RefusedNoCase, "there is no case "+id.String()+": see `warden cases`")
 	}

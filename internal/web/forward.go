@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ func forwardKind(r *http.Request) kindOf {
 	switch {
 	case !ok, path == "reload":
 		return local
-	case "/"+path == snapshotPath && r.Method == http.MethodGet && !strings.Contains(r.URL.RawQuery, "stale"):
+	case "/"+path == snapshotPath && r.Method == http.MethodGet && !stale(r):
 		return asks
 	case r.Method == http.MethodGet:
 		// Its `now` and its undo's preview are the leader's engine's word.
@@ -83,6 +84,13 @@ func forwardKind(r *http.Request) kindOf {
 		return changes
 	}
 	return local
+}
+
+// stale reports whether a request asks for what this node has. What can't be
+// read as yes or no is refused where it is answered.
+func stale(r *http.Request) bool {
+	yes, err := strconv.ParseBool(r.URL.Query().Get("stale"))
+	return err == nil && yes
 }
 
 // leader is the leader that this node knows of; empty when it knows none.
@@ -265,7 +273,7 @@ func (s *surface) caughtUp(ctx context.Context, got passed) {
 
 // hand passes an answer on as it is.
 func (s *surface) hand(w http.ResponseWriter, got passed) {
-	for _, name := range []string{"Content-Type", headerNode, headerLeader, headerIndex} {
+	for _, name := range []string{"Content-Type", headerNode, headerLeader, headerIndex, headerBehind} {
 		w.Header().Del(name)
 		if v := got.header.Get(name); v != "" {
 			w.Header().Set(name, v)

@@ -29,6 +29,7 @@ type pair struct {
 	leading  remedy.NodeID // as n1 knows it
 	since    time.Time
 	sent     []string
+	unready  error // what n2's Ready returns
 	// fault, when set, is how the next requests between the nodes fail.
 	fault func(do func()) error
 }
@@ -37,6 +38,12 @@ func (p *pair) lead(one, two remedy.NodeID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.leading, p.leader = one, two
+}
+
+func (p *pair) ready(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unready = err
 }
 
 func (p *pair) disturb(fault func(do func()) error) {
@@ -94,6 +101,11 @@ func newPair(t *testing.T, level remedy.Level) (*pair, *Client) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		return p.leader, p.since
+	}
+	p.two.opts.Node.Ready = func() error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.unready
 	}
 	p.two.opts.Node.Raft = func() (RaftStatus, error) {
 		p.mu.Lock()

@@ -87,7 +87,17 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	x.gauge(mReloadOK, bit(reload.OK))
 	x.gauge(mReloadAt, seconds(reload.At))
 	if c.Node.Ready() != nil {
-		return // counters that start anew at 0 would look like a reset
+		// Counters that start anew, at 0 or at a snapshot's, would look like a
+		// reset, and a freeze that is not known like none. What this node sees
+		// for itself is true all the same.
+		if c.behind() != nil {
+			judged := map[remedy.PoolName][]remedy.Judgement{}
+			for _, name := range c.pools() {
+				judged[name] = c.picture(v, name, now).judged
+			}
+			c.local(x, v, cfg, judged)
+		}
+		return
 	}
 	counters := c.Ledger.Counters()
 	x.counters(counters)
@@ -111,6 +121,11 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	if raft.Leader {
 		x.send(prometheus.CounterValue, mRounds, float64(v.Rounds))
 	}
+	c.local(x, v, cfg, judged)
+}
+
+// local is what this node sees for itself, whoever leads.
+func (c collector) local(x scrape, v *engine.View, cfg *engine.Config, judged map[remedy.PoolName][]remedy.Judgement) {
 	x.send(prometheus.CounterValue, mLocal, float64(c.Engine.LocalRounds()))
 	if v.At.IsZero() {
 		return // nothing was seen: what is said now would be made up

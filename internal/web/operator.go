@@ -58,6 +58,9 @@ type RaftPeers struct {
 	LeaderID  remedy.NodeID `json:"leader_id,omitempty"`
 	Term      uint64        `json:"term"`
 	Peers     []RaftPeer    `json:"peers"`
+	// Why says why this node's ledger isn't up to date, or what it waits for when
+	// it belongs to no cluster.
+	Why string `json:"why,omitempty"`
 }
 
 // RaftChange is what became of the members. It answers a join and a removal.
@@ -156,10 +159,13 @@ func (s *surface) operatorRoutes(api huma.API) {
 		if err := s.operated(); err != nil {
 			return nil, err
 		}
-		r := s.raft()
+		r, why := s.raft(), ""
+		if err := s.Node.Ready(); err != nil {
+			why = err.Error()
+		}
 		return &RaftPeers{
 			Schema: SchemaRaftPeers, ServedAt: s.now(), Node: s.Node.ID, ClusterID: s.Ledger.Status().ClusterID,
-			LeaderID: r.LeaderID, Term: r.Term, Peers: list(s.Operator.Peers(ctx)),
+			LeaderID: r.LeaderID, Term: r.Term, Peers: list(s.Operator.Peers(ctx)), Why: why,
 		}, nil
 	})
 	route(api, http.MethodGet, "/operator/autopilot/state", "get-autopilot-state", "How well the cluster would stand a loss", func(ctx context.Context, _ *none) (*Autopilot, error) {

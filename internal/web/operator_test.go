@@ -222,8 +222,10 @@ func TestAutopilot(t *testing.T) {
 func TestSnapshotIsTheLeaders(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]kindOf{
-		"GET /api/v1/operator/raft/snapshot": asks, "GET /api/v1/operator/raft/snapshot?stale=true": local, "POST /api/v1/operator/raft/snapshot": changes,
-		"GET /api/v1/operator/raft/peers": local, "DELETE /api/v1/operator/raft/peers/n1-aa": changes, "GET /api/v1/operator/autopilot/state": local,
+		"GET /api/v1/operator/raft/snapshot": asks, "GET /api/v1/operator/raft/snapshot?stale=true": local,
+		"GET /api/v1/operator/raft/snapshot?stale=false": asks, "GET /api/v1/operator/raft/snapshot?stale=1": local, "GET /api/v1/operator/raft/snapshot?x=stale": asks,
+		"POST /api/v1/operator/raft/snapshot": changes,
+		"GET /api/v1/operator/raft/peers":     local, "DELETE /api/v1/operator/raft/peers/n1-aa": changes, "GET /api/v1/operator/autopilot/state": local,
 	} {
 		method, url, _ := strings.Cut(target, " ")
 		if got := forwardKind(httptest.NewRequestWithContext(t.Context(), method, url, nil)); got != want {

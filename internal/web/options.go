@@ -109,7 +109,9 @@ type Node struct {
 	// since when. It costs next to nothing. Nil takes what Raft says.
 	Leader func() (id remedy.NodeID, noneSince time.Time)
 	// Ready returns nil once the config is loaded and the log replayed. It
-	// doesn't ask for a leader: a node without one is ready to vote.
+	// doesn't ask for a leader: a node without one is ready to vote. While it
+	// returns a *Behind reads are answered, marked with it. An error that wraps
+	// ErrNoCluster will not pass by itself, and any other soon.
 	Ready func() error
 	// Outline is the config in force.
 	Outline func() config.Outline

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,6 +16,7 @@ import (
 const (
 	headerLeader = "Warden-Leader"          // the leader that the answering node knows of; absent without one
 	headerNoneAt = "Warden-No-Leader-Since" // when that node lost sight of the last one, if it knows
+	headerBehind = "Warden-Behind"          // why the answer isn't up to date; absent where nothing is known to be missing
 )
 
 // NoQuorum is what there is to say while this node knows no leader: warden does
@@ -27,6 +29,27 @@ type NoQuorum struct {
 	// ByHand are the actions that wait, or that this node would want by what it
 	// sees, with how to do each by hand.
 	ByHand []ByHand `json:"by_hand"`
+}
+
+// ErrNoCluster means that the node belongs to no cluster and has nothing to show.
+var ErrNoCluster = errors.New("no cluster")
+
+// Behind means that the node knows no leader, and that none has brought it up to
+// date since it started: what it shows was true once.
+type Behind struct {
+	// Index is the last entry of the log that is in what is shown; 0 when none is.
+	Index uint64 `json:"index"`
+	Text  string `json:"text" doc:"what that means, in words"`
+}
+
+// Error implements error.
+func (b *Behind) Error() string { return b.Text }
+
+// behind is what reads are marked with; nil on a node that is up to date, and on
+// one that answers no reads.
+func (s *surface) behind() *Behind {
+	b, _ := errors.AsType[*Behind](s.Node.Ready())
+	return b
 }
 
 // ByHand is one action that warden wants and can't do.
@@ -52,6 +75,9 @@ type AsOf struct {
 	NoLeaderSince time.Time
 	// Index is the newest entry of the log that the answer knows of.
 	Index uint64
+	// Behind says why the answer isn't up to date; empty where nothing is known
+	// to be missing.
+	Behind string
 }
 
 // sayAsOf puts on an answer what it is as of.
@@ -65,11 +91,14 @@ func (s *surface) sayAsOf(h http.Header) {
 	case !since.IsZero():
 		h.Set(headerNoneAt, since.UTC().Format(time.RFC3339))
 	}
+	if b := s.behind(); b != nil {
+		h.Set(headerBehind, b.Text)
+	}
 }
 
 // readAsOf reads it again; false where the answer says nothing of the kind.
 func readAsOf(h http.Header) (AsOf, bool) {
-	a := AsOf{Node: remedy.NodeID(h.Get(headerNode)), Leader: remedy.NodeID(h.Get(headerLeader))}
+	a := AsOf{Node: remedy.NodeID(h.Get(headerNode)), Leader: remedy.NodeID(h.Get(headerLeader)), Behind: h.Get(headerBehind)}
 	if a.Node == "" {
 		return a, false
 	}

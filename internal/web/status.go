@@ -23,6 +23,7 @@ func (s *surface) status() *Status {
 		Pools: []PoolSummary{}, Waiting: []CaseSummary{}, Unknown: []CaseSummary{}, Out: []CaseSummary{},
 		Levels: s.levels(cfg, ""), Raft: raft,
 	}
+	out.Behind = s.behind()
 	if !raft.Leader {
 		out.Rounds, out.Warm = 0, false // those of a tenure that is over
 	}

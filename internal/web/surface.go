@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -45,7 +46,8 @@ func (s *surface) handler() (http.Handler, error) {
 }
 
 // replayed answers nothing from a ledger that is still being replayed: a case
-// that isn't there yet is not a case that doesn't exist.
+// that isn't there yet is not a case that doesn't exist. Where nobody is left to
+// replay the rest, it answers reads with what there is, and says so.
 func (s *surface) replayed(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		api := strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, openAPIPath)
@@ -53,12 +55,33 @@ func (s *surface) replayed(h http.Handler) http.Handler {
 			s.sayAsOf(w.Header())
 		}
 		members := r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/v1/operator/") // needs no ledger
-		if err := s.Node.Ready(); api && !members && err != nil {
-			s.fail(w, problem(http.StatusServiceUnavailable, engine.RefusedTransient, err.Error()+": ask again in a moment"))
+		if !api || members {
+			h.ServeHTTP(w, r)
+			return
+		}
+		if p := unready(s.Node.Ready(), r.Method); p != nil {
+			s.fail(w, p)
 			return
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// unready is the answer of a node that isn't up to date; nil where it has another.
+func unready(err error, method string) *Problem {
+	if err == nil {
+		return nil
+	}
+	_, behind := errors.AsType[*Behind](err)
+	switch {
+	case behind && method == http.MethodGet:
+		return nil
+	case behind:
+		return problem(http.StatusServiceUnavailable, CodeNoLeader, "nothing was done: "+err.Error())
+	case errors.Is(err, ErrNoCluster):
+		return problem(http.StatusServiceUnavailable, CodeNoLeader, err.Error())
+	}
+	return problem(http.StatusServiceUnavailable, engine.RefusedTransient, err.Error()+": ask again in a moment")
 }
 
 // say answers with one line of text.

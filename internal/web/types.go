@@ -32,8 +32,10 @@ type Status struct {
 	LeaderID remedy.NodeID `json:"leader_id,omitempty" doc:"empty when no leader is known"`
 	// NoQuorum is there while this node knows no leader.
 	NoQuorum *NoQuorum `json:"no_quorum,omitempty" doc:"there while no leader is known: nothing is done then, and nothing can be approved"`
-	Version  string    `json:"version"`
-	Revision string    `json:"revision,omitempty"`
+	// Behind is there while what is shown is from before this node started.
+	Behind   *Behind `json:"behind,omitempty" doc:"there while no leader has brought this node up to date since it started: all of the ledger that is shown is as of that entry"`
+	Version  string  `json:"version"`
+	Revision string  `json:"revision,omitempty"`
 	// ConfigHash fingerprints this node's config file.
 	ConfigHash string         `json:"config_hash"`
 	Nodes      []NodeConfig   `json:"nodes" doc:"the config each voter last committed"`

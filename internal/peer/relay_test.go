@@ -57,6 +57,7 @@ func TestRelayErrors(t *testing.T) {
 	}{
 		"not leader": {engine.ErrNotCommitted, engine.ErrNotCommitted},
 		"busy":       {engine.ErrBusy, engine.ErrBusy},
+		"refused":    {&engine.Refusal{Code: ledger.RefusedBad, Reason: "another's"}, engine.ErrNotCommitted},
 		"unsure":     {errors.New("disk"), nil},
 		"in time":    {context.DeadlineExceeded, nil},
 	} {

@@ -27,8 +27,8 @@ const (
 
 // Committer commits on the leader what another node says for itself. The
 // instant is the leader's. Errors wrap engine.ErrNotCommitted or
-// engine.ErrBusy when nothing was committed, and are of neither when nobody
-// knows.
+// engine.ErrBusy, or are an *engine.Refusal, when nothing was committed, and are
+// none of these when nobody knows.
 type Committer interface {
 	Relayed(ctx context.Context, node remedy.NodeID, bodies ...ledger.Body) (ledger.Applied, error)
 }
@@ -127,9 +127,13 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { <-s.relays }()
 	applied, err := s.Committer.Relayed(ctx, from, bodies...)
+	refusal, isRefusal := errors.AsType[*engine.Refusal](err)
 	switch {
 	case err == nil:
 		s.answer(w, relayAnswer{Outcome: committed, Applied: &applied})
+	case isRefusal:
+		s.Logger.Warn("another node's entry was refused", zap.String("node", string(from)), zap.Error(refusal))
+		s.answer(w, relayAnswer{Outcome: refused, Why: refusal.Reason})
 	case errors.Is(err, engine.ErrNotCommitted):
 		s.answer(w, relayAnswer{Outcome: notLeader, Why: err.Error()})
 	case errors.Is(err, engine.ErrBusy):

@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"warden/internal/ledger"
+	"warden/internal/remedy"
 	"warden/internal/web"
 )
 
@@ -40,6 +44,43 @@ func (a *agent) waivers() []string {
 		out = append(out, string(w.Node))
 	}
 	return out
+}
+
+// newerLedger saves a ledger of another cluster that has used version 2.
+func newerLedger(t *testing.T) (path, cluster string) {
+	t.Helper()
+	l := ledger.New()
+	alice := remedy.Actor{Name: "alice", Via: "cli", Person: true}
+	for i, b := range []ledger.Body{
+		&ledger.ClusterInit{ClusterID: "elsewhere", Voters: []remedy.NodeID{"x1-00000001", "x2-00000002"}}, &ledger.NodeWaive{Node: "x2-00000002", Reason: "its disk"},
+	} {
+		e, err := ledger.NewEntry(time.Now(), alice, "x1-00000001", b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := e.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range l.Apply(uint64(i+1), 1, data).(ledger.Applied).Results {
+			if !r.OK {
+				t.Fatal(r.Reason)
+			}
+		}
+	}
+	w, err := l.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if _, err := w.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "newer.snap")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, "elsewhere"
 }
 
 // An old build is a member like any other until it is replaced: nothing that it
@@ -71,6 +112,15 @@ func TestTwoVersionsInOneCluster(t *testing.T) {
 			}
 			return nil
 		})
+	}
+
+	// Nor does a saved ledger bring it in.
+	saved, id := newerLedger(t)
+	r = leader.must(exitRefused, "operator", "raft", "snapshot", "restore", saved, "--force-cluster="+id, "--confirm=warden")
+	for _, words := range []string{"ledger version 2", "w3-", "version 1", "upgrade warden there"} {
+		if !strings.Contains(r.err, words) {
+			t.Errorf("it says %q, want %q in it", r.err, words)
+		}
 	}
 
 	// The last one is upgraded: its report says so, and the newer entry goes in.

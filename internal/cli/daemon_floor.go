@@ -40,3 +40,16 @@ func (f *floor) admit(e ledger.Entry) (done func(), err error) {
 	}
 	return func() {}, nil
 }
+
+// adopts reports why a saved ledger that needs this version may not become the
+// cluster's, or returns what to call once it has. It is asked within the restore,
+// while the members stand still: an addition takes mu below the members' lock,
+// too.
+func (f *floor) adopts(needs int) (done func(), err error) {
+	f.mu.Lock()
+	if err := f.ledger.AdmitsState(needs); err != nil {
+		f.mu.Unlock()
+		return nil, &engine.Refusal{Code: ledger.RefusedVersion, Reason: err.Error()}
+	}
+	return f.mu.Unlock, nil
+}

@@ -68,7 +68,7 @@ func (o operator) Peers(ctx context.Context) []web.RaftPeer {
 	for _, m := range o.d.node.Members(ctx) {
 		out = append(out, webPeer(m))
 	}
-	return out
+	return append(out, o.ghosts(out)...)
 }
 
 func webPeer(m cluster.Member) web.RaftPeer {
@@ -113,9 +113,7 @@ func (o operator) member(ctx context.Context, word string) (web.RaftPeer, []web.
 	if len(found) > 1 {
 		return web.RaftPeer{}, all, refuseMembers(engine.RefusedAmbiguous, "several members are called %s: say which by its id: %s", word, strings.Join(ids, ", "))
 	}
-	// A removal that was cut short left it in the ledger alone.
-	st := o.d.ledger.Status()
-	if id := remedy.NodeID(word); slices.Contains(st.Voters, id) || slices.Contains(st.Invited, id) {
+	if id := remedy.NodeID(word); slices.Contains(o.d.ledger.Status().Invited, id) {
 		return web.RaftPeer{Node: word, ID: id}, all, nil
 	}
 	return web.RaftPeer{}, all, refuseMembers(engine.RefusedNotFound, "no member is called %q: see `warden operator raft list-peers`", word)
@@ -157,7 +155,7 @@ func (o operator) Join(ctx context.Context, by remedy.Actor, name string) (web.R
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, joinWithin, errJoining)
 	defer cancel()
-	id, err := o.d.node.Join(ctx, name, func(ctx context.Context, j cluster.Joiner) error {
+	id, err := o.d.node.Join(ctx, name, o.d.ledger.Status().Voters, func(ctx context.Context, j cluster.Joiner) error {
 		return o.commit(ctx, by, &ledger.VoterAdd{Node: j.ID, MaxVersion: j.CommandVersion})
 	})
 	if err != nil {
@@ -283,11 +281,17 @@ func (o operator) Restore(ctx context.Context, by remedy.Actor, saved []byte, of
 	at := o.d.Clock.Now()
 	words := fmt.Sprintf("%s restored the ledger to entry %d of %s, of cluster %s: what was done since then is not known to warden; compare `warden status` with what is really out of service, then `warden unfreeze`",
 		by.Name, from.Index, from.Time.UTC().Format(time.RFC3339), from.ClusterID)
+	adopted := func() {}
 	err = o.d.node.Restore(ctx, func(index, term uint64) (io.WriterTo, error) {
 		now := o.d.ledger.Status()
 		if err := o.still(now); err != nil {
 			return nil, err
 		}
+		done, err := o.d.floor.adopts(from.Needs)
+		if err != nil {
+			return nil, err
+		}
+		adopted = done
 		if from.ClusterID == now.ClusterID && now.Index > from.Index {
 			out.GaveUp = now.Index - from.Index
 		}
@@ -295,6 +299,7 @@ func (o operator) Restore(ctx context.Context, by remedy.Actor, saved []byte, of
 			ClusterID: now.ClusterID, Voters: now.Voters, Invited: now.Invited, Index: index, Term: term, At: at, By: by, Why: words,
 		})
 	})
+	adopted()
 	if errors.Is(err, cluster.ErrUnsure) {
 		// The ledger may be the saved one now, or become it.
 		o.d.startAgain(fmt.Errorf("%w: %w", errStartAgain, err))

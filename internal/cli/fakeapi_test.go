@@ -78,6 +78,11 @@ func (f *fakeAPI) tell(args []string) error {
 	case "mend": // what is silent answers
 		f.peers = fakePeers()
 		f.peers[2].State, f.peers[2].Healthy, f.peers[2].Why, f.peers[2].LastIndex = "follower", true, "", 1234
+	case "ghost": // only the ledger has it
+		f.peers = append(f.peers, web.RaftPeer{
+			Node: "warden-4", ID: "warden-4-00000004", State: web.PeerLedgerOnly, RaftVersion: 3,
+			Why: "only the ledger has it as a voter",
+		})
 	case "leaderless-peers":
 		f.peers[0].State, f.peers[0].Healthy, f.peers[0].Why = "silent", false, "no leader is known"
 	case "keep": // FILE CLUSTER: a saved ledger

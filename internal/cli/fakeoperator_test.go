@@ -83,7 +83,9 @@ func (f *fakeAPI) leaderID() remedy.NodeID {
 func (f *fakeAPI) voterIDs() []remedy.NodeID {
 	ids := []remedy.NodeID{}
 	for _, p := range f.peers {
-		ids = append(ids, p.ID)
+		if p.Voter {
+			ids = append(ids, p.ID)
+		}
 	}
 	return ids
 }

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"warden/internal/remedy"
 	"warden/internal/web"
 )
 
@@ -183,6 +185,17 @@ func pick(all *web.RaftPeers, word string) (web.RaftPeer, error) {
 	return web.RaftPeer{}, usage("%d members are called %s: say which by its id, %s or %s", len(found), word, found[0].ID, found[1].ID)
 }
 
+// membersWithout counts raft's members without one.
+func membersWithout(all *web.RaftPeers, id remedy.NodeID) int {
+	n := 0
+	for _, x := range all.Peers {
+		if x.ID != id && x.State != web.PeerLedgerOnly {
+			n++
+		}
+	}
+	return n
+}
+
 func (p *program) newRemovePeerCommand() *cobra.Command {
 	var confirm string
 	cmd := &cobra.Command{
@@ -192,7 +205,8 @@ func (p *program) newRemovePeerCommand() *cobra.Command {
 		Long: `Remove a node from the cluster: it votes no more, and its file no longer counts for
 levels and limits. That may raise levels that its file, or its silence, kept low. A node
 whose disk was lost is removed before the new one of that name joins. Refused where it
-would leave no majority of healthy voters, and for the leader itself.`,
+would leave no majority of healthy voters, and for the leader itself. One that list-peers
+shows as "ledger only" is what a removal that was cut short has left: this ends it.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.patient(cmd)
 			all, err := p.peers(cmd.Context())
@@ -203,7 +217,7 @@ would leave no majority of healthy voters, and for the leader itself.`,
 			if err != nil {
 				return err
 			}
-			what := fmt.Sprintf("%s (%s, %s) is removed from the cluster: %s remain.", x.ID, x.State, x.Address, count(len(all.Peers)-1, "member"))
+			what := fmt.Sprintf("%s (%s, %s) is removed from the cluster: %s remain.", x.ID, x.State, cmp.Or(x.Address, "no address"), count(membersWithout(all, x.ID), "member"))
 			name := x.Node
 			if args[0] != string(x.ID) && isNode(x.ID, args[0]) {
 				name = args[0] // they know it by this one

@@ -39,7 +39,10 @@ Run it on a stopped node, as warden's user. It shows what is in the data directo
 after the node's name was typed, asks the next start to make this node the only voter of
 a new cluster that goes on from everything in its log. Warden is frozen then until a
 person unfreezes. Of several nodes that are left, take the one with the highest term and
-index: --check on each shows them, and changes nothing.`,
+index: --check on each shows them, and changes nothing.
+
+The files of the nodes that are lost count no longer. Which levels rise with the unfreeze
+because of that is in the freeze's reason, and in a page.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.recover(cmd.Context(), dir, confirm, check, cancel)
 		},
@@ -138,7 +141,9 @@ Before you go on:
   [ ] none of them runs, or will ever be started with its old data: together they
       would still be a cluster that acts
   [ ] no other node that is left has a later entry than %d of term %d (--check there)
-Then this node is the only voter of a new cluster, frozen, with all that is in its log.`, list, found.LastIndex, found.LastTerm)
+Then this node is the only voter of a new cluster, frozen, with all that is in its log.
+The files of %s count no longer: a level that only they kept low
+rises with the unfreeze. The freeze's reason, in warden status, names each.`, list, found.LastIndex, found.LastTerm, list)
 	if err := p.named(ctx, confirm, found.Node, what); err != nil {
 		return err
 	}
@@ -156,7 +161,7 @@ Then this node is the only voter of a new cluster, frozen, with all that is in i
 	}
 	p.printer.talk("Next, here:     systemctl start warden, then warden status")
 	p.printer.talk("On the others:  move the data directory away, start warden; then here: warden operator raft join NAME")
-	p.printer.talk("At the end:     compare what is out of service with warden status, and warden unfreeze")
+	p.printer.talk("At the end:     compare what is out of service with warden status, read there which levels rise, and warden unfreeze")
 	p.printer.talk("The opposite, before the start: warden operator recover --storage.path %s --cancel", found.Dir)
 	return nil
 }

@@ -59,7 +59,7 @@ that is asked gives what it has, without a leader too.`,
 				return p.printer.object(snapshotFile{Schema: schemaSnapshot, File: args[0], Contents: found})
 			}
 			p.printer.line(say("Saved %s: entry %d of term %d, %s, %d bytes, checked.", args[0], found.Index, found.Term, countCases(found), found.Bytes))
-			p.printer.talk("The opposite: warden operator raft snapshot restore %s", args[0])
+			p.printer.talk("To look into it: warden operator raft snapshot inspect %s", args[0])
 			return nil
 		},
 	}

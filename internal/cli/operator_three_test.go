@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -172,6 +174,19 @@ func (c *trio) replace(all []string) {
 	c.start(lost)
 	if code, _, talk := c.run(leader, "operator", "raft", "join", lost); code != ExitRefused || !strings.Contains(talk, "remove-peer "+string(was)) {
 		t.Errorf("joined over its old self: %d %s", code, talk)
+	}
+	cut := errors.New("the leader died here")
+	c.eventually("a removal is cut short between raft and ledger", func() bool {
+		leader, _ = c.leader(rest...)
+		return errors.Is(c.nodes[leader].d.node.Remove(t.Context(), was, func(context.Context) error { return cut }), cut)
+	})
+	for _, args := range [][]string{{"operator", "raft", "list-peers"}, {"operator", "autopilot", "state"}} {
+		if out := c.must(leader, args...); !strings.Contains(out, string(was)) || !strings.Contains(out, "ledger only") {
+			t.Errorf("%s: %s", args, out)
+		}
+	}
+	if code, _, talk := c.run(leader, "operator", "raft", "join", lost); code != ExitRefused || !strings.Contains(talk, "still counts for levels as "+string(was)) {
+		t.Errorf("joined while its old self counts: %d %s", code, talk)
 	}
 	c.eventually("its old self is removed", func() bool {
 		code, _, _ := c.run(leader, "operator", "raft", "remove-peer", string(was), "--confirm="+lost)

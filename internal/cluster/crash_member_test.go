@@ -86,7 +86,7 @@ func (g *group) joined(name string) {
 	eventually(g.tb, name+" votes", func() bool {
 		ctx, cancel := context.WithTimeout(g.tb.Context(), patience)
 		defer cancel()
-		_, err := g.leader().Join(ctx, name, g.rolls.Add)
+		_, err := g.leader().Join(ctx, name, nil, g.rolls.Add)
 		return err == nil
 	})
 }

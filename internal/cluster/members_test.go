@@ -17,7 +17,8 @@ import (
 func (g *group) join(name string) (id remedy.NodeID, err error) {
 	g.tb.Helper()
 	eventually(g.tb, name+" was joined or refused", func() bool {
-		id, err = g.leader().Join(g.tb.Context(), name, func(ctx context.Context, j Joiner) error {
+		voters, _ := g.rolls.Voters()
+		id, err = g.leader().Join(g.tb.Context(), name, voters, func(ctx context.Context, j Joiner) error {
 			if j.CommandVersion != 3 {
 				g.tb.Errorf("%s said that it knows version %d", j.ID, j.CommandVersion)
 			}
@@ -69,6 +70,20 @@ func TestLostDiskWaitsAndIsReplacedByHand(t *testing.T) {
 	}
 	if fresh.record.founded() {
 		t.Fatal("somebody gave a log to the node that nobody joined")
+	}
+	// A removal that is cut short leaves the old one in the ledger.
+	cut := errors.New("the leader died here")
+	eventually(t, "raft has removed it", func() bool {
+		return errors.Is(g.leader().Remove(t.Context(), old, func(context.Context) error { return cut }), cut)
+	})
+	if member, _ := g.leader().member(old); member {
+		t.Errorf("raft still has %s", old)
+	}
+	if _, err := g.join(lost); !errors.Is(err, ErrMembership) || !strings.Contains(err.Error(), "remove-peer "+string(old)) {
+		t.Fatalf("join while the old one counts in the ledger: %v", err)
+	}
+	if p, ok := g.leader().Configured(old); !ok || p.Name != lost {
+		t.Errorf("%s is the peer %+v, %t", old, p, ok)
 	}
 	if err := g.remove(old); err != nil {
 		t.Fatal(err)
@@ -140,7 +155,7 @@ func TestMembershipRefusals(t *testing.T) {
 	g.up("b")
 	a := g.up("a")
 	eventually(t, "a waits for c", func() bool { return a.ring.view.of("b").err == nil && !a.ring.view.of("b").at.IsZero() })
-	if _, err := a.Join(t.Context(), "b", nil); !errors.Is(err, ErrNotLeader) {
+	if _, err := a.Join(t.Context(), "b", nil, nil); !errors.Is(err, ErrNotLeader) {
 		t.Errorf("join before there is a cluster: %v", err)
 	}
 	if err := a.Remove(t.Context(), "b-00000001", nil); !errors.Is(err, ErrNotLeader) {
@@ -150,7 +165,7 @@ func TestMembershipRefusals(t *testing.T) {
 	g.voting(3)
 	g.down("c")
 	for name, want := range map[string]error{"d": ErrNoPeer, "a": ErrMembership, "c": ErrNoPeer} {
-		if _, err := g.leader().Join(t.Context(), name, g.rolls.Add); g.leader() == a && !errors.Is(err, want) {
+		if _, err := g.leader().Join(t.Context(), name, nil, g.rolls.Add); g.leader() == a && !errors.Is(err, want) {
 			t.Errorf("join %s: %v, want %v", name, err, want)
 		}
 	}
@@ -167,7 +182,7 @@ func TestMembershipRefusals(t *testing.T) {
 	if err := alone.Remove(t.Context(), alone.ID(), nil); !errors.Is(err, ErrMembership) {
 		t.Errorf("remove the only voter: %v", err)
 	}
-	if _, err := alone.Join(t.Context(), "b", nil); !errors.Is(err, ErrMembership) {
+	if _, err := alone.Join(t.Context(), "b", nil, nil); !errors.Is(err, ErrMembership) {
 		t.Errorf("join without peers: %v", err)
 	}
 }

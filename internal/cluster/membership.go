@@ -170,14 +170,25 @@ func (n *Node) member(id remedy.NodeID) (bool, raft.ServerSuffrage) {
 	return false, raft.Nonvoter
 }
 
+// Configured is the peer that the config lists for a server id, if it does: of a
+// node that is no member any more, too.
+func (n *Node) Configured(id remedy.NodeID) (Peer, bool) {
+	if n.ring == nil {
+		return Peer{}, false
+	}
+	return n.roster().of(id)
+}
+
 // Join makes the peer of that configured name a voter, and returns its server
 // id. Only the leader can. The peer must be up, with an empty store or the log
 // of this cluster; it gets the log as a non-voter first. commit is called once
 // it has caught up and before it votes: it writes into the ledger that the
 // node counts as a voter. When ctx ends or commit fails before that, nothing
 // votes that did not before, and Join may be repeated; after commit, Keep goes
-// on under every leader.
-func (n *Node) Join(ctx context.Context, name string, commit func(context.Context, Joiner) error) (remedy.NodeID, error) {
+// on under every leader. counted are the ledger's voters: while one of them is
+// the peer by another id, as a removal that was cut short may leave it, that one
+// must be removed first.
+func (n *Node) Join(ctx context.Context, name string, counted []remedy.NodeID, commit func(context.Context, Joiner) error) (remedy.NodeID, error) {
 	if n.ring == nil {
 		return "", fmt.Errorf("%w: this node has no [cluster] peers: set them on every node, and restart", ErrMembership)
 	}
@@ -200,6 +211,11 @@ func (n *Node) Join(ctx context.Context, name string, commit func(context.Contex
 			return "", fmt.Errorf("%w: %s is still a voter as %s: remove that first, `warden operator raft remove-peer %s`", ErrMembership, peer.Name, s.ID, s.ID)
 		}
 	}
+	for _, id := range counted {
+		if other, ok := n.roster().of(id); ok && other.Name == peer.Name && id != a.ID {
+			return "", fmt.Errorf("%w: %s still counts for levels as %s, though it has no vote: remove that first, `warden operator raft remove-peer %s`", ErrMembership, peer.Name, id, id)
+		}
+	}
 	for {
 		err := n.step(ctx, a.ID, commit)
 		if err == nil {
@@ -220,7 +236,8 @@ func (n *Node) Join(ctx context.Context, name string, commit func(context.Contex
 // takes it out of the ledger's voters. Only the leader can, and it may remove
 // itself: it stops leading then, and commit will fail. An id that raft has not
 // goes straight to commit, so that a removal that was cut short may be
-// repeated; a voter that only the ledger has is added again by Keep.
+// repeated; a voter that only the ledger has is added again by Keep, if it is
+// still there.
 func (n *Node) Remove(ctx context.Context, id remedy.NodeID, commit func(context.Context) error) error {
 	n.members.Lock()
 	defer n.members.Unlock()

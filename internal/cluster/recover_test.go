@@ -100,7 +100,7 @@ func TestRecoverAfterTheLossOfAMajority(t *testing.T) {
 		// b still has its old data: it is refused, and overwrites nothing.
 		b := g.up("b")
 		eventually(t, "b is told that it belongs to another cluster", func() bool {
-			_, err := c.Join(t.Context(), "b", func(context.Context, Joiner) error { return nil })
+			_, err := c.Join(t.Context(), "b", nil, func(context.Context, Joiner) error { return nil })
 			return errors.Is(err, ErrMembership)
 		})
 		if b.ClusterID() != old || len(c.voters()) != 1 {
@@ -113,7 +113,7 @@ func TestRecoverAfterTheLossOfAMajority(t *testing.T) {
 		for _, name := range []string{"a", "b"} {
 			g.up(name)
 			eventually(t, name+" joins", func() bool {
-				_, err := g.leader().Join(t.Context(), name, g.rolls.Add)
+				_, err := g.leader().Join(t.Context(), name, nil, g.rolls.Add)
 				return err == nil
 			})
 		}

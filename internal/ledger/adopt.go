@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"warden/internal/remedy"
@@ -34,8 +35,10 @@ type Adoption struct {
 // it, and it doesn't know which hosts were taken out later. So it is frozen,
 // within the state itself, until a person has looked and lifts that. What must
 // never go back doesn't: time, the numbers of cases and notices, revisions,
-// counters, the pace of starts, holds. Levels and limits stay those of the
-// voters that adopt it. Adopting for a cluster that the state belongs to already,
+// counters, the pace of starts, holds, common mode, quiet hosts, and what is
+// remembered of a pool's size: of two restraints the stricter. Levels and limits
+// stay those of the voters that adopt it, and where that moves a level, because
+// a voter is not among them, the freeze and its message say so. Adopting for a cluster that the state belongs to already,
 // after an adoption with the same freeze, changes nothing.
 func (l *Ledger) Adopt(saved io.Reader, a Adoption) (io.WriterTo, error) {
 	if a.ClusterID == "" || len(a.Voters) == 0 || !a.By.Person || a.Why == "" {
@@ -48,7 +51,7 @@ func (l *Ledger) Adopt(saved io.Reader, a Adoption) (io.WriterTo, error) {
 	l.mu.RLock()
 	now := l.m.clone()
 	l.mu.RUnlock()
-	if m.clusterID == a.ClusterID && m.freeze != nil && m.freeze.Reason == a.Why && m.index == a.Index {
+	if m.clusterID == a.ClusterID && m.freeze != nil && strings.HasPrefix(m.freeze.Reason, a.Why) && m.index == a.Index {
 		return &snapshot{m: *m}, nil
 	}
 	m.adopt(&now, a)
@@ -72,6 +75,7 @@ func (m *machine) adopt(now *machine, a Adoption) {
 	m.lastCase, m.lastNotice = max(m.lastCase, now.lastCase), max(m.lastNotice, now.lastNotice)
 	m.global = max(m.global, now.global) + 1
 
+	levels := now.levels()
 	voter := func(n remedy.NodeID) bool { return slices.Contains(m.voters, n) }
 	m.reports = slices.DeleteFunc(slices.Clone(now.reports), func(r NodeReport) bool { return !voter(r.Node) })
 	m.waivers = slices.DeleteFunc(slices.Clone(now.waivers), func(w Waiver) bool { return !voter(w.Node) })
@@ -81,6 +85,9 @@ func (m *machine) adopt(now *machine, a Adoption) {
 		p := m.pool(was.Name)
 		p.Rev = max(p.Rev, was.Rev)
 		p.Starts = mergeStarts(was.Starts, p.Starts)
+		p.Storms = mergeStorms(was.Storms, p.Storms)
+		p.Quiets = mergeQuiets(was.Quiets, p.Quiets)
+		p.Size = mergeSizes(was.Size, p.Size)
 	}
 	for _, p := range m.pools {
 		m.moved(p)
@@ -91,8 +98,12 @@ func (m *machine) adopt(now *machine, a Adoption) {
 	if at.Before(m.time) {
 		at = m.time
 	}
-	m.freeze = &Freeze{By: a.By, Reason: a.Why, Since: at}
-	m.notify(Notice{Kind: NoticeStop, Page: true, Detail: fmt.Sprintf("frozen by %s: %s", a.By.Name, a.Why)}, step{at: at})
+	why := a.Why
+	if moved := m.movedSince(levels); moved != "" {
+		why += "; the levels of voters that are no longer there don't bind any more: " + strings.ReplaceAll(strings.TrimPrefix(moved, "\n"), "\n", "; ")
+	}
+	m.freeze = &Freeze{By: a.By, Reason: why, Since: at}
+	m.notify(Notice{Kind: NoticeStop, Page: true, Detail: fmt.Sprintf("frozen by %s: %s", a.By.Name, why)}, step{at: at})
 	m.recount()
 }
 
@@ -122,4 +133,64 @@ func mergeStarts(a, b []Start) []Start {
 	}
 	slices.SortStableFunc(all, func(x, y Start) int { return x.At.Compare(y.At) })
 	return all
+}
+
+// mergeStorms is every detector's common mode of either: on, or latched, if it
+// is in one of them, and as of the later beginning.
+func mergeStorms(a, b []StormState) []StormState {
+	out := slices.Clone(a)
+	for _, s := range b {
+		i, ok := slices.BinarySearchFunc(out, s.Detector, func(x StormState, d remedy.DetectorName) int { return cmp.Compare(x.Detector, d) })
+		if !ok {
+			out = slices.Insert(out, i, s)
+			continue
+		}
+		was, merged := out[i], out[i]
+		if s.On && !was.On || s.On == was.On && s.StartedAt.After(was.StartedAt) {
+			merged = s
+		}
+		if was.StartedAt.After(merged.StartedAt) {
+			merged.StartedAt = was.StartedAt
+		}
+		if s.StartedAt.After(merged.StartedAt) {
+			merged.StartedAt = s.StartedAt
+		}
+		merged.Latched = was.Latched || s.Latched
+		out[i] = merged
+	}
+	return out
+}
+
+// mergeQuiets is every quiet host of either; of two on one host and action, the
+// longer.
+func mergeQuiets(a, b []Quiet) []Quiet {
+	order := func(x, y Quiet) int { return cmp.Or(cmp.Compare(x.Host, y.Host), cmp.Compare(x.Action, y.Action)) }
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(x, y Quiet) int { return cmp.Or(order(x, y), y.Until.Compare(x.Until)) })
+	return slices.CompactFunc(all, func(x, y Quiet) bool { return order(x, y) == 0 })
+}
+
+// mergeSizes is the present size with the memory of both. It is blocked if
+// either is, must come back to the larger size, and counts as stale where they
+// differ, so that the inventory is read and judged once more.
+func mergeSizes(now, saved sizeState) sizeState {
+	out := now
+	if !now.Known {
+		out = saved
+		out.Stale = out.Known
+		return out
+	}
+	if !saved.Known || sameSize(now, saved) {
+		return out
+	}
+	out.Blocked, out.From, out.Stale = cmp.Or(now.Blocked, saved.Blocked), max(now.From, saved.From), true
+	all := slices.Concat(now.Sizes, saved.Sizes)
+	slices.SortStableFunc(all, func(x, y sizeAt) int { return cmp.Or(x.At.Compare(y.At), cmp.Compare(y.N, x.N)) })
+	out.Sizes = slices.CompactFunc(all, func(x, y sizeAt) bool { return x.N == y.N && x.At.Equal(y.At) })
+	return out
+}
+
+func sameSize(a, b sizeState) bool {
+	return a.N == b.N && a.Stale == b.Stale && a.Blocked == b.Blocked && a.From == b.From &&
+		slices.EqualFunc(a.Sizes, b.Sizes, func(x, y sizeAt) bool { return x.N == y.N && x.At.Equal(y.At) })
 }

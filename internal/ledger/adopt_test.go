@@ -3,6 +3,8 @@ package ledger_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,10 +44,22 @@ func TestAdoptNeverGoesBack(t *testing.T) {
 	r := newRig(t)
 	first := r.drained("h1")
 	r.okAs(alice(), &ledger.HoldSet{Pool: pool, Host: "h8", Reason: "disk", Until: r.now.Add(time.Hour)})
+	r.ok(&ledger.Storm{Pool: "both", Detector: "d", On: true, Detail: "then"})
+	r.ok(&ledger.PoolSize{Pool: "both", N: 10})
+	r.ok(&ledger.PoolSize{Pool: "shrunk", N: 10})
+	r.ok(&ledger.PoolSize{Pool: "back", N: 10})
+	r.ok(&ledger.PoolSize{Pool: "back", N: 3})
 	saved := snapshotOf(t, r.l)
 	before := r.l.Status()
 
 	r.pass(10 * time.Minute)
+	r.ok(&ledger.Storm{Pool: "both", Detector: "d"})
+	r.ok(&ledger.Storm{Pool: "both", Detector: "d", On: true, Detail: "again"})
+	r.ok(&ledger.Storm{Pool: "both", Detector: "d"})
+	r.ok(&ledger.Storm{Pool: "new", Detector: "d", On: true})
+	r.ok(&ledger.PoolSize{Pool: "shrunk", N: 3})
+	r.ok(&ledger.PoolSize{Pool: "back", N: 10})
+	r.okAs(bob(), &ledger.CaseCancel{Case: r.ok(judge("h4", remedy.LevelConfirm, r.asks("alice"))), Reason: "known work", QuietFor: time.Hour})
 	second := r.drained("h2")
 	r.okAs(alice(), &ledger.HoldSet{Pool: pool, Host: "h9", Reason: "sale", Until: r.now.Add(time.Hour)},
 		&ledger.HoldSet{Pool: pool, Host: "h8", Reason: "longer", Until: r.now.Add(2 * time.Hour)})
@@ -81,6 +95,22 @@ func TestAdoptNeverGoesBack(t *testing.T) {
 	if n := l.Pending(); len(n) != 1 || !n[0].Page || !strings.Contains(n[0].Detail, "restored by alice") {
 		t.Errorf("told: %+v", n)
 	}
+	for name, want := range map[remedy.PoolName]struct{ on, latched bool }{"both": {true, true}, "new": {true, false}} {
+		if s := l.Pool(name, r.now).Storms; len(s) != 1 || s[0].On != want.on || s[0].Latched != want.latched {
+			t.Errorf("the storms of %s are %+v, want %+v", name, s, want)
+		}
+	}
+	if got, want := l.Pool(pool, r.now).Quiets, r.l.Pool(pool, r.now).Quiets; len(want) != 1 || !slices.Equal(got, want) {
+		t.Errorf("quiet are %+v, want %+v", got, want)
+	}
+	if p := l.Pool("shrunk", r.now); p.Blocked == "" || p.N != 3 {
+		t.Errorf("the shrunk pool is %+v", p)
+	}
+	for _, name := range []remedy.PoolName{"both", "new"} {
+		if p := l.Pool(name, r.now); p.Blocked != "" {
+			t.Errorf("%s is blocked: %+v", name, p)
+		}
+	}
 	for _, c := range r.l.Counters() {
 		found := false
 		for _, d := range l.Counters() {
@@ -99,6 +129,21 @@ func TestAdoptNeverGoesBack(t *testing.T) {
 	}
 	r.refused(ledger.RefusedFrozen, remedy.Warden(), r.starting(id))
 	r.okAs(alice(), &ledger.FreezeLift{})
+
+	// The inventory is judged again by what either remembers of it.
+	r.ok(&ledger.PoolSize{Pool: "shrunk", N: 3})
+	if p := l.Pool("shrunk", r.now); p.Blocked == "" {
+		t.Errorf("the shrink is forgotten: %+v", p)
+	}
+	for _, name := range []remedy.PoolName{"shrunk", "back", "both"} {
+		if p := l.Pool(name, r.now); name != "shrunk" && !p.Stale && p.Blocked != "" {
+			t.Errorf("nobody would read %s again: %+v", name, p)
+		}
+		r.ok(&ledger.PoolSize{Pool: name, N: 10})
+		if p := l.Pool(name, r.now); p.Blocked != "" || p.Stale {
+			t.Errorf("%s is back and %+v", name, p)
+		}
+	}
 }
 
 // TestAdoptForOneVoter is what a recovery does: it goes on from its own state,
@@ -114,6 +159,12 @@ func TestAdoptForOneVoter(t *testing.T) {
 	st := l.Status()
 	if len(st.Voters) != 1 || st.Voters[0] != n1 || len(st.Reports) != 1 || st.Cases != r.l.Status().Cases {
 		t.Errorf("%+v", st)
+	}
+	// The other's file counts no longer, and people are told before they unfreeze.
+	moved := fmt.Sprintf("%s on %s is auto now, it was confirm", drain, pool)
+	n := l.Pending()
+	if !strings.HasPrefix(st.Freeze.Reason, a.Why) || !strings.Contains(st.Freeze.Reason, moved) || len(n) != 1 || !n[0].Page || !strings.Contains(n[0].Detail, moved) {
+		t.Errorf("a level rises and nobody is told: %q, %+v", st.Freeze.Reason, n)
 	}
 	again := adopted(t, l, snapshotOf(t, l), a)
 	if hashOf(t, again) != hashOf(t, l) {

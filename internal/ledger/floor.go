@@ -70,16 +70,35 @@ func (l *Ledger) Admits(e Entry) error {
 	if e.V <= f.Version {
 		return nil
 	}
-	var kinds, nodes []string
+	var kinds []string
 	for _, op := range e.Ops {
 		if b := newBody(op.Kind); b == nil || since(b) > f.Version {
 			kinds = append(kinds, op.Kind)
 		}
 	}
 	slices.Sort(kinds)
+	return fmt.Errorf("%s needs %w", strings.Join(slices.Compact(kinds), ", "), f.below(e.V))
+}
+
+// AdmitsState reports whether every voter can go on from a saved state that
+// needs this version, once this ledger has adopted it: an error, as Admits, when
+// one can't. A state reaches every node as an entry does, and stops it alike.
+func (l *Ledger) AdmitsState(needs int) error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	f := l.m.floor()
+	if needs = max(needs, l.m.needs); needs <= f.Version {
+		return nil
+	}
+	return fmt.Errorf("the restored ledger would need %w", f.below(needs))
+}
+
+// below words who knows no version that high.
+func (f Floor) below(version int) error {
+	var nodes []string
 	for _, n := range f.Behind {
 		nodes = append(nodes, string(n))
 	}
-	return fmt.Errorf("%s needs ledger version %d, and %s knows version %d at most, or has not reported: upgrade warden there, or take the node out with `warden operator raft remove-peer`",
-		strings.Join(slices.Compact(kinds), ", "), e.V, strings.Join(nodes, ", "), f.Version)
+	return fmt.Errorf("ledger version %d, and %s knows version %d at most, or has not reported: upgrade warden there, or take the node out with `warden operator raft remove-peer`",
+		version, strings.Join(nodes, ", "), f.Version)
 }

@@ -49,8 +49,23 @@ func TestFloor(t *testing.T) {
 	if f := r.l.Floor(); f.Version != 1 || !slices.Equal(f.Behind, []remedy.NodeID{n2}) {
 		t.Errorf("the floor is %+v", f)
 	}
+	if err := r.l.AdmitsState(1); err != nil {
+		t.Errorf("a saved state that all can read: %v", err)
+	}
+	if err := r.l.AdmitsState(2); err == nil || !strings.Contains(err.Error(), "n2-bbbb knows version 1 at most") || !strings.Contains(err.Error(), "upgrade") {
+		t.Errorf("a saved state that n2 can't read: %v", err)
+	}
 	r.ok(knowing(n2, 2))
 	admits(waive)
+	if err := r.l.AdmitsState(2); err != nil {
+		t.Error(err)
+	}
+	r.okAs(alice(), waive)
+	r.ok(knowing(n2, 1))
+	if err := r.l.AdmitsState(1); err == nil {
+		t.Error("the adopted state would need version 2 as well")
+	}
+	r.ok(knowing(n2, 2), knowing(n3, 2))
 	r.okAs(alice(), &ledger.VoterAdd{Node: "n4-dddd", MaxVersion: 2})
 	admits(waive, "n4-dddd knows version 1 at most, or has not reported")
 	r.ok(knowing("n4-dddd", 7))

@@ -34,9 +34,9 @@ type RaftPeer struct {
 	Node    string        `json:"node" doc:"its name"`
 	ID      remedy.NodeID `json:"id"`
 	Address string        `json:"address" doc:"where it listens for its peers, by the config"`
-	// State is leader, follower, joining or silent.
-	State       string `json:"state" enum:"leader,follower,joining,silent"`
-	Voter       bool   `json:"voter"`
+	// State is leader, follower, joining, silent, or PeerLedgerOnly.
+	State       string `json:"state" enum:"leader,follower,joining,silent,ledger only" doc:"ledger only: raft doesn't have it, and its file still counts for levels and limits"`
+	Voter       bool   `json:"voter" doc:"it votes in raft"`
 	RaftVersion int    `json:"raft_version"`
 	// CommitIndex and LastIndex are what it last said; 0 when it never did.
 	CommitIndex     uint64  `json:"commit_index"`
@@ -47,6 +47,10 @@ type RaftPeer struct {
 	// Why says why it isn't healthy.
 	Why string `json:"why,omitempty"`
 }
+
+// PeerLedgerOnly is the state of a voter that the ledger has and raft hasn't. It
+// has no vote and is not healthy; its file counts for levels and limits.
+const PeerLedgerOnly = "ledger only"
 
 // RaftPeers are the members. It answers GET /api/v1/operator/raft/peers.
 type RaftPeers struct {

@@ -208,7 +208,10 @@ func TestAutopilot(t *testing.T) {
 		"no leader":    {func(p []RaftPeer) []RaftPeer { p[0].State = "follower"; return p }, false, 0},
 		"one alone":    {func(p []RaftPeer) []RaftPeer { return p[:1] }, true, 0},
 		"one joining":  {func(p []RaftPeer) []RaftPeer { p[2].Voter = false; return p }, true, 0},
-		"nobody":       {func([]RaftPeer) []RaftPeer { return nil }, false, 0},
+		"one ledger only": {func(p []RaftPeer) []RaftPeer {
+			return append(p, RaftPeer{ID: "n4-dd", State: PeerLedgerOnly})
+		}, false, 1},
+		"nobody": {func([]RaftPeer) []RaftPeer { return nil }, false, 0},
 	} {
 		a := s.autopilot(test.change(threePeers()))
 		if a.Healthy != test.healthy || a.FailureTolerance != test.tolerance || a.Voters == nil || a.Servers == nil {

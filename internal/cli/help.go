@@ -16,7 +16,7 @@ const exitCodes = `Exit codes:
   5    warden can't be reached, or has no leader
   6    expired, or waited too long
   7    it ran but did not verify: look now
-  75   the agent wants to be started again: it handed over, or its ledger was restored
+  75   the agent wants to be started again: it handed over, or its ledger or log was replaced
   130  interrupted`
 
 // overview is the root's usage: its commands in the order in which one meets

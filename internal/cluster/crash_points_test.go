@@ -5,6 +5,7 @@ package cluster
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -118,5 +119,73 @@ func TestKillFounderAtEveryPoint(t *testing.T) {
 			g.child(t, "a")
 			eventually(t, "b is a voter", func() bool { return len(b.voters()) == 2 && b.ClusterID() == a.ClusterID })
 		})
+	}
+}
+
+// TestKillAtEveryPointOfAnInstall kills a node with a log at each step of its
+// going over to a snapshot that it is sent, with a log that ends before it and
+// with one that goes on behind it. Its next lives, one that ends itself to be
+// started again included, catch up.
+func TestKillAtEveryPointOfAnInstall(t *testing.T) {
+	for _, point := range []string{
+		"cluster.snapshot.before", "cluster.snapshot.after", "cluster.install.before", "cluster.install.restored",
+		"cluster.compact.before", "cluster.compact.after",
+	} {
+		for name, tail := range map[string]uint64{point: 0, point + " with a tail": 60} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				g := newGroup(t, "a", "b", "c")
+				g.adjust = func(o *Options) { o.TrailingLogs = 1 }
+				for _, name := range []string{"a", "b", "c"} {
+					g.up(name)
+				}
+				g.voting(3)
+				g.propose("one")
+				g.agree("one")
+				c, term := g.nodes["c"].ID(), g.nodes["c"].raft.CurrentTerm()
+				g.down("c")
+				g.leader()
+				onDisk(t, g.dirs["c"], func(s *stores) { lostTail(t, s, term, tail) })
+				for i := range 12 {
+					g.propose(strings.Repeat(fmt.Sprint(i%10), segmentSize/9))
+				}
+				for _, n := range g.nodes {
+					if err := n.Snapshot(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				g.propose("last")
+				_, died := g.child(t, "c", "WARDEN_FAILPOINT="+point)
+				<-died
+				var ended atomic.Int64
+				adjust := g.adjust
+				g.adjust = func(o *Options) {
+					adjust(o)
+					o.Exit = func(code int) { ended.Store(int64(code)) }
+				}
+				caught := func() bool {
+					commit := g.leader().raft.CommitIndex()
+					for _, m := range g.leader().Members(t.Context()) {
+						if m.ID == c {
+							return m.Healthy && m.Commit >= commit
+						}
+					}
+					return false
+				}
+				g.up("c")
+				eventually(t, "it has caught up or wants to be started again", func() bool { return ended.Load() != 0 || caught() })
+				if code := ended.Swap(0); code != 0 {
+					if code != exitAgain {
+						t.Fatalf("it ends with status %d", code)
+					}
+					g.down("c")
+					g.up("c")
+				}
+				eventually(t, "it has caught up", caught)
+				if code := ended.Load(); code != 0 {
+					t.Errorf("it ends with status %d", code)
+				}
+			})
+		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hashicorp/raft"
 	"go.uber.org/zap"
+
+	"warden/internal/failpoint"
 )
 
 // Machine is the replicated state machine as cluster needs it. Apply, Snapshot
@@ -48,11 +50,13 @@ type fsm struct {
 	inner Machine
 	stop  stopFunc
 
-	mu      sync.Mutex
-	index   uint64
-	term    uint64
-	broken  bool
-	changed chan struct{} // closed at the next change, while somebody waits
+	mu     sync.Mutex
+	index  uint64
+	term   uint64
+	broken bool
+	// replaced says that a snapshot was restored, and nothing stored since.
+	replaced bool
+	changed  chan struct{} // closed at the next change, while somebody waits
 }
 
 func newFSM(m Machine, stop stopFunc) *fsm { return &fsm{inner: m, stop: stop} }
@@ -99,6 +103,7 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 
 // Restore implements raft.FSM.
 func (f *fsm) Restore(rc io.ReadCloser) error {
+	failpoint.Hit("cluster.install.before")
 	r := bufio.NewReader(rc)
 	var version, index, term uint64
 	head, err := r.ReadSlice('\n')
@@ -114,7 +119,8 @@ func (f *fsm) Restore(rc io.ReadCloser) error {
 	if err := f.inner.Restore(r); err != nil {
 		return err
 	}
-	f.advance(func() { f.index, f.term = index, term })
+	f.advance(func() { f.index, f.term, f.replaced = index, term, true })
+	failpoint.Hit("cluster.install.restored")
 	return nil
 }
 

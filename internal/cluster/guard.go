@@ -157,9 +157,14 @@ func (s guardedStable) SetUint64(key []byte, val uint64) error {
 // was given does, as in tests.
 type stopFunc func(why string, fields ...zap.Field)
 
-// newStop makes a stopFunc that acts once. The line is written beside the
-// exit, not before it: the log may be on the very disk that hangs.
+// newStop makes a stopFunc that acts once.
 func newStop(log *zap.Logger, exit func(code int)) stopFunc {
+	return newStopWith(log, exit, exitFailure)
+}
+
+// newStopWith is newStop with another status. The line is written beside the
+// exit, not before it: the log may be on the very disk that hangs.
+func newStopWith(log *zap.Logger, exit func(code int), status int) stopFunc {
 	var once sync.Once
 	return func(why string, fields ...zap.Field) {
 		once.Do(func() {
@@ -173,7 +178,7 @@ func newStop(log *zap.Logger, exit func(code int)) stopFunc {
 			case <-logged:
 			case <-time.After(2 * time.Second):
 			}
-			exit(exitFailure)
+			exit(status)
 		})
 	}
 }

@@ -34,7 +34,8 @@ type Member struct {
 	// CommandVersion is the newest entry version it knows; 0 if it didn't say.
 	CommandVersion int
 	// Healthy says that it answers, follows the leader that this node knows of,
-	// and is not far behind; Why says why not.
+	// and is not far behind in its log and in what it knows to be committed; Why
+	// says why not.
 	Healthy bool
 	Why     string
 }
@@ -78,6 +79,11 @@ func (n *Node) lastSeen() []Member {
 			m.Why = fmt.Sprintf("it follows %q and not %s", a.Leader, leader)
 		case m.TrailsBy > maxTrailing:
 			m.Why = fmt.Sprintf("it is %d entries behind", m.TrailsBy)
+		case a.Commit == 0 && commit > 0:
+			m.Why = "it has not heard yet what is committed"
+		case commit-min(a.Commit, commit) > maxTrailing:
+			// Its log may reach far, and yet hold nothing that the leader sent it.
+			m.Why = fmt.Sprintf("it knows of %d entries less to be committed", commit-min(a.Commit, commit))
 		default:
 			m.Healthy = true
 		}

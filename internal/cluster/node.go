@@ -19,8 +19,13 @@ import (
 	"warden/internal/remedy"
 )
 
-// exitFailure is the process's exit status when a node stops itself.
-const exitFailure = 1
+// The process's exit status when a node stops itself.
+const (
+	exitFailure = 1
+	// exitAgain is for a node that is well, and whose raft is not: starting
+	// again is all it takes. The unit does so at this status.
+	exitAgain = 75
+)
 
 // The defaults of Options.
 const (
@@ -103,6 +108,7 @@ type Node struct {
 	tune   tuning
 	log    *zap.Logger
 	stop   stopFunc
+	again  stopFunc // ends the process to be started again
 	lock   *dirLock
 	record *record
 	stores *stores
@@ -148,7 +154,7 @@ func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 	}
 	log := o.Logger.Named("cluster")
 	n := &Node{
-		tune: tune, log: log, stop: newStop(log, o.Exit),
+		tune: tune, log: log, stop: newStop(log, o.Exit), again: newStopWith(log, o.Exit, exitAgain),
 		calls: newCalls(), commandVersion: o.CommandVersion,
 		asked: make(chan struct{}),
 	}
@@ -188,10 +194,14 @@ func open(ctx context.Context, o Options, tune tuning) (node *Node, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open the raft log: %w", context.Cause(ctx))
 	}
+	n.fsm = newFSM(o.Machine, n.stop)
+	if err := n.stores.dropOvertaken(n.fsm, log); err != nil {
+		return nil, fmt.Errorf("%w: check the disk below %s", err, o.Dir)
+	}
 	if n.atOpen, err = n.stores.logs.LastIndex(); err != nil {
 		return nil, fmt.Errorf("read the raft log: %w", err)
 	}
-	n.fsm = newFSM(o.Machine, n.stop)
+	n.stores.logs = installLog{LogStore: n.stores.logs, fsm: n.fsm, emptied: n.checkInstalled}
 	if err := n.startRaft(o.Dir, conf, trans); err != nil {
 		return nil, err
 	}

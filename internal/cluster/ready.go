@@ -41,14 +41,15 @@ func (e *BehindError) Unwrap() error { return ErrReplaying }
 // log when the node was opened, and an ErrReplaying before, or an ErrNoCluster.
 // Raft learns what is committed from a leader, so a lone voter has to lead first,
 // and one of several has to hear from a leader; without one it is a *BehindError
-// after a while. A node that began without a log is ready once it is a voter and
-// has caught up.
+// after a while. A node that began without a log, or with no more than a snapshot,
+// is ready once it is a voter, has heard what is committed, and has caught up.
 func (n *Node) Ready() error {
 	if n.caught.Load() {
 		return nil
 	}
 	if n.ring != nil && n.atOpen == 0 {
-		if lag, err := n.lag(n.raft.CommitIndex()); err != nil || lag != 0 || !slices.Contains(n.voters(), n.id) {
+		commit := n.raft.CommitIndex()
+		if lag, err := n.lag(commit); commit == 0 || err != nil || lag != 0 || !slices.Contains(n.voters(), n.id) {
 			return n.notReady()
 		}
 		n.caught.Store(true)

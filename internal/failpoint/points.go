@@ -20,6 +20,8 @@ var points = []string{
 	"cluster.found.after",
 	"cluster.found.before",
 	"cluster.found.written",
+	"cluster.install.before",
+	"cluster.install.restored",
 	"cluster.join.before",
 	"cluster.join.met",
 	"cluster.join.stored",

@@ -123,6 +123,10 @@ type Spec struct {
 	ManualHint string
 	// UndoHint is the same for putting the host back; empty when nobody said.
 	UndoHint string
+	// Digest tells apart what the action acts on and how, as configured, without
+	// any secret: what one node began, another may judge only where it would ask
+	// the same. Empty when nobody said.
+	Digest string
 }
 
 // Hint is the manual hint with pool and host filled in; empty when there is

@@ -57,7 +57,7 @@ func (r *relay) starts() *agent {
 		}
 		return err
 	})
-	(&cell{agent: leader, balancer: r.balancer, host: r.host}).unchangedFor(5)
+	(&cell{agent: leader, balancer: r.balancer, host: r.host}).unchangedFor(9)
 	return leader
 }
 

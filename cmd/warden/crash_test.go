@@ -84,7 +84,7 @@ func (w *world) cell(t *testing.T, f *fleet, level string) *cell {
 	s := w.settings(t, level, f, b)
 	s.StartWithin, s.Timeout = "2s", "2s"
 	c := &cell{agent: newAgent(t, s), balancer: b, host: f.hosts[2]}
-	c.unchangedFor(5)
+	c.unchangedFor(7)
 	return c
 }
 
@@ -197,7 +197,7 @@ func (c *cell) oneEffect(k *ledger.Case, p crashPoint) {
 func (c *cell) undo(p crashPoint) {
 	c.start()
 	k := c.staged(c.host, remedy.StageOut)
-	c.unchangedFor(5)
+	c.unchangedFor(7)
 	c.terminate()
 	c.start(armed(p.name))
 	c.rounds(1)

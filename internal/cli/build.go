@@ -302,6 +302,7 @@ func (b builder) action(c *config.Config, name remedy.ActionName) (engine.Action
 	}
 	out.Spec.Timeout, out.Spec.StartWithin, out.Spec.TookWithin = a.Timeout.Std(), a.StartWithin.Std(), c.TookWithin(name).Std()
 	out.Verify.Detector, out.Verify.Within = a.Verify.Detector, a.Verify.Within.Std()
+	out.Spec.Digest = targetDigest(a)
 	out.Spec.ManualHint, out.Spec.UndoHint = cmp.Or(a.ManualHint, out.Spec.ManualHint), a.UndoHint
 	if a.ManualHint != "" || a.UndoHint != "" {
 		impl, err := withHints(out.Action, a.ManualHint, a.UndoHint)

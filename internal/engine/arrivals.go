@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"sync"
-	"time"
 
 	"warden/internal/clock"
 	"warden/internal/ledger"
@@ -20,13 +19,21 @@ type Arrivals struct {
 	clock clock.Clock
 
 	mu sync.Mutex
-	at map[remedy.Token]time.Duration // monotonic
+	at map[remedy.Token]Arrival
+}
+
+// Arrival is when and how a node learnt of an execution.
+type Arrival struct {
+	At clock.Reading
+	// Live says that its START was applied here as an entry of the log, and did
+	// not come with a snapshot.
+	Live bool
 }
 
 // NewArrivals returns the ledger as the cluster is to be given it. Nobody else
 // may apply anything to l.
 func NewArrivals(l *ledger.Ledger, c clock.Clock) *Arrivals {
-	return &Arrivals{Ledger: l, clock: c, at: map[remedy.Token]time.Duration{}}
+	return &Arrivals{Ledger: l, clock: c, at: map[remedy.Token]Arrival{}}
 }
 
 // startKind is in every entry that holds a START.
@@ -36,7 +43,7 @@ var startKind = []byte(`"exec.start"`)
 func (a *Arrivals) Apply(index, term uint64, data []byte) any {
 	out := a.Ledger.Apply(index, term, data)
 	if bytes.Contains(data, startKind) {
-		a.note()
+		a.note(true)
 	}
 	return out
 }
@@ -46,14 +53,14 @@ func (a *Arrivals) Restore(r io.Reader) error {
 	if err := a.Ledger.Restore(r); err != nil {
 		return err
 	}
-	a.note()
+	a.note(false)
 	return nil
 }
 
 // note notes the executions that are new, and forgets those that have ended.
-func (a *Arrivals) note() {
-	now := a.clock.Read().Mono
-	at := map[remedy.Token]time.Duration{}
+func (a *Arrivals) note(live bool) {
+	now := Arrival{At: a.clock.Read(), Live: live}
+	at := map[remedy.Token]Arrival{}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, c := range a.Cases(ledger.CaseFilter{Open: true, Stage: remedy.StageExecuting}) {
@@ -67,9 +74,9 @@ func (a *Arrivals) note() {
 	a.at = at
 }
 
-// Arrived is when this node learnt of an execution that has not ended, in
-// monotonic time; false for any other.
-func (a *Arrivals) Arrived(t remedy.Token) (time.Duration, bool) {
+// Arrived is when this node learnt of an execution that has not ended; false for
+// any other.
+func (a *Arrivals) Arrived(t remedy.Token) (Arrival, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	at, ok := a.at[t]

@@ -87,7 +87,9 @@ func (e *Engine) readClock(cfg *Config) {
 	case behind > cfg.MaxClockOffset && !e.clocks.tripped && !e.late:
 		e.stepped = fmt.Sprintf("this node's clock is %s behind the time that was committed last: nothing is done until it has caught up", behind.Round(time.Second))
 	}
-	e.late = behind > cfg.MaxClockOffset
+	if e.late = behind > cfg.MaxClockOffset; e.late {
+		e.lateAt = &now.Mono
+	}
 	e.drift.Store(int64(e.clocks.drift))
 	e.stampMu.Lock()
 	defer e.stampMu.Unlock()

@@ -81,7 +81,7 @@ func (e *Engine) readBack(ctx context.Context, x *execution, b *ledger.ExecFinis
 			b.Outcome = remedy.OutcomeDone
 			return
 		case x.runBy.Expired():
-			known = known && (!cutOff || neverTook(o, x.c.Execution(), e.Clock.Now()))
+			known = known && (!cutOff || unchangedSince(o, x.began, e.Clock.Read(), x.cfg.MaxClockOffset, lastChangeSlack+x.cfg.MaxClockOffset))
 			b.Outcome, b.Note = lateOutcome(known, b.Note, err)
 			if known && o.Admin != x.before.Admin && len(o.Balancers) > 1 {
 				b.Outcome, b.Note = x.halfDone(o, b.Note)

@@ -54,9 +54,9 @@ type Options struct {
 	Node      remedy.NodeID
 	// Voters is the rest of the cluster; nil while there is nobody else.
 	Voters Voters
-	// Arrived is when this node learnt of an execution, in the clock's monotonic
-	// time: see Arrivals. Nil means when the tenure first saw it, which is later.
-	Arrived func(remedy.Token) (time.Duration, bool)
+	// Arrived is when and how this node learnt of an execution: see Arrivals. Nil
+	// means when the tenure first saw it, which is later.
+	Arrived func(remedy.Token) (Arrival, bool)
 	// Spawn starts an execution. Nil means a goroutine of its own; simulate
 	// runs executions in line, so that a stepped clock sees them end.
 	Spawn func(func())
@@ -111,9 +111,11 @@ type Engine struct {
 type tenure struct {
 	rounds  int
 	clocks  clockWatch
-	stepped string   // what to tell of a clock that stepped; empty when told
-	late    bool     // the clock is behind committed time, and that was told
-	queue   []func() // executions whose START is committed, to be spawned
+	stepped string // what to tell of a clock that stepped; empty when told
+	late    bool   // the clock is behind committed time, and that was told
+	// lateAt is the monotonic time at which it was last found to be; nil for never.
+	lateAt *time.Duration
+	queue  []func() // executions whose START is committed, to be spawned
 	// seen is when this tenure first noticed each executing case that this
 	// process doesn't carry out.
 	seen map[remedy.CaseID]sighting
@@ -138,6 +140,8 @@ type sighting struct {
 	token remedy.Token
 	next  time.Duration // wait before the next look
 	due   time.Duration // monotonic time of the next look
+	// arrived is when this node learnt of it.
+	arrived Arrival
 }
 
 // New returns an engine that does nothing until Run or Round.

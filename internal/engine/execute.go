@@ -34,6 +34,8 @@ type execution struct {
 	// startBy and runBy were armed before the commit, on wall and monotonic
 	// time: the effect begins before the one and ends before the other.
 	startBy, runBy clock.Deadline
+	// began is this node's clock before the commit.
+	began clock.Reading
 }
 
 // run carries out one execution, from the committed START to FINISHED. It

@@ -15,10 +15,6 @@ import (
 // looks at it.
 const recoverySlack = 5 * time.Second
 
-// lastChangeSlack is how much older than START a backend's last change must be
-// to prove that the effect never took: backends tell time in whole seconds.
-const lastChangeSlack = 2 * time.Second
-
 // unknownRetryMax bounds the backoff between two looks at an execution of
 // unknown outcome.
 const unknownRetryMax = 5 * time.Minute
@@ -32,7 +28,8 @@ func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Ca
 	now := e.Clock.Read()
 	s, ok := e.seen[c.ID]
 	if !ok || s.token != x.Token {
-		s = sighting{token: x.Token, next: verifyEvery, due: e.arrived(x.Token, now) + x.StartWithin + x.RunWithin + recoverySlack}
+		s = sighting{token: x.Token, next: verifyEvery, arrived: e.arrived(x.Token, now)}
+		s.due = s.arrived.At.Mono + x.StartWithin + x.RunWithin + recoverySlack
 		if c.UnknownExecution() {
 			s.due = now.Mono // the waiting was done before it became unknown
 		}
@@ -56,13 +53,13 @@ func (e *Engine) recoverExecution(ctx context.Context, cfg *Config, c *ledger.Ca
 
 // arrived is when this node learnt of an execution: when it applied its START or
 // began, whichever is later. Its runner had armed its deadlines before that.
-func (e *Engine) arrived(t remedy.Token, now clock.Reading) time.Duration {
+func (e *Engine) arrived(t remedy.Token, now clock.Reading) Arrival {
 	if e.Arrived != nil {
 		if at, ok := e.Arrived(t); ok {
 			return at
 		}
 	}
-	return now.Mono
+	return Arrival{At: now}
 }
 
 // judgeAbandoned says how an abandoned execution ended, as far as the backend tells;
@@ -82,6 +79,9 @@ func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case
 	action, ok := cfg.Actions[c.Action]
 	if !ok {
 		return unknown("the config no longer has action " + string(c.Action))
+	}
+	if x.Target != action.Spec.Digest {
+		return unknown("this node's config has action " + string(c.Action) + " act on something else than it was begun by, so what is seen proves nothing")
 	}
 	run := &execution{cfg: cfg, action: action, c: c, kind: x.Kind, token: x.Token, prior: x.Prior, looks: seen}
 	if t := c.Taken(); x.Kind == remedy.KindUndo && t != nil {
@@ -105,18 +105,8 @@ func (e *Engine) judgeAbandoned(ctx context.Context, cfg *Config, c *ledger.Case
 		return unknown("its action never came back")
 	case x.Kind != remedy.KindUndo && o.Partial() && o.Admin != x.Prior:
 		return &ledger.ExecFinish{Outcome: remedy.OutcomePartial, Prior: x.Prior, Spared: spared, Note: "warden stopped in the middle; found half done, it is in " + o.Admin}
-	case neverTook(o, x, e.Clock.Now()) && action.Spec.Idempotent:
+	case action.Spec.Idempotent && e.neverTook(cfg, o, x, e.seen[c.ID].arrived):
 		return &ledger.ExecFinish{Outcome: remedy.OutcomeAborted, Note: "warden stopped in the middle; it never took: decided afresh"}
 	}
 	return unknown("it isn't there, but it may have been")
-}
-
-// neverTook reports whether the backend proves that the effect did not happen:
-// it has not changed the host since before START.
-func neverTook(o remedy.Observation, x *ledger.Execution, now time.Time) bool {
-	last, ok := o.LastChange.Get()
-	if x.StartedAt.After(now) {
-		return false // the clock was set back since: nothing can be proved by it
-	}
-	return ok && last.Add(lastChangeSlack).Before(x.StartedAt)
 }

@@ -32,6 +32,8 @@ type ExecStart struct {
 	// TakesOut is the proposer's word. An action takes its host out also when any
 	// voter's report says so, or when none names it.
 	TakesOut bool `json:"takes_out,omitempty"`
+	// Target is the digest of what the proposer's config has the action act on.
+	Target string `json:"target,omitempty"`
 	// Domain is the host's failure domain, worded by Domain.
 	Domain string `json:"domain,omitempty"`
 	// BadOthers is how many other hosts of the pool are bad now.
@@ -77,7 +79,7 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 	c.Executions = append(c.Executions, Execution{
 		Token: remedy.Token{Term: x.term, Index: x.index}, Attempt: attempt, Kind: b.Kind, By: by,
 		PlanHash: b.PlanHash, StartedAt: x.at, StartWithin: b.StartWithin, RunWithin: b.RunWithin,
-		TakesOut: b.TakesOut, Domain: b.Domain, Prior: b.Prior, Balancers: b.Balancers,
+		TakesOut: b.TakesOut, Node: x.node, Target: b.Target, Domain: b.Domain, Prior: b.Prior, Balancers: b.Balancers,
 	})
 	c.Stage = remedy.StageExecuting
 	m.executes(c.ID)

@@ -132,6 +132,12 @@ type Execution struct {
 	StartWithin time.Duration        `json:"start_within"`
 	RunWithin   time.Duration        `json:"run_within"`
 	TakesOut    bool                 `json:"takes_out,omitempty"`
+	// Node is who proposed START, and so by whose clock StartedAt is; empty where
+	// an older build applied it.
+	Node remedy.NodeID `json:"node,omitempty"`
+	// Target is the digest of what the action was configured to act on: see
+	// actions.Spec.Digest.
+	Target string `json:"target,omitempty"`
 	// Domain is the host's failure domain at START.
 	Domain     string         `json:"domain,omitempty"`
 	FinishedAt time.Time      `json:"finished_at,omitzero"`

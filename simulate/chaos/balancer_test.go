@@ -167,11 +167,7 @@ func (b *balancer) came(node string, sets []string) []*chaos.Effect {
 		}
 		notes = append(notes, e)
 	}
-	b.run.record(func() {
-		for _, e := range notes {
-			b.run.effects = append(b.run.effects, e)
-		}
-	})
+	b.run.record(func() { b.run.effects = append(b.run.effects, notes...) })
 	return notes
 }
 

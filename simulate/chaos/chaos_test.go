@@ -63,6 +63,7 @@ func pointsOf(t *testing.T) []string {
 
 // play runs one plan from the first start to the verdict.
 func (w *world) play(t *testing.T, p chaos.Plan, s *summary) {
+	t.Helper()
 	r := w.newRun(t, p.Seed, *nodeCount)
 	began := time.Now()
 	founded := r.found(p.Founding)

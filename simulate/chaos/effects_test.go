@@ -4,9 +4,7 @@ package chaos_test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,10 +102,4 @@ func (c *counter) effects(pool string) ([]*chaos.Effect, error) {
 		all = append(all, e)
 	}
 	return all, nil
-}
-
-// exists reports whether a file is there.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }

@@ -201,7 +201,7 @@ func (r *seedRun) casesOf(n *node) ([]*web.CaseDetail, error) {
 	}
 	var all []*web.CaseDetail
 	for i := range list.Cases {
-		d, err := n.client.Case(ctx, remedy.CaseID(list.Cases[len(list.Cases)-1-i].ID))
+		d, err := n.client.Case(ctx, list.Cases[len(list.Cases)-1-i].ID)
 		if err != nil {
 			return nil, err
 		}

@@ -91,12 +91,6 @@ func (f *fleet) be(host string, bad bool) {
 	f.load[host] = map[bool]float64{true: 9, false: 1}[bad]
 }
 
-func (f *fleet) bad(host string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.load[host] > 5
-}
-
 // seedRun is one seed: a cluster, its services, and what is recorded of them.
 type seedRun struct {
 	t     *testing.T
@@ -224,7 +218,7 @@ func (r *seedRun) wireUp() {
 // keepLogs makes a directory on the disk for what the processes say, and
 // leaves it there when the run goes wrong.
 func (r *seedRun) keepLogs() {
-	dir, err := os.MkdirTemp("", fmt.Sprintf("warden-chaos-%d-", r.seed)) //nolint:usetesting // it outlives the test
+	dir, err := os.MkdirTemp("", fmt.Sprintf("warden-chaos-%d-", r.seed))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"warden/internal/remedy"
 	"warden/internal/web"
 	"warden/simulate/chaos"
 )

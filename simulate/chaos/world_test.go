@@ -91,6 +91,13 @@ func (f *fleet) be(host string, bad bool) {
 	f.load[host] = map[bool]float64{true: 9, false: 1}[bad]
 }
 
+// bad reports whether a host is made to look bad.
+func (f *fleet) bad(host string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.load[host] > 5
+}
+
 // seedRun is one seed: a cluster, its services, and what is recorded of them.
 type seedRun struct {
 	t     *testing.T

@@ -46,6 +46,15 @@ func found(kind, format string, args ...any) Finding {
 // a machine with fewer cores than processes, the kernel pauses them too.
 const slack = 2 * time.Second
 
+// setClock is a difference between two wall clocks that only a clock which the
+// harness set, by an hour, brings about.
+const setClock = 30 * time.Minute
+
+// awake is how long after it goes on a process that was stopped right before an
+// effect may take to bring it about: what came later had its last check after
+// the pause, and isn't excused by it.
+const awake = 10 * time.Second
+
 // Check holds a history against what warden promises and returns what is
 // wrong with it, the worst kinds first within one check.
 func Check(h *History) []Finding {
@@ -55,6 +64,7 @@ func Check(h *History) []Finding {
 		checkTokens(h, starts),
 		checkOrder(h),
 		checkLimits(h),
+		checkOverlap(h, starts),
 		checkFreezes(h),
 		checkRestraints(h, starts),
 		checkLevels(h, starts),
@@ -103,8 +113,7 @@ func checkTokens(h *History, starts map[Token]start) []Finding {
 		if n := began[e.Token]; n > 1 {
 			findings = append(findings, found(Doubled, "%s, for the %dth time", what, n))
 		}
-		// An hour's difference is that of a clock that was set.
-		if over := h.Began.Add(e.Came).Sub(x.StartedAt) - x.StartWithin; !x.StartedAt.IsZero() && over > slack && over < 30*time.Minute {
+		if over := h.Began.Add(e.Came).Sub(x.StartedAt) - x.StartWithin; !x.StartedAt.IsZero() && over > slack && over < setClock {
 			kind := Overdue
 			if pausedBefore(h, e.Node, e.Came) {
 				kind = Late
@@ -114,7 +123,9 @@ func checkTokens(h *History, starts map[Token]start) []Finding {
 		if x.Outcome != "aborted" {
 			continue
 		}
-		if pausedBefore(h, e.Node, e.Came) {
+		// Until start_within is over, nobody may call off what another process has
+		// begun: it may yet act, paused or not.
+		if pausedBefore(h, e.Node, e.Came) && !early(h, e, x.Execution) {
 			findings = append(findings, found(Late, "%s, after it had been called off", what))
 		} else {
 			findings = append(findings, found(Denied, "%s, and the ledger says that it was called off", what))
@@ -145,11 +156,15 @@ func checkOrder(h *History) []Finding {
 		p := place{e.Pool, e.Host}
 		fits := func(x Execution) bool { return out(x.Kind) == e.Out }
 		done := func(x Execution) bool { return fits(x) && x.Outcome != "aborted" }
+		what := fmt.Sprintf("%s of %s by %s at %v", verb(e.Out), e.Host, e.Node, e.Applied)
 		if i := slices.IndexFunc(all[p][next[p]:], done); i >= 0 {
+			x := all[p][next[p]+i]
 			next[p] += i + 1
+			if before := x.StartedAt.Sub(h.Began.Add(e.Came)); !x.StartedAt.IsZero() && before > slack && before < setClock {
+				findings = append(findings, found(Unstarted, "%s, %v before its START", what, before))
+			}
 			continue
 		}
-		what := fmt.Sprintf("%s of %s by %s at %v", verb(e.Out), e.Host, e.Node, e.Applied)
 		switch {
 		case slices.ContainsFunc(all[p][next[p]:], fits) && (e.Held || pausedBefore(h, e.Node, e.Came)):
 			findings = append(findings, found(Late, "%s, after it had been called off", what))
@@ -237,13 +252,18 @@ func applied(all []Effect) []Effect {
 	return took
 }
 
-// pausedBefore reports whether a node's process was stopped in the minute before
-// an instant, which is longer than any execution may take, at a place that
-// excuses what came late: nobody knows where, or at one of these points. At all
-// others it has its last check still before it.
+// early reports whether an effect came while its START still allowed it to begin.
+func early(h *History, e Effect, x Execution) bool {
+	since := h.Began.Add(e.Came).Sub(x.StartedAt)
+	return !x.StartedAt.IsZero() && since <= x.StartWithin && since > -setClock
+}
+
+// pausedBefore reports whether a node's process was stopped right before an
+// instant, at a place that excuses what came late: nobody knows where, or at
+// one of these points. At all others it has its last check still before it.
 func pausedBefore(h *History, node string, at time.Duration, points ...string) bool {
 	return slices.ContainsFunc(h.Pauses, func(p Pause) bool {
-		return p.Node == node && p.From <= at && p.To >= at-time.Minute && (p.Point == "" || slices.Contains(points, p.Point))
+		return p.Node == node && p.From <= at && p.To >= at-awake && (p.Point == "" || slices.Contains(points, p.Point))
 	})
 }
 

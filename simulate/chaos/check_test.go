@@ -43,7 +43,7 @@ func sound() *chaos.History {
 			entry(2, chaos.Op{Kind: "node.report", Voter: "n2", Levels: levels}),
 			entry(5, chaos.Op{Kind: "exec.start", Case: "W-1", ExecKind: "act"}),
 			entry(6, chaos.Op{Kind: "exec.start", Case: "W-2", ExecKind: "act"}),
-			entry(9, chaos.Op{Kind: "exec.start", Case: "W-2", ExecKind: "undo"}),
+			entry(9, chaos.Op{Kind: "exec.finish", Case: "W-2"}, chaos.Op{Kind: "exec.start", Case: "W-2", ExecKind: "undo"}),
 			entry(10, chaos.Op{Kind: "case.answer", Case: "W-3", Approve: true, Reason: "why"}),
 			entry(11, chaos.Op{Kind: "exec.start", Case: "W-3", ExecKind: "act"}),
 			entry(20, chaos.Op{Kind: "hold.set", Pool: "web", Host: "web-3", Reason: "held"}),
@@ -76,7 +76,26 @@ func TestEachBreachIsFound(t *testing.T) {
 		kind   string
 		breach func(h *chaos.History)
 	}{
-		"one token, two effects":        {chaos.Doubled, func(h *chaos.History) { again(h, 0, time.Millisecond) }},
+		"one token, two effects": {chaos.Doubled, func(h *chaos.History) { again(h, 0, time.Millisecond) }},
+		"two executions on one host": {chaos.Doubled, func(h *chaos.History) {
+			h.Log[4].Ops = h.Log[4].Ops[1:]
+		}},
+		"put back by nobody": {chaos.Unstarted, func(h *chaos.History) {
+			h.Log[4].Person = false
+		}},
+		"a command long before its START": {chaos.Unstarted, func(h *chaos.History) {
+			h.Cases[1].Executions[0].StartedAt = h.Began.Add(10 * time.Second)
+		}},
+		"a successor that did not wait": {chaos.Denied, func(h *chaos.History) {
+			x := &h.Cases[0].Executions[0]
+			x.Outcome, x.StartedAt, x.StartWithin = "aborted", h.Began.Add(4*time.Second), 30*time.Second
+			h.Pauses = []chaos.Pause{{Node: "n1", From: 4100 * time.Millisecond, To: 4900 * time.Millisecond}}
+		}},
+		"called off, and a pause that was long over": {chaos.Denied, func(h *chaos.History) {
+			h.Cases[0].Executions[0].Outcome = "aborted"
+			h.Effects[0].Came, h.Effects[0].Applied = 21*time.Second, 21*time.Second
+			h.Pauses = []chaos.Pause{{Node: "n1", To: 100 * time.Millisecond}}
+		}},
 		"one START, two commands":       {chaos.Doubled, func(h *chaos.History) { again(h, 1, time.Millisecond) }},
 		"one undo, two commands":        {chaos.Doubled, func(h *chaos.History) { again(h, 2, time.Millisecond) }},
 		"a token of no START":           {chaos.Unstarted, func(h *chaos.History) { h.Effects[0].Token.Index++ }},
@@ -176,7 +195,7 @@ func TestWhatIsAllowed(t *testing.T) {
 			h.Effects = slices.Delete(h.Effects, 2, 3) // web-1 is not put back by hand
 			h.Asked = h.Asked[1:]
 			h.Resets = []chaos.Reset{{Backend: "haproxy", At: 8 * time.Second}}
-			h.Log[4].Ops[0] = chaos.Op{Kind: "exec.start", Case: "W-4", ExecKind: "act"}
+			h.Log[4].Ops[1] = chaos.Op{Kind: "exec.start", Case: "W-4", ExecKind: "act"}
 			h.Cases[1].Executions = h.Cases[1].Executions[:1]
 			h.Cases = append(h.Cases, chaos.Case{ID: "W-4", Pool: "web", Host: "web-2", Action: "drain", Stage: "out",
 				Executions: []chaos.Execution{{Token: chaos.Token{Term: 2, Index: 9}, Kind: "act", Outcome: "done"}}})

@@ -81,28 +81,28 @@ func TestReporter(t *testing.T) {
 			defer m.mu.Unlock()
 			return m.asked
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if asked() != 1 {
 			t.Errorf("asked %d times at the start", asked())
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if asked() != 1 {
 			t.Errorf("asked %d times, and the ledger has it", asked())
 		}
 		m.set(false, fmt.Errorf("%w: nobody leads", engine.ErrNotCommitted)) // such as after a snapshot was restored
 		r.tell("one line more")
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		if n := asked(); n < 60 || n > 200 {
 			t.Errorf("asked %d times in ten minutes without a leader", n)
 		}
 		m.set(false, nil)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if told := m.heard(); !m.Reported() || !slices.Equal(told, []string{"config one line more"}) {
 			t.Errorf("%v %q", m.Reported(), told)
 		}
 		m.set(true, errors.New("timed out")) // nobody knows: it isn't told again
 		r.tell("two lines")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if told := m.heard(); len(told) != 2 {
 			t.Errorf("%q", told)
 		}

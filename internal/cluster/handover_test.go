@@ -45,11 +45,7 @@ func TestShutdownHandsOver(t *testing.T) {
 // A transfer that fails must not hold up the end of the process.
 func TestShutdownGoesOnWithoutASuccessor(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, "a", "b", "c")
-	for _, name := range []string{"a", "b", "c"} {
-		g.up(name)
-	}
-	g.voting(3)
+	g := newVoters(t)
 	leader := g.leader()
 	for name, n := range g.nodes {
 		if n != leader {
@@ -62,11 +58,7 @@ func TestShutdownGoesOnWithoutASuccessor(t *testing.T) {
 
 func TestStepAside(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, "a", "b", "c")
-	for _, name := range []string{"a", "b", "c"} {
-		g.up(name)
-	}
-	g.voting(3)
+	g := newVoters(t)
 	leader := g.leader()
 	var to *Node
 	for _, n := range g.nodes {
@@ -232,11 +224,7 @@ func TestStalledLeaderIsReplaced(t *testing.T) {
 // Only a leader that others can replace is in the way.
 func TestInTheWay(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, "a", "b", "c")
-	for _, name := range []string{"a", "b", "c"} {
-		g.up(name)
-	}
-	g.voting(3)
+	g := newVoters(t)
 	leader := g.leader()
 	eventually(t, "a leader that two others could replace is in the way", func() bool { return leader.inTheWay() })
 	var others []string

@@ -44,11 +44,7 @@ func (g *group) remove(id remedy.NodeID) (err error) {
 
 func TestLostDiskWaitsAndIsReplacedByHand(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, "a", "b", "c")
-	for _, name := range []string{"a", "b", "c"} {
-		g.up(name)
-	}
-	g.voting(3)
+	g := newVoters(t)
 	g.propose("one")
 	g.agree("one")
 	lost := "c"
@@ -190,11 +186,7 @@ func TestMembershipRefusals(t *testing.T) {
 // A leader that removes itself stops leading and stays up.
 func TestLeaderRemovesItself(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, "a", "b", "c")
-	for _, name := range []string{"a", "b", "c"} {
-		g.up(name)
-	}
-	g.voting(3)
+	g := newVoters(t)
 	var gone *Node
 	eventually(t, "a leader removes itself", func() bool {
 		gone = g.leader()
@@ -214,11 +206,7 @@ func TestLeaderRemovesItself(t *testing.T) {
 
 func TestMembersAndTolerance(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, "a", "b", "c")
-	for _, name := range []string{"a", "b", "c"} {
-		g.up(name)
-	}
-	g.voting(3)
+	g := newVoters(t)
 	g.propose("x")
 	g.agree("x")
 	for name, n := range g.nodes {
@@ -248,16 +236,18 @@ func TestMembersAndTolerance(t *testing.T) {
 	g.down(followers[1])
 	eventually(t, "none more may fail", func() bool { s, err := last.Status(); return err == nil && s.FailureTolerance == 0 })
 	g.down(g.nameOf(leader))
-	// What was handed over to it at the last moment ends first.
-	eventually(t, "there is no quorum", func() bool {
+	// The leader may have handed over to it at the last moment: such an office
+	// may still begin, and ends within its lease.
+	var members []Member
+	eventually(t, "there is no quorum, and nobody is healthy", func() bool {
 		s, err := last.Status()
-		return err == nil && !s.Leader && !s.Quorum && s.FailureTolerance < 0 && s.LeaderID == ""
+		members = last.Members(t.Context())
+		return err == nil && !s.Leader && !s.Quorum && s.FailureTolerance < 0 && s.LeaderID == "" &&
+			!slices.ContainsFunc(members, func(m Member) bool { return m.Healthy }) &&
+			errors.Is(last.Verify(t.Context()), ErrNotLeader)
 	})
-	if err := last.Verify(t.Context()); !errors.Is(err, ErrNotLeader) {
-		t.Errorf("verify without quorum: %v", err)
-	}
-	for _, m := range last.Members(t.Context()) {
-		if m.Healthy || m.Why == "" {
+	for _, m := range members {
+		if m.Why == "" {
 			t.Errorf("without a leader: %+v", m)
 		}
 	}

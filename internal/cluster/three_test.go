@@ -83,6 +83,17 @@ func newGroup(t *testing.T, names ...string) *group {
 	return g
 }
 
+// newVoters makes a, b and c, and waits until they are voters of one cluster.
+func newVoters(t *testing.T) *group {
+	t.Helper()
+	g := newGroup(t, "a", "b", "c")
+	for _, name := range []string{"a", "b", "c"} {
+		g.up(name)
+	}
+	g.voting(3)
+	return g
+}
+
 // options are those of one node.
 func (g *group) options(name string) Options {
 	g.machines[name] = &listMachine{}

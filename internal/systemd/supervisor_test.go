@@ -128,7 +128,7 @@ func goOn(p *subject, d time.Duration, names ...string) {
 				p.mark[n] = time.Now().String()
 			}
 		})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 	}
 	synctest.Wait()
 }
@@ -186,7 +186,7 @@ func TestQuietProcessIsFed(t *testing.T) {
 	under(t, func(_ *Supervisor, r *recorder, p *subject) {
 		p.set(func() { p.idle["evaluation"], p.idle["apply"] = true, true })
 		began := time.Now()
-		time.Sleep(5 * time.Hour)
+		<-time.After(5 * time.Hour)
 		synctest.Wait()
 		if n, want := len(r.lines("WATCHDOG=1")), int(time.Since(began)/(10*time.Second)); n < want {
 			t.Errorf("%d pings in 5 hours, want %d at least", n, want)
@@ -202,7 +202,7 @@ func TestHungLookStopsThePings(t *testing.T) {
 		goOn(p, time.Minute)
 		hang := make(chan struct{})
 		p.set(func() { p.hang = hang })
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		synctest.Wait()
 		if last := r.last("WATCHDOG=1"); last > 4*time.Minute {
 			t.Errorf("a ping came at %s", last)
@@ -243,12 +243,12 @@ func TestStopAsksForTime(t *testing.T) {
 		s.Stopping(time.Hour, "again")
 		s.Reloading()()
 		synctest.Wait()
-		time.Sleep(9 * time.Minute) // nothing moves, and that is fine
+		<-time.After(9 * time.Minute) // nothing moves, and that is fine
 		synctest.Wait()
 		if a, b := r.last("EXTEND_TIMEOUT_USEC="), r.last("WATCHDOG=1"); a < 9*time.Minute || b < 9*time.Minute {
 			t.Errorf("after 9 minutes of 10: extended at %s, fed at %s", a, b)
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		synctest.Wait()
 		if a, b := r.last("EXTEND_TIMEOUT_USEC="), r.last("WATCHDOG=1"); a > 11*time.Minute || b > 11*time.Minute {
 			t.Errorf("more than 10 minutes: extended at %s, fed at %s", a, b)

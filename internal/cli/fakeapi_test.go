@@ -108,6 +108,8 @@ func (f *fakeAPI) tell(args []string) error {
 				e.Effective = e.Reported
 			}
 		}
+	case "held": // ACTION POOL LEVEL: what an enforced gate leaves of it
+		return f.held(args[1], args[2], args[3])
 	case "said": // about W-1042, by several people, one of whom corrected themselves
 		f.said = map[remedy.CaseID]*web.CaseLabels{1042: fakeSaid()}
 		f.toLabel = 4

@@ -125,6 +125,23 @@ func fakeRow(e trust.Evidence) web.TrustRow {
 	return r
 }
 
+// held has the enforced gate of an action in a pool leave a level of what the
+// files ask for.
+func (f *fakeAPI) held(action, pool, level string) error {
+	for i := range f.evidence {
+		e := &f.evidence[i]
+		if string(e.Action) != action || string(e.Pool) != pool {
+			continue
+		}
+		if err := e.Effective.UnmarshalText([]byte(level)); err != nil {
+			return err
+		}
+		e.Rules.Enforce = true
+		e.Grant = &trust.Grant{Action: e.Action, Pool: e.Pool, To: e.Effective, At: fakeNow.Add(-time.Hour), Judged: true, Enforced: true, Said: "3 of 3 right: not met"}
+	}
+	return nil
+}
+
 func (f *fakeAPI) trust(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	return f.rows(remedy.ActionName(q.Get("action")), remedy.PoolName(q.Get("pool"))), nil

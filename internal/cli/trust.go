@@ -143,6 +143,10 @@ func nextCells(r *web.TrustRow) (next, verdict cell) {
 	switch {
 	case r.Demotion != nil:
 		verdict = c("demoted to %s: needs a review", r.Demotion.To).in(yellow)
+	case r.Effective < r.Reported:
+		// What counts is the level that it is held from, and not the one above it.
+		next = c("%s", r.Reported)
+		verdict = c("held at %s: %s", r.Effective, heldFor(r)).in(yellow)
 	case r.Stance == trust.StanceDont:
 		verdict = c("don't").in(red)
 	case r.Next == nil && r.Stance == trust.StanceLower:
@@ -155,6 +159,18 @@ func nextCells(r *web.TrustRow) (next, verdict cell) {
 		verdict = c("not yet: %s", strings.Join(failedKeys(r.Next), ", "))
 	}
 	return next, verdict
+}
+
+// heldFor is in a few words what a level waits for that its gate holds down.
+func heldFor(r *web.TrustRow) string {
+	v := r.Rung(r.Reported)
+	switch {
+	case r.Grant != nil && !r.Grant.Judged:
+		return "its verdict is awaited"
+	case v == nil || v.Met:
+		return "gate met, needs a review"
+	}
+	return "not yet: " + strings.Join(failedKeys(v), ", ")
 }
 
 // failedKeys are the checks that a verdict fails, each once.

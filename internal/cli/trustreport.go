@@ -35,10 +35,10 @@ func (o *printer) trustReport(r *web.TrustRow) {
 	o.wrongOnes(r)
 	o.labelNext(r)
 	o.olderRecords(r)
-	if r.Next != nil {
+	for _, v := range r.AtStake() {
 		o.line("")
-		o.verdict(r, r.Next)
-		if r.Next.To == remedy.LevelAuto {
+		o.verdict(r, v)
+		if v.To == remedy.LevelAuto {
 			o.worst(r)
 		}
 	}

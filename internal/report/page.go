@@ -112,30 +112,22 @@ func (r *Row) series(d trust.DetectorAssessment) *trust.Series {
 	return &trust.Series{Key: trust.Key{Action: r.Action, Pool: r.Pool, Detector: d.Detector, Digest: d.Digest}}
 }
 
-// Gate is the precision that the next rung asks for; 0 for none.
+// Gate is the precision that the first rung asks for whose checks are shown; 0
+// for none.
 func (r Row) Gate() float64 {
-	to := remedy.LevelAuto
-	if r.Next != nil {
-		to = r.Next.To
+	if all := r.AtStake(); len(all) > 0 {
+		return r.Rules.GateTo(all[0].To).MinPrecision
 	}
-	return r.Rules.GateTo(to).MinPrecision
+	return 0
 }
 
 // Patch is the line that a promotion would edit; empty where the gate for the
-// next rung is not met, or a person has to review first.
+// next rung is not met, or less is in force than the file has already.
 func (r Row) Patch() string {
-	if r.Next == nil || !r.Next.Met || r.Demotion != nil {
+	if r.Next == nil || !r.Next.Met || r.Demotion != nil || r.Effective < r.Reported {
 		return ""
 	}
 	return fmt.Sprintf("[actions.%s.pool_policy] %s = %q", clean(string(r.Action)), clean(string(r.Pool)), r.Next.To)
-}
-
-// Verdict is the verdict for the next rung or, at auto, for auto itself.
-func (r Row) Verdict() *trust.Verdict {
-	if r.Next != nil {
-		return r.Next
-	}
-	return r.Rung(remedy.LevelAuto)
 }
 
 // Hold is what a demotion or a gate takes from the file's level; empty for

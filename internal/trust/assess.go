@@ -125,6 +125,21 @@ func (a *Assessment) Weakest(v *Verdict) *DetectorAssessment {
 	return nil
 }
 
+// AtStake are the verdicts whose checks a person wants to see, the lower rung
+// first: that for the level the files ask for, where less than it is in force
+// and at auto, above which there is none; and that for the rung above. A rung
+// of which nothing is asked is left out beside another one.
+func (a *Assessment) AtStake() []*Verdict {
+	var out []*Verdict
+	if v := a.Rung(a.Reported); v != nil && (a.Next == nil || a.Effective < a.Reported && len(v.Checks) > 0) {
+		out = append(out, v)
+	}
+	if a.Next != nil {
+		out = append(out, a.Next)
+	}
+	return out
+}
+
 // Rung is the verdict for a level that the assessment has one of; nil for
 // those of which nothing is asked.
 func (a *Assessment) Rung(to remedy.Level) *Verdict {

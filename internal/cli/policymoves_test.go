@@ -95,7 +95,7 @@ func TestPolicyMovesLevels(t *testing.T) {
 					if in, ok := led.Trust(g.Action, g.Pool); ok && counted {
 						to, _ = trust.Allowed(in.Rules, in, fakeNow)
 					}
-					apply(fakeNow, remedy.Warden(), &ledger.TrustJudge{Action: g.Action, Pool: g.Pool, Claim: g.Claim, To: to})
+					apply(fakeNow, remedy.Warden(), &ledger.TrustJudge{Action: g.Action, Pool: g.Pool, Claim: g.Claim, Revision: g.Revision, To: to})
 				}
 			}
 			judge(false)

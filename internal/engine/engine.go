@@ -353,6 +353,9 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 	if len(facts) > 0 {
 		preview = e.Ledger.Preview(r.now, remedy.Warden(), facts...)
 	}
+	if v := e.verdicts(r, preview); len(v) > 0 { // by all that this entry says before them
+		facts, preview = append(facts, v...), preview.Preview(r.now, remedy.Warden(), v...)
+	}
 	bodies := slices.Concat(facts, e.decide(ctx, r, preview), ends)
 	err := e.commit(ctx, remedy.Warden(), bodies...)
 	if err == nil {
@@ -371,6 +374,7 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 	if r.complete {
 		e.warm.Store(true)
 	}
+	e.judgeClaims(ctx, r)
 	e.verify(ctx, cfg, true)
 	e.putBack(ctx, cfg)
 	e.startReady(ctx, cfg)

@@ -56,7 +56,7 @@ func (e *Engine) propose(r *round) (facts, ends []ledger.Body) {
 		case remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut, remedy.StageClosed: // verify looks after them
 		}
 	}
-	facts = append(append(facts, e.verdicts(r)...), e.stayed(r)...)
+	facts = append(facts, e.stayed(r)...)
 	facts = append(facts, e.sourceNotices(r)...)
 	return append(facts, e.balancerNotices(r)...), ends
 }

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"context"
 	"slices"
 	"time"
+
+	"go.uber.org/zap"
 
 	"warden/internal/chat"
 	"warden/internal/ledger"
@@ -37,24 +40,45 @@ func (e *Engine) gateFact(cfg *Config, f ledger.Facts) remedy.Fact[policy.TrustG
 // verdicts judges what waits for it: the leader counts the committed evidence,
 // and the verdict is committed. A clock that jumped judges nothing, for what is
 // old enough, and what is too old, depends on it.
-func (e *Engine) verdicts(r *round) []ledger.Body {
+func (e *Engine) verdicts(r *round, led *ledger.Ledger) []ledger.Body {
 	if !e.mayExpire(r.cfg) {
 		return nil
 	}
-	return verdictsOf(e.Ledger, r.now)
+	return verdictsOf(led, r.now)
+}
+
+// judgements is how often a round judges one claim at most.
+const judgements = 3
+
+// judgeClaims judges what is still claimed once the round is recorded: a word that
+// came in between refused its verdict. Where words keep coming the next round goes
+// on; until then the claim leaves the lower level.
+func (e *Engine) judgeClaims(ctx context.Context, r *round) {
+	for range judgements - 1 {
+		v := e.verdicts(r, e.Ledger)
+		if len(v) == 0 {
+			return
+		}
+		if err := e.commit(ctx, remedy.Warden(), v...); err != nil {
+			e.Logger.Warn("a gate was not judged, and waits for the next round", zap.Error(err))
+			return
+		}
+	}
 }
 
 // verdictsOf are the verdicts on all that waits for one, by the evidence of an
 // instant. What is foreseen of a config is judged by it as well.
 func verdictsOf(led *ledger.Ledger, now time.Time) []ledger.Body {
 	var out []ledger.Body
-	for _, g := range led.Claims() {
-		in, ok := led.Trust(g.Action, g.Pool)
-		if !ok {
+	for _, claimed := range led.Claims() {
+		// The claim is read with the evidence it is judged by, at one index.
+		in, ok := led.Trust(claimed.Action, claimed.Pool)
+		if !ok || in.Grant == nil || in.Grant.Judged {
 			continue
 		}
+		g := in.Grant
 		to, all := trust.Allowed(in.Rules, in, now)
-		b := &ledger.TrustJudge{Action: g.Action, Pool: g.Pool, Claim: g.Claim, To: to}
+		b := &ledger.TrustJudge{Action: g.Action, Pool: g.Pool, Claim: g.Claim, Revision: g.Revision, To: to}
 		// The verdict that decides is the first that is not met of those asked
 		// for, or the one for the highest of them.
 		for _, v := range all {

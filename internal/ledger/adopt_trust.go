@@ -26,7 +26,7 @@ func (m *machine) adoptTrust(now *machine, x step) {
 	}
 	for i := range m.grants {
 		m.lastClaim++
-		m.grants[i].Judged, m.grants[i].Claim, m.grants[i].At, m.grants[i].Said = false, m.lastClaim, x.at, ""
+		m.grants[i].Judged, m.grants[i].Claim, m.grants[i].Revision, m.grants[i].At, m.grants[i].Said = false, m.lastClaim, 0, x.at, ""
 	}
 	for _, c := range slices.Backward(m.openCases("")) {
 		if s := m.sample(c); s != nil && c.ProposedAt.IsZero() {

@@ -200,7 +200,7 @@ func (b *TrustReview) apply(m *machine, x step) Result {
 			*g = m.bounded(*g, min(g.To, m.demotions[i].To))
 		}
 		m.lastClaim++
-		g.At, g.Claim, g.Judged, g.Said = x.at, m.lastClaim, false, ""
+		g.At, g.Claim, g.Revision, g.Judged, g.Said = x.at, m.lastClaim, 0, false, ""
 		words += "; its gate is judged again"
 	}
 	if demoted {

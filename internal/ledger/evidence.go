@@ -21,6 +21,7 @@ func (m *machine) recordOf(k trust.Key, at time.Time) int {
 	i, ok := slices.BinarySearchFunc(m.records, k, func(r *trust.Record, k trust.Key) int { return compareKeys(r.Key, k) })
 	if !ok {
 		m.records = slices.Insert(m.records, i, &trust.Record{Key: k, Since: at})
+		m.evidenceMoved(k.Action, k.Pool)
 	}
 	return i
 }
@@ -83,7 +84,7 @@ func (m *machine) proposed(c *Case, digest string, level remedy.Level, badHosts 
 	r := *m.records[i]
 	at, _ := slices.BinarySearchFunc(r.Cases, s, compareSamples)
 	r.Cases = slices.Insert(slices.Clone(r.Cases), at, s)
-	m.records[i] = &r
+	m.setRecord(i, &r)
 	m.fold(i, x.at)
 }
 
@@ -116,7 +117,13 @@ func (m *machine) putSample(record, sample int, s trust.Sample) {
 	r := *m.records[record]
 	r.Cases = slices.Clone(r.Cases)
 	r.Cases[sample] = s
-	m.records[record] = &r
+	m.setRecord(record, &r)
+}
+
+// setRecord puts a record in the place of another of its key.
+func (m *machine) setRecord(i int, r *trust.Record) {
+	m.records[i] = r
+	m.evidenceMoved(r.Action, r.Pool)
 }
 
 // mistaken reports whether warden acted and should not have.

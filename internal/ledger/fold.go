@@ -37,7 +37,7 @@ func (m *machine) fold(i int, now time.Time) {
 		next.Cases = next.Cases[n:]
 	}
 	next.Cases = slices.Clone(next.Cases)
-	m.records[i] = &next
+	m.setRecord(i, &next)
 }
 
 // folded is the count with one more episode.
@@ -86,7 +86,7 @@ func (m *machine) foldRuns(i int, now time.Time) {
 		} // of the rest nobody ever knew
 	}
 	next.Runs = slices.Clone(r.Runs[n:])
-	m.runs[i] = &next
+	m.setRuns(i, &next)
 }
 
 // wentWell reports whether a run ran and took, and whether anybody knows how it
@@ -129,7 +129,7 @@ func (m *machine) named(x step) {
 			if gone.IsZero() {
 				next.Since = x.at // it is in force again, and was not meanwhile
 			}
-			m.records[i] = &next
+			m.setRecord(i, &next)
 		}
 	}
 	for i, r := range m.runs {
@@ -140,7 +140,7 @@ func (m *machine) named(x step) {
 			if gone.IsZero() {
 				next.Since = x.at
 			}
-			m.runs[i] = &next
+			m.setRuns(i, &next)
 		}
 	}
 	m.sweep(x.at)

@@ -139,9 +139,9 @@ func goldenTrust(r *rig) {
 	}
 	r.ok(trustOf(n1, enforced, digest("d2")))
 	for _, g := range r.l.Claims() {
-		r.ok(&ledger.TrustJudge{Action: g.Action, Pool: g.Pool, Claim: g.Claim, To: remedy.LevelConfirm, Said: "0 of 35 labelled"})
+		r.ok(&ledger.TrustJudge{Action: g.Action, Pool: g.Pool, Claim: g.Claim, Revision: g.Revision, To: remedy.LevelConfirm, Said: "0 of 35 labelled"})
 	}
-	r.refused(ledger.RefusedDecided, remedy.Warden(), verdict(r.evidence().Grant.Claim, remedy.LevelAuto))
+	r.refused(ledger.RefusedDecided, remedy.Warden(), r.verdict(r.evidence().Grant.Claim, remedy.LevelAuto))
 	r.okAs(bob(), &ledger.TrustDemote{Action: drain, Pool: pool, To: remedy.LevelNotify, Reason: "noisy"})
 	r.long(100 * 24 * time.Hour)
 	r.ok(&ledger.CasesForget{Before: r.now.Add(-24 * time.Hour)})

@@ -22,12 +22,22 @@ func verdict(claim uint64, to remedy.Level) *ledger.TrustJudge {
 	return &ledger.TrustJudge{Action: drain, Pool: pool, Claim: claim, To: to, Said: "3 of 35 labelled"}
 }
 
+// verdict is one by the evidence as it is.
+func (r *rig) verdict(claim uint64, to remedy.Level) *ledger.TrustJudge {
+	r.t.Helper()
+	b := verdict(claim, to)
+	if g := r.evidence().Grant; g != nil {
+		b.Revision = g.Revision
+	}
+	return b
+}
+
 // TestGate is an edit that asks for more, and its verdict.
 func TestGate(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelNotify, enforced)
 	r.inForce(remedy.LevelMetricOnly) // no verdict has granted what was in force
-	r.ok(verdict(r.claim(), remedy.LevelConfirm))
+	r.ok(r.verdict(r.claim(), remedy.LevelConfirm))
 	r.inForce(remedy.LevelNotify)
 	r.ok(filed(remedy.LevelAuto, "2"), trustOf(n1, enforced, hashed("2")))
 	r.inForce(remedy.LevelNotify)
@@ -35,14 +45,14 @@ func TestGate(t *testing.T) {
 	if f := r.facts(); f.Grant == nil || f.Grant.Judged || f.Reported != remedy.LevelAuto {
 		t.Errorf("%+v", f)
 	}
-	r.refused(ledger.RefusedPerson, alice(), verdict(claim, remedy.LevelAuto))
-	r.refused(ledger.RefusedBasis, remedy.Warden(), verdict(claim-1, remedy.LevelAuto))
-	r.refused(ledger.RefusedBad, remedy.Warden(), verdict(claim, remedy.LevelBlocked))
+	r.refused(ledger.RefusedPerson, alice(), r.verdict(claim, remedy.LevelAuto))
+	r.refused(ledger.RefusedBasis, remedy.Warden(), r.verdict(claim-1, remedy.LevelAuto))
+	r.refused(ledger.RefusedBad, remedy.Warden(), r.verdict(claim, remedy.LevelBlocked))
 	r.refused(ledger.RefusedNothing, remedy.Warden(), &ledger.TrustJudge{Action: "burn", Pool: pool, Claim: claim, To: remedy.LevelAuto})
-	r.ok(verdict(claim, remedy.LevelConfirm))
+	r.ok(r.verdict(claim, remedy.LevelConfirm))
 	r.inForce(remedy.LevelConfirm)
 	r.told("the files ask for auto and the gates leave confirm", "3 of 35 labelled")
-	r.refused(ledger.RefusedDecided, remedy.Warden(), verdict(claim, remedy.LevelAuto))
+	r.refused(ledger.RefusedDecided, remedy.Warden(), r.verdict(claim, remedy.LevelAuto))
 	if len(r.l.Claims()) != 0 {
 		t.Error("it is still claimed")
 	}
@@ -52,19 +62,19 @@ func TestGate(t *testing.T) {
 	r.refused(ledger.RefusedPerson, remedy.Warden(), &ledger.TrustReview{Action: drain, Pool: pool, Reason: "x"})
 	r.okAs(alice(), &ledger.TrustReview{Action: drain, Pool: pool, Reason: "40 labelled now", Seen: r.now})
 	r.inForce(remedy.LevelConfirm)
-	r.refused(ledger.RefusedBasis, remedy.Warden(), verdict(claim, remedy.LevelAuto))
-	r.ok(verdict(r.claim(), remedy.LevelAuto))
+	r.refused(ledger.RefusedBasis, remedy.Warden(), r.verdict(claim, remedy.LevelAuto))
+	r.ok(r.verdict(r.claim(), remedy.LevelAuto))
 	r.inForce(remedy.LevelAuto)
 	// Less is given back at once, and more is another claim.
 	r.ok(filed(remedy.LevelNotify, "3"), trustOf(n1, enforced, hashed("3")))
 	r.inForce(remedy.LevelNotify)
 	r.ok(filed(remedy.LevelAuto, "4"), trustOf(n1, enforced, hashed("4")))
 	r.inForce(remedy.LevelNotify)
-	r.ok(verdict(r.claim(), remedy.LevelAuto))
+	r.ok(r.verdict(r.claim(), remedy.LevelAuto))
 	// Nothing was granted to another digest, and metric-only needs no grant.
 	r.ok(filed(remedy.LevelAuto, "5"), trustOf(n1, enforced, hashed("5"), digest("d2")))
 	r.inForce(remedy.LevelMetricOnly)
-	r.ok(verdict(r.claim(), remedy.LevelMetricOnly))
+	r.ok(r.verdict(r.claim(), remedy.LevelMetricOnly))
 	r.inForce(remedy.LevelMetricOnly)
 	r.ok(filed(remedy.LevelMetricOnly, "6"), trustOf(n1, enforced, hashed("6"), digest("d2")))
 	if len(r.l.Claims()) != 0 || r.evidence().Grant != nil {
@@ -91,11 +101,11 @@ func TestNoOrderOfReportsSkipsAGate(t *testing.T) {
 	} {
 		for gate, was := range map[string]*rig{"warn before": trusting(t, remedy.LevelNotify), "enforce before": trusting(t, remedy.LevelNotify, enforced)} {
 			if gate == "enforce before" {
-				was.ok(verdict(was.claim(), remedy.LevelNotify))
+				was.ok(was.verdict(was.claim(), remedy.LevelNotify))
 			}
 			do(was)
 			was.inForce(remedy.LevelMetricOnly) // the digest is another one as well
-			was.ok(verdict(was.claim(), remedy.LevelConfirm))
+			was.ok(was.verdict(was.claim(), remedy.LevelConfirm))
 			if was.l.Level(drain, pool) != remedy.LevelConfirm {
 				t.Errorf("%s, %s: %s", gate, name, was.l.Level(drain, pool))
 			}
@@ -108,8 +118,8 @@ func TestNoOrderOfReportsSkipsAGate(t *testing.T) {
 	if len(r.l.Claims()) != 0 {
 		t.Error("half a file is judged")
 	}
-	r.refused(ledger.RefusedBasis, remedy.Warden(), verdict(old, remedy.LevelAuto))
-	r.refused(ledger.RefusedBasis, remedy.Warden(), verdict(r.evidence().Grant.Claim, remedy.LevelAuto))
+	r.refused(ledger.RefusedBasis, remedy.Warden(), r.verdict(old, remedy.LevelAuto))
+	r.refused(ledger.RefusedBasis, remedy.Warden(), r.verdict(r.evidence().Grant.Claim, remedy.LevelAuto))
 	r.inForce(remedy.LevelMetricOnly)
 }
 
@@ -139,7 +149,7 @@ func TestNothingBeforeTheFirstVerdict(t *testing.T) {
 		}
 		r.refused(ledger.RefusedLevel, remedy.Warden(), r.starting(id))
 		restored(t, r.l)
-		r.ok(verdict(r.claim(), remedy.LevelConfirm))
+		r.ok(r.verdict(r.claim(), remedy.LevelConfirm))
 		r.inForce(remedy.LevelConfirm)
 	}
 }
@@ -149,7 +159,7 @@ func TestNothingBeforeTheFirstVerdict(t *testing.T) {
 func TestGatesOfSeveralVoters(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelConfirm, enforced)
-	r.ok(verdict(r.claim(), remedy.LevelConfirm))
+	r.ok(r.verdict(r.claim(), remedy.LevelConfirm))
 	two := func(level remedy.Level) *ledger.NodeReport {
 		return report("n2", setup{level: level, limits: roomy()})
 	}
@@ -165,13 +175,13 @@ func TestGatesOfSeveralVoters(t *testing.T) {
 	r.inForce(remedy.LevelNotify)
 	r.okAs(alice(), &ledger.NodeWaive{Node: "n2", Reason: "dead"})
 	r.inForce(remedy.LevelNotify)
-	r.ok(verdict(r.claim(), remedy.LevelConfirm))
+	r.ok(r.verdict(r.claim(), remedy.LevelConfirm))
 	r.inForce(remedy.LevelConfirm)
 	r.ok(two(remedy.LevelNotify)) // it is back
 	r.inForce(remedy.LevelNotify)
 	r.okAs(alice(), &ledger.VoterRemove{Node: "n2"})
 	r.inForce(remedy.LevelNotify)
-	r.ok(verdict(r.claim(), remedy.LevelAuto))
+	r.ok(r.verdict(r.claim(), remedy.LevelAuto))
 	r.inForce(remedy.LevelAuto)
 }
 
@@ -180,7 +190,7 @@ func TestAVerdictDoesNotLiftADemotion(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelAuto, enforced)
 	r.okAs(bob(), &ledger.TrustDemote{Action: drain, Pool: pool, To: remedy.LevelNotify, Reason: "x"})
-	r.ok(verdict(r.claim(), remedy.LevelConfirm))
+	r.ok(r.verdict(r.claim(), remedy.LevelConfirm))
 	r.inForce(remedy.LevelNotify)
 	r.okAs(alice(), &ledger.TrustReview{Action: drain, Pool: pool, Reason: "looked", Seen: r.now})
 	r.inForce(remedy.LevelNotify) // what showed the mistake is evidence, too
@@ -188,7 +198,7 @@ func TestAVerdictDoesNotLiftADemotion(t *testing.T) {
 		t.Errorf("what verdicts granted is above what the review left: %+v", g)
 	}
 	restored(t, r.l)
-	r.ok(verdict(r.claim(), remedy.LevelConfirm))
+	r.ok(r.verdict(r.claim(), remedy.LevelConfirm))
 	r.inForce(remedy.LevelConfirm)
 }
 
@@ -197,12 +207,12 @@ func TestAVerdictDoesNotLiftADemotion(t *testing.T) {
 func TestAdoptNeverGrants(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelAuto, enforced)
-	r.ok(verdict(r.claim(), remedy.LevelAuto))
+	r.ok(r.verdict(r.claim(), remedy.LevelAuto))
 	saved := snapshotOf(t, r.l)
 	r.okAs(bob(), &ledger.CaseLabel{Case: r.acts("h1"), Label: 3})
 	r.okAs(alice(), &ledger.TrustReview{Action: drain, Pool: pool, Reason: "looked", Seen: r.now})
 	r.ok(filed(remedy.LevelAuto, "2"), trustOf(n1, enforced, hashed("2"), digest("d2")))
-	r.ok(verdict(r.claim(), remedy.LevelNotify))
+	r.ok(r.verdict(r.claim(), remedy.LevelNotify))
 	was := r.evidence()
 	for name, l := range map[string]*ledger.Ledger{"an old": adopted(t, r.l, saved, adoption(r)), "its own": adopted(t, r.l, snapshotOf(t, r.l), adoption(r))} {
 		c := l.Claims()

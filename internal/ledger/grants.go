@@ -139,6 +139,7 @@ func (m *machine) claim(before []asked, x step) {
 		if g != nil && want.level <= was.level && contains(was.marks, want.marks) {
 			kept := *g
 			kept.Enforced = kept.Enforced || enforced
+			kept.Revision += unjudged(kept)
 			grants = append(grants, m.bounded(kept, min(g.To, want.level)))
 			continue
 		}
@@ -218,13 +219,40 @@ func (m *machine) grant(action remedy.ActionName, pool remedy.PoolName) *trust.G
 	return &m.grants[i]
 }
 
+// evidenceMoved notes, on the claim of an action × pool, that what its verdict
+// reads has changed. What is judged already reads nothing any more.
+func (m *machine) evidenceMoved(action remedy.ActionName, pool remedy.PoolName) {
+	if g := m.grant(action, pool); g != nil {
+		g.Revision += unjudged(*g)
+	}
+}
+
+// allEvidenceMoved does so for all claims: the rules themselves have changed.
+func (m *machine) allEvidenceMoved() {
+	for i := range m.grants {
+		m.grants[i].Revision += unjudged(m.grants[i])
+	}
+}
+
+// unjudged is 1 for a claim that waits for its verdict, else 0.
+func unjudged(g trust.Grant) uint64 {
+	if g.Judged {
+		return 0
+	}
+	return 1
+}
+
 // TrustJudge is the leader's verdict on one claim: the highest level that the
-// gates leave. It counts for that claim only, and once.
+// gates leave. It counts for that claim only, and once; and only by the evidence
+// that is committed, so that nobody's word is overlooked that came while the
+// leader judged.
 type TrustJudge struct {
 	Action remedy.ActionName `json:"action"`
 	Pool   remedy.PoolName   `json:"pool"`
 	Claim  uint64            `json:"claim"`
-	To     remedy.Level      `json:"to"`
+	// Revision is the claim's as it was judged: see trust.Grant.
+	Revision uint64       `json:"revision,omitempty"`
+	To       remedy.Level `json:"to"`
 	// Said is the verdict in words, for people.
 	Said string `json:"said,omitempty"`
 }
@@ -243,6 +271,8 @@ func (b *TrustJudge) apply(m *machine, x step) Result {
 		return refuse(RefusedBasis, "the claim for %s on %s is %d and not %d: judge again", b.Action, b.Pool, m.grants[i].Claim, b.Claim)
 	case m.grants[i].Judged:
 		return refuse(RefusedDecided, "claim %d for %s on %s is judged already", b.Claim, b.Action, b.Pool)
+	case m.grants[i].Revision != b.Revision:
+		return refuse(RefusedBasis, "the evidence about %s on %s has changed since it was judged: judge again", b.Action, b.Pool)
 	case m.unread() != "":
 		return refuse(RefusedBasis, "%s has not reported all of its file: judge when it has", m.unread())
 	case b.To < remedy.LevelMetricOnly || b.To > remedy.LevelAuto:

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
@@ -23,7 +24,8 @@ type trusted struct {
 	grants    map[rungName]trust.Grant
 	samples   map[remedy.CaseID]trust.Sample
 	of        map[remedy.CaseID]rungName
-	kept      map[rungName]int // samples, one by one and in numbers
+	kept      map[rungName]int            // samples, one by one and in numbers
+	read      map[rungName]trust.Evidence // what a verdict reads, and nothing else
 }
 
 func (h *history) trusted() trusted {
@@ -31,7 +33,7 @@ func (h *history) trusted() trusted {
 	out := trusted{
 		levels: map[rungName]remedy.Level{}, files: map[rungName]remedy.Level{}, left: map[rungName]remedy.Level{}, demotions: map[rungName]trust.Demotion{},
 		grants: map[rungName]trust.Grant{}, samples: map[remedy.CaseID]trust.Sample{},
-		of: map[remedy.CaseID]rungName{}, kept: map[rungName]int{},
+		of: map[remedy.CaseID]rungName{}, kept: map[rungName]int{}, read: map[rungName]trust.Evidence{},
 	}
 	for _, p := range somePools() {
 		for _, a := range someActions() {
@@ -41,6 +43,7 @@ func (h *history) trusted() trusted {
 			if !ok {
 				continue
 			}
+			out.read[key] = trust.Evidence{Rules: e.Rules, Current: e.Current, Runs: e.Runs, HasUndo: e.HasUndo}
 			left := remedy.LevelAuto
 			if e.Demotion != nil {
 				out.demotions[key], left = *e.Demotion, min(left, e.Demotion.To)
@@ -91,7 +94,10 @@ func (h *history) trustHolds(was trusted, bodies []ledger.Body, a ledger.Applied
 			}
 		case *ledger.TrustJudge:
 			raise = raise || !by.Person
-			judged[rungName{b.Action, b.Pool}] = b.Claim
+			key := rungName{b.Action, b.Pool}
+			if judged[key] = b.Claim; i == 0 && was.grants[key].Revision != b.Revision {
+				h.t.Fatalf("%+v was judged by %+v", was.grants[key], b)
+			}
 		}
 	}
 	for key, level := range now.levels {
@@ -123,6 +129,8 @@ func (h *history) trustHolds(was trusted, bodies []ledger.Body, a ledger.Applied
 		case had && g.To > before.To && judged[key] != before.Claim,
 			had && before.Judged && g.Claim == before.Claim && g.To > before.To:
 			h.t.Fatalf("the grant %+v became %+v by %+v", before, g, bodies)
+		case judged[key] == 0 && !g.Judged && g.Claim == before.Claim && g.Revision == before.Revision && !reflect.DeepEqual(was.read[key], now.read[key]):
+			h.t.Fatalf("what a verdict on %+v reads went from %+v to %+v by %+v, and one by the old would count", g, was.read[key], now.read[key], bodies)
 		case g.Granted > g.To, enforced && g.To > max(g.Granted, remedy.LevelMetricOnly):
 			h.t.Fatalf("no verdict granted %+v, enforced %v, by %+v", g, enforced, bodies)
 		case had && g.Granted > before.Granted && judged[key] != before.Claim:
@@ -213,7 +221,10 @@ func (h *history) trust() {
 		b := &ledger.TrustJudge{Action: h.action(), Pool: h.pool(), Claim: uint64(h.between(0, 9)), To: remedy.Level(h.between(0, 4))}
 		if all := h.l.Claims(); len(all) > 0 && !h.yes(4) {
 			g := pick(h, all)
-			b.Action, b.Pool, b.Claim = g.Action, g.Pool, g.Claim
+			b.Action, b.Pool, b.Claim, b.Revision = g.Action, g.Pool, g.Claim, g.Revision
+			if h.yes(4) { // by what is no longer so
+				b.Revision = uint64(h.between(0, 3))
+			}
 		}
 		h.apply(pick(h, []remedy.Actor{remedy.Warden(), remedy.Warden(), alice()}), b)
 	}

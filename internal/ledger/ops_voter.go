@@ -71,6 +71,7 @@ func (b *VoterAdd) apply(m *machine, x step) Result {
 		return refuse(RefusedPerson, "%s was not there when the cluster was founded: a person must add it, with `warden operator raft join`", b.Node)
 	}
 	m.voters = slices.Insert(m.voters, i, b.Node)
+	m.allEvidenceMoved() // until it has reported, the defaults count for it
 	m.uninvite(b.Node)
 	m.global++
 	m.notify(Notice{Kind: NoticeConfig, Detail: fmt.Sprintf("%s is a voter now, added by %s: every level is metric-only until it has reported its file", b.Node, x.by.Name)}, x)

@@ -18,8 +18,15 @@ func (m *machine) runsOf(k trust.RunKey, at time.Time) int {
 	i, ok := slices.BinarySearchFunc(m.runs, k, func(r *trust.Runs, k trust.RunKey) int { return compareRunKeys(r.RunKey, k) })
 	if !ok {
 		m.runs = slices.Insert(m.runs, i, &trust.Runs{RunKey: k, Since: at})
+		m.evidenceMoved(k.Action, k.Pool)
 	}
 	return i
+}
+
+// setRuns puts a record of runs in the place of another of its key.
+func (m *machine) setRuns(i int, r *trust.Runs) {
+	m.runs[i] = r
+	m.evidenceMoved(r.Action, r.Pool)
 }
 
 // ran notes how an execution of the action ended, or that it was called off: then
@@ -39,7 +46,7 @@ func (m *machine) ran(c *Case, e *Execution, outcome remedy.Outcome, took remedy
 		at, _ := slices.BinarySearchFunc(r.Runs, run, compareRuns)
 		r.Runs = slices.Insert(r.Runs, at, run)
 	}
-	m.runs[i] = &r
+	m.setRuns(i, &r)
 	m.foldRuns(i, x.at)
 }
 

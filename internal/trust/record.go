@@ -197,6 +197,9 @@ type Grant struct {
 	At time.Time    `json:"at"`
 	// Claim numbers what was asked for: a verdict counts for the newest claim only.
 	Claim uint64 `json:"claim"`
+	// Revision counts what has changed, since the claim was made, of what a verdict
+	// reads: records, runs, and the voters' words on trust. A verdict counts for one.
+	Revision uint64 `json:"revision,omitempty"`
 	// Granted is what a verdict has allowed and no later claim has lowered; zero
 	// while none has. Where a file enforces its gates, To is no higher.
 	Granted remedy.Level `json:"granted,omitempty"`

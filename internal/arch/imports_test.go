@@ -26,7 +26,8 @@ func layers() []row {
 	edge := slices.Concat(words, tools)
 	engine := slices.Concat(edge, pureCore, edges)
 	shell := slices.Concat(engine, []string{"actions/*", "internal/engine"})
-	cli := slices.Concat(shell, []string{"internal/cluster", "internal/peer", "internal/peertls", "internal/web", "internal/audit", "internal/telemetry", "internal/heartbeat", "internal/report", "internal/systemd", "simulate", "simulate/*"})
+	talk := slices.Concat(edge, []string{"internal/chat", "internal/config", "internal/ledger", "internal/trust", "internal/report"})
+	cli := slices.Concat(shell, []string{"internal/chat/slack", "internal/pager", "internal/annotate", "internal/webhook", "internal/doctor", "internal/cluster", "internal/peer", "internal/peertls", "internal/web", "internal/audit", "internal/telemetry", "internal/heartbeat", "internal/report", "internal/systemd", "simulate", "simulate/*"})
 
 	return []row{
 		{pkg: "internal/remedy"},
@@ -46,9 +47,14 @@ func layers() []row {
 		{pkg: "actions/*", may: append([]string{"actions"}, edge...)},
 		{pkg: "internal/source", may: edge},
 		{pkg: "internal/inventory", may: edge},
-		{pkg: "internal/chat", may: append([]string{"internal/ledger", "internal/trust"}, edge...)}, // messages are views over ledger records
-		{pkg: "internal/config", may: append([]string{"internal/trust"}, edge...)},                  // [policy] is trust.Rules
-		{pkg: "internal/report", may: append([]string{"internal/trust"}, remedy...)},                // ADR 0021
+		{pkg: "internal/chat", may: append([]string{"internal/ledger", "internal/trust"}, edge...)},                      // messages are views over ledger records
+		{pkg: "internal/config", may: append([]string{"internal/trust"}, edge...)},                                       // [policy] is trust.Rules
+		{pkg: "internal/report", may: append([]string{"internal/trust", "internal/ledger", "internal/cron"}, remedy...)}, // ADR 0021
+		{pkg: "internal/chat/slack", may: talk},                                                                          // ADR 0022
+		{pkg: "internal/pager", may: talk},
+		{pkg: "internal/annotate", may: talk},
+		{pkg: "internal/webhook", may: talk},
+		{pkg: "internal/doctor", may: talk},
 		{pkg: "internal/telemetry", may: tools},
 		{pkg: "internal/heartbeat", may: tools},
 		{pkg: "internal/systemd", may: []string{"internal/clock"}}, // ADR 0016
@@ -133,7 +139,8 @@ var homes = []home{
 	{"github.com/goccy/go-yaml", []string{"internal/inventory"}},
 	{"github.com/danielgtaylor/huma", []string{"internal/web"}},
 	{"github.com/spf13", []string{"internal/cli"}},
-	{"github.com/slack-go", []string{"internal/chat"}},
+	{"github.com/slack-go", []string{"internal/chat/slack"}},
+	{"github.com/PagerDuty", []string{"internal/pager"}},
 }
 
 // confined checks that libraries stay in the package that wraps them.

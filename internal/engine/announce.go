@@ -61,7 +61,8 @@ func (v *voice) said(seq uint64) {
 
 // announce tells people what waits to be told, beside whatever else goes on.
 func (e *Engine) announce(ctx context.Context) {
-	if len(e.Ledger.Pending()) == 0 || !e.voice.take() {
+	e.wake(ctx)
+	if len(e.Ledger.PendingFor(ledger.SurfaceConsole)) == 0 || !e.voice.take() {
 		return
 	}
 	e.Spawn(func() {
@@ -69,7 +70,7 @@ func (e *Engine) announce(ctx context.Context) {
 		e.voice.release()
 		// What came between the last look and the release woke nobody. What
 		// can't be delivered waits for the next round.
-		if told, _ := e.voice.heard(); delivered && newer(e.Ledger.Pending(), told) {
+		if told, _ := e.voice.heard(); delivered && newer(e.Ledger.PendingFor(ledger.SurfaceConsole), told) {
 			e.Kick()
 		}
 	})
@@ -87,7 +88,7 @@ func (e *Engine) tell(ctx context.Context) (delivered bool) {
 	for ctx.Err() == nil {
 		upto, all := uint64(0), true
 		told, again := e.voice.heard()
-		for _, n := range e.Ledger.Pending() {
+		for _, n := range e.Ledger.PendingFor(ledger.SurfaceConsole) {
 			if n.Seq > told {
 				if err := e.Announcer.Announce(ctx, e.message(n, again)); err != nil {
 					e.Logger.Warn("a notice can't be told yet", zap.Uint64("seq", n.Seq), zap.Error(err))

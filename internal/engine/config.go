@@ -7,6 +7,7 @@ import (
 
 	"warden/actions"
 	"warden/detectors"
+	"warden/internal/chat"
 	"warden/internal/inventory"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -59,6 +60,9 @@ type Config struct {
 	MaxClockOffset time.Duration
 	// Trust is how trust is earned and lost.
 	Trust trust.Rules
+	// Couriers tell people beside the console, one a surface. One that is in the
+	// next config as well goes on.
+	Couriers []chat.Courier
 }
 
 // Pool is one pool of a Config.

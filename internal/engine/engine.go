@@ -95,6 +95,7 @@ type Engine struct {
 	// explaining is held while history is judged again for somebody.
 	explaining sync.Mutex
 	voice      voice
+	post       post
 	outSeen    outSeen
 	pulse      atomic.Uint64 // see pulse.go
 	// stamps is a copy of what is known of the clock, for stamping entries.
@@ -207,6 +208,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.reset()
 	e.leads = ctx.Err
 	e.mu.Unlock()
+	defer e.callBack()
 	e.Logger.Info("tenure began")
 	for ctx.Err() == nil {
 		e.Round(ctx)
@@ -349,6 +351,9 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		p.outdated = !e.outSeen.current(name, p.at)
 	}
 	facts, ends := e.propose(r)
+	if b := e.surfaces(cfg); b != nil {
+		facts = append([]ledger.Body{b}, facts...) // what this round tells is owed there
+	}
 	preview := e.Ledger
 	if len(facts) > 0 {
 		preview = e.Ledger.Preview(r.now, remedy.Warden(), facts...)

@@ -56,6 +56,10 @@ func (a anything) words(field string) []string {
 		return []string{"drain"}
 	case "Approvers", "Name":
 		return []string{"alice", "bob", "", "@ops"}
+	case "Surface", "Surfaces", "Asks":
+		return []string{"console", "console", "slack", ""}
+	case "Date":
+		return []string{"2026-03-02", "2026-03-03", "9999-12-31", "2026-3-2", ""}
 	default:
 		return []string{"a", "b", "c", "", "nul\x00and\xffmore", "<&>\u2028"}
 	}

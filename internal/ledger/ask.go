@@ -238,11 +238,12 @@ func (m *machine) announce(c *Case, a *Announcement, x step) {
 	c.Veto = &Veto{Announcement: said, Notice: m.lastNotice, AnnouncedAt: x.at}
 }
 
-// delivered begins the windows of the announcements that a receipt covers. A
-// notice that was dropped before was told to nobody, and begins none.
-func (m *machine) delivered(upto uint64, x step) {
+// delivered begins the windows of the announcements that a receipt of the surface
+// that asks covers. A notice that was dropped before was told to nobody, and
+// begins none.
+func (m *machine) delivered(covered func(Notice) bool, x step) {
 	for _, n := range m.notices {
-		if n.Seq > upto || n.Kind != NoticeAnnounced {
+		if n.Kind != NoticeAnnounced || !covered(n) {
 			continue
 		}
 		c := m.find(n.Case)

@@ -37,6 +37,9 @@ func (m *machine) check() error {
 			return fmt.Errorf("it has a report of %s, which is not a voter", r.Node)
 		}
 	}
+	if err := m.checkTalk(); err != nil {
+		return err
+	}
 	if err := m.checkTrust(); err != nil {
 		return err
 	}

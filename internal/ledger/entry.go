@@ -48,6 +48,9 @@ type Body interface {
 // milliseconds in UTC, so that every node stores the same.
 func NewEntry(at time.Time, by remedy.Actor, node remedy.NodeID, bodies ...Body) (Entry, error) {
 	e := Entry{V: 1, At: stamp(at), By: by, Node: node, Ops: make([]Op, 0, len(bodies))}
+	if len(by.Keys) > 0 {
+		e.V = 3 // an older build would not know the field
+	}
 	for _, b := range bodies {
 		raw, err := json.Marshal(b)
 		if err != nil {

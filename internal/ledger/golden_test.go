@@ -87,7 +87,23 @@ func goldenRig(t *testing.T) *rig {
 	r.okAs(alice(), &ledger.BreakerReset{Pool: pool, Comment: "looked", Seen: r.now})
 	goldenTrust(r)
 	goldenAsks(r)
+	goldenTalk(r)
 	return r
+}
+
+// goldenTalk adds surfaces, receipts, a summary, and somebody whom a surface
+// vouches for.
+func goldenTalk(r *rig) {
+	r.t.Helper()
+	r.ok(&ledger.SurfacesSet{Surfaces: []ledger.Surface{ledger.SurfaceSlack, ledger.SurfaceConsole}, Asks: ledger.SurfaceSlack})
+	fran := remedy.Actor{Name: "fran@example.net", Keys: []string{"slack:U1"}, Via: "slack", Person: true}
+	id := r.ok(judge("s1", remedy.LevelConfirm, r.asks("slack:U1")))
+	r.okAs(fran, r.yes(id))
+	r.ok(&ledger.SummaryDue{Date: "2026-03-04", From: t0(), To: r.now})
+	last := r.l.LastNotice()
+	r.ok(&ledger.NoticeDelivered{Surface: ledger.SurfaceSlack, Seqs: []uint64{last - 1}, Posts: []ledger.Post{
+		{Key: "case/" + id.String(), Case: id, Place: "C1", ID: "1.1", Link: "https://example.net/p1", Hash: "a", Seq: last - 1}, {Key: "alert/x", ID: "2"},
+	}}, &ledger.NoticeReceipt{Upto: last - 2})
 }
 
 // goldenAsks adds questions to two people, announcements and delays.

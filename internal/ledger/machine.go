@@ -45,6 +45,11 @@ type machine struct {
 	demotions []trust.Demotion
 	grants    []trust.Grant
 	lastClaim uint64
+	// talk, posts and summaries are what people are told, and where; posts are by
+	// byPost, summaries by date. No list is changed in place.
+	talk      talk
+	posts     []Post
+	summaries []Summary
 
 	// oldestClosed is when the closed case that ended first did. It follows
 	// from cases and is kept so that nobody has to look through all of them.
@@ -217,6 +222,7 @@ func (m *machine) moved(p *pool) { p.Rev++ }
 func (m *machine) notify(n Notice, x step) {
 	m.lastNotice++
 	n.Seq, n.At = m.lastNotice, x.at
+	n.Owed = slices.Clone(m.talk.Surfaces)
 	m.notices = append(m.notices, n)
 	if len(m.notices) > maxNotices {
 		m.notices = slices.Delete(m.notices, 0, len(m.notices)-maxNotices)

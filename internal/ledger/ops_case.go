@@ -369,6 +369,7 @@ func (*CasesForget) kind() string { return "cases.forget" }
 func (b *CasesForget) apply(m *machine, x step) Result {
 	m.cases.drop(func(c *Case) bool { return !c.Open() && c.ClosedAt.Before(b.Before) })
 	m.recount()
+	m.forgetPosts()
 	m.sweep(x.at)
 	return done(0)
 }

@@ -168,7 +168,8 @@ func (b *RestraintExpire) apply(m *machine, x step) Result {
 	return done(0)
 }
 
-// NoticeReceipt says that all notices up to a sequence number were told.
+// NoticeReceipt says that the console has told all notices up to a sequence
+// number.
 type NoticeReceipt struct {
 	Upto uint64 `json:"upto"`
 }
@@ -176,8 +177,7 @@ type NoticeReceipt struct {
 func (*NoticeReceipt) kind() string { return "notice.receipt" }
 
 func (b *NoticeReceipt) apply(m *machine, x step) Result {
-	m.delivered(b.Upto, x)
-	m.notices = slices.DeleteFunc(m.notices, func(n Notice) bool { return n.Seq <= b.Upto })
+	m.told(SurfaceConsole, func(n Notice) bool { return n.Seq <= b.Upto }, x)
 	return done(0)
 }
 

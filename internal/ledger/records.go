@@ -310,6 +310,9 @@ type Notice struct {
 	Page bool `json:"page,omitempty"`
 	// Detail adds words for notices that are not about a case.
 	Detail string `json:"detail,omitempty"`
+	// Owed are the surfaces that have not told it yet; none is the console alone.
+	// From version 3 on.
+	Owed []Surface `json:"owed,omitempty"`
 }
 
 // NoticeKind says what a notice is about.
@@ -332,5 +335,6 @@ const (
 	NoticeConfig    NoticeKind = "config"   // a node's config was reloaded
 	NoticeDemoted   NoticeKind = "demoted"  // warden lowered a level by itself, or a person did
 	NoticeReviewed  NoticeKind = "reviewed" // a person looked at what lowered a level
+	NoticeSummary   NoticeKind = "summary"  // the morning summary of the date in Detail is due
 	NoticeLabel     NoticeKind = "label"    // people differ on a case, or one corrects what they said
 )

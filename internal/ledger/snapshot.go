@@ -61,6 +61,9 @@ type record struct {
 	Runs        *trust.Runs     `json:"runs,omitempty"`
 	Demotion    *trust.Demotion `json:"demotion,omitempty"`
 	Grant       *trust.Grant    `json:"grant,omitempty"`
+	Talk        *talk           `json:"talk,omitempty"`
+	Post        *Post           `json:"post,omitempty"`
+	Summary     *Summary        `json:"summary,omitempty"`
 	Trailer     *trailer        `json:"trailer,omitempty"`
 }
 
@@ -97,6 +100,7 @@ func (m *machine) clone() machine {
 	n.latches, n.resets = slices.Clone(m.latches), slices.Clone(m.resets)
 	n.records, n.runs = slices.Clone(m.records), slices.Clone(m.runs)
 	n.demotions, n.grants = slices.Clone(m.demotions), slices.Clone(m.grants)
+	n.posts, n.summaries = slices.Clone(m.posts), slices.Clone(m.summaries)
 	n.pools = make([]*pool, len(m.pools))
 	for i, p := range m.pools {
 		q := *p
@@ -179,6 +183,7 @@ func (s *snapshot) WriteTo(w io.Writer) (int64, error) {
 		l.record(record{Reset: &m.resets[i]})
 	}
 	m.writeTrust(l)
+	m.writeTalk(l)
 	l.line(record{Trailer: &trailer{Records: l.records, SHA256: hex.EncodeToString(l.sum.Sum(nil))}})
 	if l.err == nil {
 		l.err = l.w.Flush()
@@ -340,7 +345,7 @@ func (m *machine) add(r record) error {
 		m.resets = append(m.resets, *r.Reset)
 		set++
 	}
-	set += m.addTrust(r)
+	set += m.addTrust(r) + m.addTalk(r)
 	if set != 1 {
 		return fmt.Errorf("it holds %d records", set)
 	}

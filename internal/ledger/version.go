@@ -42,6 +42,12 @@ func newBodySince3(kind string) Body {
 		return new(CaseLabel)
 	case (*CaseStayed)(nil).kind():
 		return new(CaseStayed)
+	case (*SurfacesSet)(nil).kind():
+		return new(SurfacesSet)
+	case (*NoticeDelivered)(nil).kind():
+		return new(NoticeDelivered)
+	case (*SummaryDue)(nil).kind():
+		return new(SummaryDue)
 	}
 	return nil
 }

@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// The pauses of a courier that can't get through: they double from the first to
+// the last, so that a surface that is down isn't hammered and one that is back
+// is noticed.
+const (
+	courierPause    = time.Second
+	courierPauseMax = 30 * time.Second
+)
+
+// post runs one loop a surface while this node leads, so that one that hangs
+// holds up no other, and nothing else.
+type post struct {
+	mu    sync.Mutex
+	work  sync.WaitGroup
+	loops map[ledger.Surface]chan struct{}
+}
+
+// wake has every courier look for what it owes, and starts the loop of one that
+// is new. ctx is the tenure's.
+func (e *Engine) wake(ctx context.Context) {
+	known, _ := e.Ledger.Surfaces()
+	e.post.mu.Lock()
+	defer e.post.mu.Unlock()
+	for _, c := range e.Config().Couriers {
+		s := c.Surface()
+		if !slices.Contains(known, s) {
+			continue // the ledger owes it nothing yet
+		}
+		loop, ok := e.post.loops[s]
+		if !ok {
+			loop = make(chan struct{}, 1)
+			if e.post.loops == nil {
+				e.post.loops = map[ledger.Surface]chan struct{}{}
+			}
+			e.post.loops[s] = loop
+			again := newest(e.Ledger.PendingFor(s))
+			e.post.work.Go(func() { e.bring(ctx, s, loop, again) })
+		}
+		select {
+		case loop <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// callBack waits for the couriers' loops, whose context has ended.
+func (e *Engine) callBack() {
+	e.post.work.Wait()
+	e.post.mu.Lock()
+	defer e.post.mu.Unlock()
+	e.post.loops = nil
+}
+
+// newest is the number of the newest of the notices; 0 for none.
+func newest(all []ledger.Notice) uint64 {
+	if len(all) == 0 {
+		return 0
+	}
+	return all[len(all)-1].Seq
+}
+
+// courier is the surface's courier in the config in force; nil for none.
+func (e *Engine) courier(s ledger.Surface) chat.Courier {
+	for _, c := range e.Config().Couriers {
+		if c.Surface() == s {
+			return c
+		}
+	}
+	return nil
+}
+
+// bring delivers what one surface is owed, whenever it is woken, until ctx ends.
+// Notices up to again may have been told by an earlier tenure.
+func (e *Engine) bring(ctx context.Context, s ledger.Surface, woken <-chan struct{}, again uint64) {
+	pause, wait := courierPause, time.Duration(0)
+	var receipt *ledger.NoticeDelivered
+	for {
+		calls, retry := woken, (<-chan time.Time)(nil)
+		if wait > 0 {
+			calls, retry = nil, e.Clock.After(wait) // it is left alone until then
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-calls:
+		case <-retry:
+		}
+		c := e.courier(s)
+		if c == nil {
+			wait = 0
+			continue
+		}
+		var ok bool
+		if receipt, wait, ok = e.bringOnce(ctx, c, receipt, again); ok {
+			pause = courierPause
+			continue
+		}
+		wait, pause = max(wait, pause), min(2*pause, courierPauseMax)
+	}
+}
+
+// bringOnce commits the receipt that is left from before, and only then delivers
+// more. It returns the receipt that could not be committed, how long the surface
+// wants to be left alone, and whether all went well.
+func (e *Engine) bringOnce(ctx context.Context, c chat.Courier, left *ledger.NoticeDelivered, again uint64) (*ledger.NoticeDelivered, time.Duration, bool) {
+	if left != nil {
+		if err := e.commit(ctx, remedy.Warden(), left); err != nil {
+			e.Logger.Warn("what was told is not committed yet", zap.String("surface", string(c.Surface())), zap.Error(err))
+			return left, 0, false
+		}
+	}
+	got, err := c.Deliver(ctx, e.owed(c.Surface(), again))
+	if err != nil && ctx.Err() == nil {
+		e.Logger.Warn("people can't be told yet", zap.String("surface", string(c.Surface())), zap.Error(err))
+	}
+	if len(got.Seqs) == 0 && len(got.Posts) == 0 {
+		return nil, got.Wait, err == nil
+	}
+	receipt := &ledger.NoticeDelivered{Surface: c.Surface(), Seqs: got.Seqs, Posts: got.Posts}
+	// What was posted is worth a receipt although the tenure is ending.
+	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiptWithin)
+	defer cancel()
+	if cerr := e.commit(commit, remedy.Warden(), receipt); cerr != nil {
+		e.Logger.Warn("what was told is not committed yet", zap.String("surface", string(c.Surface())), zap.Error(cerr))
+		return receipt, got.Wait, false
+	}
+	e.Kick() // a window may have begun
+	return nil, got.Wait, err == nil
+}
+
+// receiptWithin bounds the commit of a receipt whose tenure is ending.
+const receiptWithin = 5 * time.Second
+
+// owed is what a surface has not been told, as it stands now.
+func (e *Engine) owed(s ledger.Surface, again uint64) chat.Owed {
+	o := chat.Owed{Now: e.Ledger.Status().Time, Post: func(key string) (ledger.Post, bool) { return e.Ledger.Post(s, key) }}
+	for _, n := range e.Ledger.PendingFor(s) {
+		o.Messages = append(o.Messages, e.message(n, again))
+	}
+	seen := map[remedy.CaseID]bool{}
+	for _, p := range e.Ledger.Posts(s) {
+		if p.Case == 0 || seen[p.Case] {
+			continue
+		}
+		if c, ok := e.Ledger.Case(p.Case); ok && c.ChangedAt.After(p.At) {
+			seen[p.Case] = true
+			o.Changed = append(o.Changed, c)
+		}
+	}
+	return o
+}
+
+// surfacesSince is the version of entries that knows surfaces.
+const surfacesSince = 3
+
+// surfaces is the operation that has the ledger owe people what the config in
+// force says; nil where it does already, or
+// not every voter could read it.
+func (e *Engine) surfaces(cfg *Config) ledger.Body {
+	want, asks := []ledger.Surface{ledger.SurfaceConsole}, ledger.SurfaceConsole
+	for _, c := range cfg.Couriers {
+		want = append(want, c.Surface())
+		if c.Surface() == ledger.SurfaceSlack {
+			asks = ledger.SurfaceSlack
+		}
+	}
+	slices.Sort(want)
+	have, haveAsks := e.Ledger.Surfaces()
+	if slices.Equal(want, have) && asks == haveAsks || e.Ledger.Floor().Version < surfacesSince {
+		return nil
+	}
+	return &ledger.SurfacesSet{Surfaces: want, Asks: asks}
+}

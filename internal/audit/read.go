@@ -46,7 +46,7 @@ func NewReader(path string) (*Reader, error) {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("there are no audit files at %s: %w", pathOf(path), fs.ErrNotExist)
+		return nil, noFiles(pathOf(path))
 	}
 	return r, nil
 }
@@ -179,3 +179,10 @@ func (r *Reader) Last(ctx context.Context, n int, since time.Time, match func(*L
 	}
 	return kept, end, nil
 }
+
+// noFiles is an error that wraps fs.ErrNotExist without its words.
+type noFiles string
+
+func (m noFiles) Error() string { return "there are no audit files at " + string(m) }
+
+func (noFiles) Unwrap() error { return fs.ErrNotExist }

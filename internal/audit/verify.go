@@ -43,7 +43,7 @@ func Verify(ctx context.Context, path string, anchors []Anchor) (Report, error) 
 		return v.report, err
 	}
 	if len(found) == 0 && v.note == nil {
-		return v.report, fmt.Errorf("there are no audit files at %s: %w", v.report.Path, fs.ErrNotExist)
+		return v.report, noFiles(v.report.Path)
 	}
 	for _, f := range found {
 		if err := v.file(ctx, f); err != nil {

@@ -19,7 +19,7 @@ loaded by every new shell.`,
 		Example: `  warden completion bash > /etc/bash_completion.d/warden
   warden completion zsh > "${fpath[1]}/_warden"
   warden completion fish > ~/.config/fish/completions/warden.fish`,
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:      cobra.ExactArgs(1),
 		ValidArgs: []cobra.Completion{"bash", "zsh", "fish"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
@@ -28,9 +28,10 @@ loaded by every new shell.`,
 				return root.GenBashCompletionV2(p.out, true)
 			case "zsh":
 				return root.GenZshCompletion(p.out)
-			default:
+			case "fish":
 				return root.GenFishCompletion(p.out, true)
 			}
+			return usage("there is no completion for %q: use bash, zsh or fish", args[0])
 		},
 	}
 }

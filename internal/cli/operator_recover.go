@@ -51,7 +51,7 @@ because of that is in the freeze's reason, and in a page.`,
 	cmd.Flags().BoolVar(&check, "check", false, "only show what is there")
 	cmd.Flags().BoolVar(&cancel, "cancel", false, "take a recovery back that was not started yet")
 	cmd.Flags().StringVar(&confirm, "confirm", "", "the node's `NAME`, instead of typing it")
-	cmd.MarkFlagsMutuallyExclusive("check", "cancel")
+	exclusive(cmd, "check", "cancel")
 	return cmd
 }
 

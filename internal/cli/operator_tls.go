@@ -181,7 +181,7 @@ func readAuthority(dir string) (peertls.Pair, error) {
 	var ca peertls.Pair
 	var err error
 	if ca.Cert, err = os.ReadFile(filepath.Join(dir, caCert)); err != nil {
-		return ca, fmt.Errorf("the authority: %w: give its directory with --ca, or make one: warden operator tls ca create", err)
+		return ca, fmt.Errorf("the authority: %w: give its directory with --ca, or make one: `warden operator tls ca create`", err)
 	}
 	if ca.Key, err = config.ReadPrivateFile(filepath.Join(dir, caKey)); err != nil {
 		return ca, fmt.Errorf("%s: %w", filepath.Join(dir, caKey), err)

@@ -108,9 +108,9 @@ gates = "enforce" it also has the gate judged again. An approver of the action d
 	f.BoolVar(&m.anyway, "anyway", false, "print the patch although the gate is not met")
 	f.BoolVar(&r.on, "review", false, "lift a demotion, having looked at what happened")
 	f.StringVar(&r.reason, "reason", "", "with --review: what you found, a `TEXT` for the record")
-	cmd.MarkFlagsMutuallyExclusive("write", "git-patch")
+	exclusive(cmd, "write", "git-patch")
 	for _, flag := range []string{"to", "write", "git-patch", "anyway", "config"} {
-		cmd.MarkFlagsMutuallyExclusive("review", flag)
+		exclusive(cmd, "review", flag)
 	}
 	complete(cmd, "to", "notify", "confirm", "auto")
 	p.completePools(cmd)

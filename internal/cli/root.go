@@ -136,7 +136,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 
 // report prints an error that a command ended with.
 func (p *program) report(cmd *cobra.Command, code int, err error) {
-	text := cleanLines(strings.TrimRight(err.Error(), "\n"))
+	text := cleanLines(strings.TrimRight(plainError(err), "\n"))
 	switch {
 	case code == ExitInterrupted:
 		fmt.Fprintln(p.err, "warden: interrupted")
@@ -179,11 +179,11 @@ The commands speak to a running warden over its unix socket: $WARDEN_SOCKET, els
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		PersistentPreRunE: func(*cobra.Command, []string) error { return p.prepare() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return errors.Join(p.prepare(), clash(cmd)) },
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Args:              unknownCommand,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(badFlag)
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},
 		&cobra.Group{ID: groupLook, Title: "Look:"},
@@ -208,7 +208,7 @@ The commands speak to a running warden over its unix socket: $WARDEN_SOCKET, els
 	f.BoolVar(&p.flags.yes, "yes", false, "answer yes to what would be asked")
 	f.BoolVar(&p.flags.utc, "utc", false, "show times in UTC")
 	f.StringVar(&p.flags.zone, "tz", "", "show times in this `ZONE`, such as Europe/Dublin")
-	root.MarkFlagsMutuallyExclusive("utc", "tz")
+	exclusive(root, "utc", "tz")
 	complete(root, "output", formats()...)
 
 	all := p.commands()
@@ -290,7 +290,7 @@ func prepareAll(cmd *cobra.Command) {
 			if _, done := errors.AsType[*usageError](err); err == nil || done {
 				return err
 			}
-			return &usageError{err}
+			return badArgs(cmd, check, args)
 		}
 	}
 	for _, sub := range cmd.Commands() {

@@ -44,7 +44,7 @@ give --confirm=HOST or --yes.`,
 	f.StringVar(&u.reason, "reason", "", "a `WORD`: fixed, was-fine or test")
 	f.StringVar(&u.confirm, "confirm", "", "yes, put this `HOST` back even if it may be bad")
 	u.flags(cmd)
-	cmd.MarkFlagsMutuallyExclusive("host", "last")
+	exclusive(cmd, "host", "last")
 	complete(cmd, "reason", undoReasons()...)
 	return cmd
 }

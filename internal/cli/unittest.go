@@ -30,7 +30,7 @@ docs/unit-tests.md explains the files, and ` + "`warden config example --tests`"
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pattern, err := regexp.Compile(only)
 			if err != nil {
-				return usage("--run: %w", err)
+				return badRegexp("run", only, err)
 			}
 			return p.unitTests(cmd.Context(), args, pattern, junit)
 		},
@@ -96,7 +96,7 @@ func (p *program) unitSuite(ctx context.Context, path string, only *regexp.Regex
 	s := unit.Suite{File: path}
 	f, report, err := unit.Load(path)
 	if s.Report = report; err != nil {
-		s.Failed = err.Error()
+		s.Failed = plainError(err)
 	}
 	if f == nil {
 		return s
@@ -107,12 +107,12 @@ func (p *program) unitSuite(ctx context.Context, path string, only *regexp.Regex
 		s.Report = report
 		return s
 	case err != nil:
-		s.Failed = fmt.Sprintf("%s: config = %q: %v", path, f.Config, err)
+		s.Failed = fmt.Sprintf("%s: config = %q: %s", path, f.Config, plainError(err))
 		return s
 	}
 	built, err := builder{clock: p.clock, env: noEnv}.build(cfg)
 	if err != nil {
-		s.Failed = err.Error()
+		s.Failed = plainError(err)
 		return s
 	}
 	for i := range f.Tests {

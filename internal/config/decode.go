@@ -150,7 +150,7 @@ func (d *decoder) unknownKey(fields []field, name string, path []string) {
 		names[i] = f.name
 	}
 	if secretKey(name) {
-		file := nearest(strings.TrimPrefix(name, "bearer_")+"_file", slices.DeleteFunc(names, func(n string) bool { return !secretKey(strings.TrimSuffix(n, "_file")) }))
+		file := Nearest(strings.TrimPrefix(name, "bearer_")+"_file", slices.DeleteFunc(names, func(n string) bool { return !secretKey(strings.TrimSuffix(n, "_file")) }))
 		if file == "" {
 			d.badKey(sub, "key %s%s: a secret must not stand in this file, and nothing here needs one: remove it, and change the secret if others have seen it", quote(name), where(path))
 			return

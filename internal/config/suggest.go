@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// nearest returns the candidate that a person who wrote got most likely meant,
+// Nearest returns the candidate that a person who wrote got most likely meant,
 // or "" when none is near: at most a third of the letters differ, two of
 // swapped neighbours counting as one. Equally near candidates go by name.
-func nearest(got string, candidates []string) string {
+func Nearest(got string, candidates []string) string {
 	best, bestDistance := "", max(1, len(got)/3)+1
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
 		if d := distance(strings.ToLower(got), strings.ToLower(c)); d < bestDistance {
@@ -21,7 +21,7 @@ func nearest(got string, candidates []string) string {
 
 // didYouMean is the end of a message that names the nearest candidate, or "".
 func didYouMean(got string, candidates []string) string {
-	if n := nearest(got, candidates); n != "" {
+	if n := Nearest(got, candidates); n != "" {
 		return "; did you mean " + strconv.Quote(n) + "?"
 	}
 	return ""

@@ -8,8 +8,8 @@ func TestNearest(t *testing.T) {
 		"bad_bellow": "bad_below", "badbelow": "bad_below", "windwo": "window", "fro": "for", "pool": "pools",
 		"urll": "url", "Window": "window", "x": "", "interval": "", "": "",
 	} {
-		if n := nearest(got, keys); n != want {
-			t.Errorf("nearest(%q) = %q, want %q", got, n, want)
+		if n := Nearest(got, keys); n != want {
+			t.Errorf("Nearest(%q) = %q, want %q", got, n, want)
 		}
 	}
 	if d := distance("abcd", "badc"); d != 2 {

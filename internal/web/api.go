@@ -92,14 +92,10 @@ func ownProblem(_ huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	p := problem(e.Status, CodeInvalid, e.Detail)
 	if e.Status >= http.StatusInternalServerError {
-		p.Code = CodeInternal
+		return problem(e.Status, CodeInternal, e.Detail), nil
 	}
-	for _, d := range e.Errors {
-		p.Errors = append(p.Errors, ProblemPart{Where: d.Location, Message: d.Message})
-	}
-	return p, nil
+	return invalid(e), nil
 }
 
 // answer is what huma wants around a body.

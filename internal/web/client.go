@@ -338,10 +338,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err // the URL says nothing that at doesn't say better
-	}
-	return fmt.Errorf("%w at %s: %w: is it running, and may you reach it?", ErrUnreachable, c.at, err)
+	return &noAnswer{at: c.at, cause: err}
 }
 
 // apiError reads a problem; anything else is quoted, cut short.

@@ -61,6 +61,9 @@ func (p *Problem) text() string {
 	if p.Detail == "" {
 		words[0] = p.Title
 	}
+	if p.Code == CodeInvalid {
+		return words[0] // it says the parts already
+	}
 	for _, e := range p.Errors {
 		if e.Where != "" {
 			words = append(words, e.Where+": "+e.Message)

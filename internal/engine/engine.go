@@ -111,6 +111,7 @@ type Engine struct {
 // it can be rebuilt. Guarded by Engine.mu.
 type tenure struct {
 	rounds  int
+	began   time.Time // the first round that was recorded
 	clocks  clockWatch
 	stepped string // what to tell of a clock that stepped; empty when told
 	late    bool   // the clock is behind committed time, and that was told
@@ -374,7 +375,9 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		return false
 	}
 	e.blind, e.deaf, e.stepped = r.blind, r.deaf, ""
-	e.rounds++
+	if e.rounds++; e.began.IsZero() {
+		e.began = r.now
+	}
 	e.publish(r, &View{Rounds: e.rounds, Warm: e.warm.Load() || r.complete})
 	if r.complete {
 		e.warm.Store(true)

@@ -151,6 +151,20 @@ func TestStayedBadIsRight(t *testing.T) {
 			r.t.Errorf("said %d times while nobody knows whether there is an incident", said(r))
 		}
 	}, level(remedy.LevelNotify), rules(nil))
+	story(t, func(r *rig) { // nobody looks for a night: whether it was good in between nobody knows
+		r.bad(3)
+		r.rounds(time.Hour)
+		r.clk.Advance(8 * time.Hour)
+		r.restart()
+		r.rounds(3 * time.Hour)
+		if said(r) != 0 {
+			r.t.Errorf("said %d times of a night in which nobody looked", said(r))
+		}
+		r.rounds(2 * time.Hour)
+		if said(r) != 1 {
+			r.t.Errorf("said %d times once it was bad for long enough again", said(r))
+		}
+	}, level(remedy.LevelNotify), rules(nil))
 }
 
 // TestEnforcedGateHolds: an edit that asks for more than the evidence allows is

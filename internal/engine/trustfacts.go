@@ -93,10 +93,11 @@ func verdictsOf(led *ledger.Ledger, now time.Time) []ledger.Body {
 
 // stayed says of hosts that stayed bad for long, with nothing done, that their
 // detector was right: of those that this very round finds bad, not while a clock
-// may have jumped, and not while something is wrong with more than the host.
+// may have jumped, not before this tenure has looked for that long, and not while
+// something is wrong with more than the host.
 func (e *Engine) stayed(r *round) []ledger.Body {
-	if !e.mayExpire(r.cfg) {
-		return nil
+	if !e.mayExpire(r.cfg) || e.began.IsZero() || r.now.Sub(e.began) < e.Ledger.Rules().StayedBad {
+		return nil // before this tenure began, perhaps nobody looked
 	}
 	var out []ledger.Body
 	for _, id := range e.Ledger.Unstayed(r.now) {

@@ -96,6 +96,15 @@ func (c *Case) judge(b *CaseJudge, x step) {
 	case c.UnknownSince.IsZero():
 		c.UnknownSince = x.at
 	}
+	bad := b.Finding.Verdict == remedy.VerdictBad
+	switch {
+	case c.ProposedAt.IsZero(): // it is no evidence yet, and never is in an older build's log
+	case !bad && c.NotBadSince.IsZero():
+		c.NotBadSince = x.at
+	case bad && !c.NotBadSince.IsZero():
+		c.NotBadFor += x.at.Sub(c.NotBadSince)
+		c.NotBadSince = time.Time{}
+	}
 }
 
 // decide stores the decision and what follows from it at once.

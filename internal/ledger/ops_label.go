@@ -89,7 +89,8 @@ func labelWords(said trust.Statement, earlier trust.Label, after trust.Resolutio
 }
 
 // CaseStayed commits that a host stayed bad for long enough with nothing done,
-// which says that its detector was right. Warden proposes it.
+// which says that its detector was right. Only time counts in which its verdict was
+// bad. Warden proposes it.
 type CaseStayed struct {
 	Case remedy.CaseID `json:"case"`
 }
@@ -125,7 +126,7 @@ func (m *machine) unstayed(c *Case, at time.Time) bool {
 		return false
 	}
 	s := m.sample(c)
-	if s == nil || at.Sub(s.At) < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil {
+	if s == nil || at.Sub(s.At)-c.NotBadFor < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil {
 		return false
 	}
 	_, out := slices.BinarySearchFunc(m.findPool(c.Pool).Out, c.Host, outByHost)

@@ -28,6 +28,11 @@ type Case struct {
 	Latest *remedy.Finding `json:"latest,omitempty"`
 	// UnknownSince is when the verdict last became unknown; zero while it is not.
 	UnknownSince time.Time `json:"unknown_since,omitzero"`
+	// NotBadSince is since when the newest verdict on a case that was proposed is
+	// not bad; zero while it is. NotBadFor is how long it wasn't before, in all: time
+	// in which nobody saw that the host stayed bad.
+	NotBadSince time.Time     `json:"not_bad_since,omitzero"`
+	NotBadFor   time.Duration `json:"not_bad_for,omitempty"`
 	// Decision is the newest that was committed, with every guardrail's answer.
 	Decision *remedy.Decision `json:"decision,omitempty"`
 	// Opinions are what the other voters said of the host at that decision, where

@@ -199,6 +199,33 @@ func (r *rig) stayed(host remedy.HostName) remedy.CaseID {
 	return id
 }
 
+// TestOnlyBadTimeCountsAsStayed: while the verdict was unknown nobody saw the host
+// bad.
+func TestOnlyBadTimeCountsAsStayed(t *testing.T) {
+	t.Parallel()
+	r := trusting(t, remedy.LevelNotify)
+	see := func(v remedy.Verdict) remedy.CaseID {
+		return r.ok(judge("h1", remedy.LevelNotify, func(b *ledger.CaseJudge) { b.Finding = finding("h1", v); b.Decision = nil }))
+	}
+	id := r.ok(judge("h1", remedy.LevelNotify, counted))
+	for range 3 { // one hour bad, ten unknown
+		r.long(time.Hour)
+		see(remedy.VerdictUnknown)
+		r.long(5 * time.Hour)
+		see(remedy.VerdictUnknown)
+		r.long(5 * time.Hour)
+		see(remedy.VerdictBad)
+		r.refused(ledger.RefusedStage, remedy.Warden(), &ledger.CaseStayed{Case: id})
+	}
+	restored(t, r.l)
+	r.long(time.Hour - time.Second)
+	see(remedy.VerdictBad)
+	r.refused(ledger.RefusedStage, remedy.Warden(), &ledger.CaseStayed{Case: id})
+	r.pass(time.Second)
+	r.ok(&ledger.CaseStayed{Case: id})
+	r.label(id, trust.Right, trust.SourceStayed)
+}
+
 // TestLabelRefuses is what a label can't be.
 func TestLabelRefuses(t *testing.T) {
 	t.Parallel()

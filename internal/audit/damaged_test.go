@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -73,5 +74,27 @@ func TestWriterLeavesAGarbledHead(t *testing.T) {
 	}
 	if aside := readFile(t, path+".damaged-1"); !bytes.Contains(aside, []byte(`"!-1"`)) {
 		t.Error("the damaged file was not kept")
+	}
+}
+
+// TestWriterLeavesAGarbledCluster: where no note says which cluster it was, a
+// first line that is damaged is not believed.
+func TestWriterLeavesAGarbledCluster(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, t.TempDir(), "a-1", nil)
+	n.some(6)
+	n.close()
+	path := filepath.Join(n.dir, "audit.jsonl")
+	head, _, _ := bytes.Cut(readFile(t, path), []byte("\n"))
+	writeFile(t, path, append(bytes.Replace(head, []byte(`"c-1"`), []byte(`"g-1"`), 1), '\n'))
+	if err := os.Remove(layoutOf(path).path(layoutOf(path).note())); err != nil {
+		t.Fatal(err)
+	}
+	n.open()
+	n.replay(nil)
+	n.some(2)
+	n.close()
+	if r := verify(t, n.dir, n.anchor()); r.Last != n.anchor().Head || !r.Anchors[0].Fits {
+		t.Errorf("the ledger is at %v: %s", n.anchor().Head, indented(r))
 	}
 }

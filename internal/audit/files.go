@@ -89,13 +89,14 @@ func (f *files) load() (found scanned, said []string, err error) {
 
 // garbledHead reports whether a damaged file says that it is another node's or
 // cluster's than was noted: Verify would take all of it, and what is written
-// behind it, for foreign. A file that a node wrote under another id is whole.
+// behind it, for foreign. Without a note a damaged first line is believed
+// nothing. A file that a node wrote under another id is whole.
 func (f *files) garbledHead(found scanned) bool {
 	n, err := readNote(f.names)
 	if found.bad == 0 {
 		return false
 	}
-	return found.head.Node != f.node && (err != nil || n.Node != found.head.Node) ||
+	return found.badHead && err != nil || found.head.Node != f.node && (err != nil || n.Node != found.head.Node) ||
 		err == nil && found.head.Cluster != "" && n.Cluster != "" && found.head.Cluster != n.Cluster && found.cluster != n.Cluster
 }
 

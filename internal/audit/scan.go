@@ -86,6 +86,8 @@ type scanned struct {
 	// badEnd says that the last one is none at all.
 	bad    int
 	badEnd bool
+	// badHead says that the first line is not what it was when it was written.
+	badHead bool
 }
 
 // scanFile reads a whole file.
@@ -131,6 +133,7 @@ func (s *scanned) take(raw rawLine) {
 	}
 	if sumOf(s.sum, body) != l.Sum {
 		s.bad++
+		s.badHead = s.badHead || l.Type == TypeFile
 	}
 	s.lines++
 	s.sum = l.Sum

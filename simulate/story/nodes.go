@@ -175,23 +175,29 @@ func halfway(r *Run) Sight {
 		return s
 	}
 	x := open[0].Execution()
-	s.OK = open[0].Stage == remedy.StageExecuting && x != nil && x.FinishedAt.IsZero() && len(open[0].Executions) == 1
+	s.OK = open[0].Stage == remedy.StageExecuting && x != nil && x.FinishedAt.IsZero() && aborted(open[0].Executions[:len(open[0].Executions)-1])
 	if s.OK {
 		r.Case, r.Begun = open[0].ID, x.Token
 	}
 	return s
 }
 
+// aborted reports whether all of the executions were called off before their
+// effect, as a busy machine does whose evidence grows too old meanwhile.
+func aborted(all []ledger.Execution) bool {
+	return !slices.ContainsFunc(all, func(x ledger.Execution) bool { return x.Outcome != remedy.OutcomeAborted || x.Late != "" })
+}
+
 // finishedFor looks for the dead node's execution having been finished by its
-// successor, on what the load balancer said, without a second attempt.
+// successor, on what the load balancer said, without another effect.
 func finishedFor(r *Run) Sight {
-	return theCase("out, done and took, in one attempt, finished by a successor", func(c *ledger.Case) bool {
+	return theCase("out, done and took, by one effect, finished by a successor", func(c *ledger.Case) bool {
 		x := c.Acted()
 		if x == nil {
 			return false
 		}
 		took, known := x.Took.Get()
-		return c.Stage == remedy.StageOut && x.Token == r.Begun && x.Outcome == remedy.OutcomeDone && known && took && len(c.Executions) == 1
+		return c.Stage == remedy.StageOut && x.Token == r.Begun && x.Outcome == remedy.OutcomeDone && known && took && aborted(c.Executions[:len(c.Executions)-1])
 	})(r)
 }
 

@@ -131,7 +131,7 @@ func mergeSample(a, b trust.Sample) trust.Sample {
 		}
 	}
 	slices.SortStableFunc(all, func(x, y trust.Statement) int { return x.At.Compare(y.At) })
-	a.Said = all
+	a.Said = trust.Bounded(all)
 	a.Acted, a.Approved, a.Crowd = a.Acted || b.Acted, a.Approved || b.Approved, a.Crowd || b.Crowd
 	a.GoodAt, a.HandAt = later(a.GoodAt, b.GoodAt), later(a.HandAt, b.HandAt)
 	if a.AskedAt.IsZero() {

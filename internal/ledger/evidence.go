@@ -129,12 +129,8 @@ func (m *machine) setRecord(i int, r *trust.Record) {
 // mistaken reports whether warden acted and should not have.
 func mistaken(s *trust.Sample) bool { return s.Acted && s.Label() == trust.Wrong }
 
-// maxSaid bounds the statements about one case. What its speaker has replaced
-// goes first.
-const maxSaid = 64
-
 // say adds a statement about a case; false when there is no room for another
-// speaker. Who says the same again changes nothing.
+// speaker whose word would change nothing. Who says the same again changes nothing.
 func (m *machine) say(c *Case, said trust.Statement, why string, x step) bool {
 	s := m.sample(c)
 	if s == nil {
@@ -144,16 +140,11 @@ func (m *machine) say(c *Case, said trust.Statement, why string, x step) bool {
 	if last := lastOf(s, said.Source, said.By); last != nil && last.Label == said.Label && last.Note == said.Note {
 		return true
 	}
-	if len(s.Said) >= maxSaid && replaced(s.Said) < 0 {
+	kept := trust.Bounded(append(slices.Clip(s.Said), said))
+	if !slices.Contains(kept, said) {
 		return false
 	}
-	m.learn(c, why, x, func(s *trust.Sample) {
-		if len(s.Said) >= maxSaid {
-			i := replaced(s.Said)
-			s.Said = slices.Delete(slices.Clone(s.Said), i, i+1)
-		}
-		s.Said = append(s.Said, said)
-	})
+	m.learn(c, why, x, func(s *trust.Sample) { s.Said = kept })
 	if said.Label != trust.Unlabelled {
 		m.bump(counterLabels, labelLabels(c.Action, c.Pool, said.Label, said.Source))
 	}
@@ -168,15 +159,6 @@ func lastOf(s *trust.Sample, source trust.Source, by string) *trust.Statement {
 		}
 	}
 	return nil
-}
-
-// replaced is the place of the oldest statement whose speaker has said another
-// thing since, or -1.
-func replaced(all []trust.Statement) int {
-	return slices.IndexFunc(all, func(s trust.Statement) bool {
-		i := slices.IndexFunc(all, func(o trust.Statement) bool { return o == s })
-		return slices.ContainsFunc(all[i+1:], func(o trust.Statement) bool { return o.Source == s.Source && o.By == s.By })
-	})
 }
 
 // itself is a statement of warden's own, of what it saw.
@@ -294,7 +276,7 @@ func (m *machine) wentOut(p *pool, host remedy.HostName, x step) {
 				if lastOf(&s, trust.SourceHand, remedy.Warden().Name) != nil { // it takes its own word back
 					back := itself(trust.Unlabelled, trust.SourceHand, "others of its pool went out around then")
 					back.At = x.at
-					s.Said = append(slices.Clip(s.Said), back)
+					s.Said = trust.Bounded(append(slices.Clip(s.Said), back))
 				}
 				m.putSample(i, j, s)
 			}

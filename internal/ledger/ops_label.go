@@ -55,7 +55,7 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 		earlier = last.Label
 	}
 	if !m.say(c, said, trust.WhyWrong, x) {
-		return refuse(RefusedBad, "%d people have spoken about %s already: ask one of them", maxSaid, c.ID)
+		return refuse(RefusedBad, "%d people have spoken about %s already: ask one of them", trust.MaxSaid, c.ID)
 	}
 	c = m.edit(c, x)
 	if b.Withdraw {

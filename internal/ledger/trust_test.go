@@ -258,12 +258,18 @@ func TestNobodyCanFillALedgerWithWords(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelNotify)
 	id := r.recovered("h1")
-	r.okAs(bob(), &ledger.CaseLabel{Case: id, Label: trust.Unclear})
+	for _, l := range []trust.Label{trust.Right, trust.Wrong, trust.Unclear} {
+		r.okAs(bob(), &ledger.CaseLabel{Case: id, Label: l})
+	}
+	quiet, _ := r.sample(id)
 	for i := range 200 {
 		r.okAs(alice(), &ledger.CaseLabel{Case: id, Label: []trust.Label{trust.Right, trust.Wrong}[i%2]})
 	}
 	s, _ := r.sample(id)
-	if got := s.Resolve(); len(s.Said) > 64 || got.Label != trust.Wrong || !got.Conflict || s.Said[0].Source != trust.SourceRecovered {
+	if !slices.Equal(s.Said[:4], quiet.Said) {
+		t.Errorf("of what others said is left %+v", s.Said)
+	}
+	if got := s.Resolve(); len(s.Said) != 4+trust.MaxSaidBy || got.Label != trust.Wrong || !got.Conflict || s.Said[0].Source != trust.SourceRecovered {
 		t.Errorf("%d words, %+v", len(s.Said), got)
 	}
 }

@@ -73,8 +73,9 @@ func (s Source) Strength() int {
 	return 0
 }
 
-// Statement is one word on a case, with who or what said it. Statements are
-// kept for ever: a correction is a newer statement of the same speaker.
+// Statement is one word on a case, with who or what said it. A
+// correction is a newer statement of the same speaker; see Bounded for what is
+// kept of the older ones.
 type Statement struct {
 	// Label is Unlabelled where a person took back what they had said.
 	Label  Label     `json:"label"`

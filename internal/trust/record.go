@@ -46,7 +46,7 @@ type Sample struct {
 	// At is when it was first proposed, at any rung; Level the effective level then.
 	At    time.Time    `json:"at"`
 	Level remedy.Level `json:"level"`
-	// Said are all statements, oldest first.
+	// Said are the statements, oldest first: see Bounded.
 	Said []Statement `json:"said,omitempty"`
 	// Acted says that warden acted on it, by itself or approved; Approved that a
 	// person had said yes.

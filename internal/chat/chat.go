@@ -36,6 +36,9 @@ type Message struct {
 	// Sure is how right warden has been about such cases, and how the action went,
 	// in one line; empty where nobody counted.
 	Sure string
+	// Morning is what a notice of a morning summary says; nil for other notices, and
+	// where nobody can say any more what it covered.
+	Morning *Morning
 	// Again says that the same notice may have been delivered before: warden
 	// died between the delivery and its receipt.
 	Again bool

@@ -73,6 +73,7 @@ type daemon struct {
 	// auditSays is what the audit files have people told.
 	auditSays sayings
 	engine    *engine.Engine
+	talkers   talkers
 	server    *web.Server
 	mirror    *telemetry.Mirror
 	pulse     *heartbeat.Heartbeat
@@ -266,6 +267,9 @@ func (d *daemon) load() (*config.Config, *engine.Config, config.Report, error) {
 	}
 	cfg, err := d.build.build(file)
 	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", d.ConfigFile, err)
+	}
+	if cfg.Couriers, err = d.talkers.couriers(file); err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", d.ConfigFile, err)
 	}
 	return file, cfg, report, nil

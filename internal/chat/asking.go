@@ -95,7 +95,7 @@ func (w *writer) question() headline {
 	} else {
 		w.line("Undo: this plan has none.")
 	}
-	w.line("Approvers: %s", strings.Join(c.Ask.WhoWords(), ", "))
+	w.line("Approvers: %s", strings.Join(c.AskedOf(), ", "))
 	w.line("Approve: `warden approve %s --plan-hash %s`", c.ID, c.Ask.PlanHash)
 	w.line("Deny: `warden deny %s --reason false-alarm`, or known-work, not-now, other", c.ID)
 	if !c.Ask.ByHand {

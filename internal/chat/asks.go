@@ -53,7 +53,7 @@ func (w *writer) partly() headline {
 	a := given[len(given)-1]
 	count, _, _ := strings.Cut(Count(c), ",")
 	w.line("Approved by %s%s at %s%s: %s, plan %s.", a.By.Name, suffixed(" via ", a.By.Via), w.when(a.At), suffixed(" (", a.Reason, ")"), count, a.PlanHash)
-	w.line("Somebody else of %s has to say yes, until %s: `warden approve %s --plan-hash %s`", strings.Join(c.Ask.WhoWords(), ", "), w.when(c.Ask.ExpiresAt), c.ID, c.Ask.PlanHash)
+	w.line("Somebody else of %s has to say yes, until %s: `warden approve %s --plan-hash %s`", strings.Join(c.AskedOf(), ", "), w.when(c.Ask.ExpiresAt), c.ID, c.Ask.PlanHash)
 	w.line("Deny: `warden deny %s --reason ...`", c.ID)
 	w.byHand()
 	return w.head("approved "+count+": "+w.verb().do, ", by "+a.By.Name)

@@ -43,7 +43,7 @@ func (l Late) words() (string, bool) {
 	if i := slices.IndexFunc(c.Approvals, func(a ledger.CaseReply) bool { return l.mine(a.By) }); i >= 0 && l.Approve && c.Ask != nil && c.Stage == remedy.StageWaiting {
 		a := c.Approvals[i]
 		return fmt.Sprintf("you approved %s at %s already, %s; another of %s has to, until %s",
-			c.ID, clockOf(a.At, l.Now), Count(c), strings.Join(c.Ask.WhoWords(), ", "), clockOf(c.Ask.ExpiresAt, l.Now)), a.By.Name == l.By.Name
+			c.ID, clockOf(a.At, l.Now), Count(c), strings.Join(c.AskedOf(), ", "), clockOf(c.Ask.ExpiresAt, l.Now)), a.By.Name == l.By.Name
 	}
 	switch {
 	case c.Stage == remedy.StageWaiting && c.Veto != nil && l.Approve:

@@ -105,7 +105,7 @@ const notShown = "none"
 func approvedWords(k *ledger.Case, now time.Time) string {
 	switch {
 	case k.Answer == nil && k.Ask != nil:
-		return say("%s: %s approved, %s. Somebody else of %s has to say yes, too.", k.ID, k.Action, chat.Waits(k, now), strings.Join(k.Ask.WhoWords(), ", "))
+		return say("%s: %s approved, %s. Somebody else of %s has to say yes, too.", k.ID, k.Action, chat.Waits(k, now), strings.Join(k.AskedOf(), ", "))
 	case k.Stage != remedy.StageWaiting:
 		return say("%s is approved: %s %s in %s is %s.", k.ID, k.Action, k.Host, k.Pool, joined(", ", string(k.Stage), string(k.Outcome)))
 	}

@@ -103,7 +103,7 @@ func (p *program) askedOthers(k *ledger.Case) {
 	a := k.Ask
 	if !p.printer.asJSON() {
 		p.printer.line(say("%s: %s on %s in %s is not done yet: it needs %d different people, and you are one.", k.ID, k.Action, k.Host, k.Pool, a.NeededYes()+1))
-		p.printer.line(say("Asked until %s: %s", p.printer.stamp(a.ExpiresAt), strings.Join(a.WhoWords(), ", ")))
+		p.printer.line(say("Asked until %s: %s", p.printer.stamp(a.ExpiresAt), strings.Join(k.AskedOf(), ", ")))
 	}
 	p.printer.talk("They answer: warden approve %s --plan-hash %s    or: warden deny %s --reason not-now", k.ID, a.PlanHash, k.ID)
 	p.printer.talk("It starts with the last yes. Take it back: warden cancel %s", k.ID)

@@ -83,7 +83,7 @@ func (p *program) showCase(d *web.CaseDetail) {
 		add("decided", "%s", whatNext(k))
 	}
 	if a := k.Ask; a != nil {
-		add("asked", "%s, until %s: %s", o.stamp(a.AskedAt), o.stamp(a.ExpiresAt), strings.Join(a.WhoWords(), " "))
+		add("asked", "%s, until %s: %s", o.stamp(a.AskedAt), o.stamp(a.ExpiresAt), strings.Join(k.AskedOf(), " "))
 		for i, w := range a.Changes {
 			add([]string{"changed", ""}[min(i, 1)], "%s", w)
 		}

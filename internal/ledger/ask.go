@@ -83,6 +83,30 @@ func (a *Ask) WhoWords() []string {
 	return out
 }
 
+// MayAnswer lists whose yes to the case's question may count: whoever asked for it
+// by hand is not among them. It is empty without a question, and the caller's.
+func (c *Case) MayAnswer() []remedy.Approver {
+	if c.Ask == nil {
+		return nil
+	}
+	who := slices.Clone(c.Ask.Who)
+	if len(who) == 0 {
+		for _, match := range c.Ask.Approvers {
+			who = append(who, remedy.Approver{Match: match})
+		}
+	}
+	return slices.DeleteFunc(who, func(w remedy.Approver) bool { return c.requested(remedy.Actor{Name: w.Match}) })
+}
+
+// AskedOf is MayAnswer in words, each with where they came from.
+func (c *Case) AskedOf() []string {
+	var out []string
+	for _, w := range c.MayAnswer() {
+		out = append(out, w.String())
+	}
+	return out
+}
+
 // Approved lists the people who said yes to the present plan and may, each
 // once, in the order in which they did. Whoever asked for it by hand is not
 // among them.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,15 +97,48 @@ func TestRunByHandNeedsAnother(t *testing.T) {
 	r.refused(ledger.RefusedBad, person("sam"), open)
 	open.Ask.PlanHash = plan("h1").Hash()
 	id := r.okAs(person("sam"), open)
-	r.stage(id, remedy.StageWaiting, "")
+	if c := r.stage(id, remedy.StageWaiting, ""); !slices.Equal(c.AskedOf(), []string{"kim"}) {
+		t.Errorf("asked are %v", c.AskedOf())
+	}
 	r.refused(ledger.RefusedApproval, person("sam"), r.starting(id, manual))
-	r.refused(ledger.RefusedPerson, person("sam"), r.yes(id))
+	if res := r.refused(ledger.RefusedPerson, person("sam"), r.yes(id)); strings.HasSuffix(res.Reason, "sam") || !strings.HasSuffix(res.Reason, "one of kim") {
+		t.Error(res.Reason)
+	}
 	r.refused(ledger.RefusedStage, person("kim"), &ledger.CaseSnooze{Case: id, Until: r.now.Add(time.Hour)})
 	r.okAs(person("kim"), r.yes(id))
 	r.refused(ledger.RefusedVerdict, remedy.Warden(), r.starting(id)) // no detector starts it
 	r.start(id, remedy.Warden(), manual)
 	if by := r.get(id).Execution().By.Name; by != "sam and kim" {
 		t.Errorf("it started by %s", by)
+	}
+}
+
+// Nobody is asked under another of the names of whoever asked for it.
+func TestRequesterIsNotAsked(t *testing.T) {
+	t.Parallel()
+	ask := ledger.Ask{
+		ByHand: true, Approvers: []string{"sam", "sroot", "kim", "@ops"},
+		Aliases: []remedy.Alias{{Person: "sam", Unix: []string{"sam", "sroot"}}},
+		Who:     []remedy.Approver{{Match: "sam", Person: "sam"}, {Match: "sroot", Person: "sam"}, {Match: "kim", Role: "oncall"}, {Match: "@ops"}},
+	}
+	plain := ask
+	plain.Who = nil
+	question := ask
+	question.ByHand = false
+	for _, tt := range []struct {
+		ask  *ledger.Ask
+		want []string
+	}{
+		{&ask, []string{"kim (oncall)", "@ops"}},
+		{&plain, []string{"kim", "@ops"}},
+		{&question, []string{"sam", "sroot (sam)", "kim (oncall)", "@ops"}},
+		{&ledger.Ask{ByHand: true, Approvers: []string{"sam"}, Who: []remedy.Approver{{Match: "sam"}}}, nil},
+		{nil, nil},
+	} {
+		c := ledger.Case{Ask: tt.ask, Manual: &ledger.ManualRun{By: person("sam")}}
+		if got := c.AskedOf(); !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: asked are %v, want %v", tt.ask, got, tt.want)
+		}
 	}
 }
 

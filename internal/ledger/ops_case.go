@@ -241,11 +241,11 @@ func (b *CaseAnswer) apply(m *machine, x step) Result {
 	case c.Answer != nil:
 		return refuse(RefusedDecided, "%s answered already at %s", c.Answer.By.Name, c.Answer.At.Format(timeLayout))
 	case b.Approve && !x.by.MayApprove(c.Ask.Approvers):
-		return refuse(RefusedPerson, "%s may not approve %s: ask one of %s", x.by.Name, c.ID, strings.Join(c.Ask.Approvers, ", "))
+		return refuse(RefusedPerson, "%s may not approve %s: ask one of %s", x.by.Name, c.ID, strings.Join(c.AskedOf(), ", "))
 	case b.Approve && b.PlanHash != c.Ask.PlanHash:
 		return refuse(RefusedApproval, "the plan is %s and not %q: look at it again with `warden show %s`", c.Ask.PlanHash, b.PlanHash, c.ID)
 	case b.Approve && c.requested(x.by):
-		return refuse(RefusedPerson, "%s asked for it, and somebody else has to say yes: one of %s", x.by.Name, strings.Join(c.Ask.Approvers, ", "))
+		return refuse(RefusedPerson, "%s asked for it, and somebody else has to say yes: one of %s", x.by.Name, strings.Join(c.AskedOf(), ", "))
 	case b.Approve && c.Ask.NeededYes() > 1:
 		return m.collect(c, b, x)
 	}

@@ -29,7 +29,10 @@ func summary(c *ledger.Case, now time.Time) CaseSummary {
 		}
 	}
 	if c.Ask != nil {
-		out.Asked, out.ExpiresAt, out.Approvers = c.Ask.AskedAt, c.Ask.ExpiresAt, c.Ask.Approvers
+		out.Asked, out.ExpiresAt = c.Ask.AskedAt, c.Ask.ExpiresAt
+		for _, a := range c.MayAnswer() {
+			out.Approvers = append(out.Approvers, a.Match)
+		}
 	}
 	out.Waits = chat.Waits(c, now)
 	if c.Plan != nil {

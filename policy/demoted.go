@@ -7,7 +7,7 @@ import (
 	"warden/internal/remedy"
 )
 
-const docDemoted = "Lowers to what a mistake, or a person, left of the action's level in the pool, until a person has reviewed it."
+const docDemoted = "Lowers to what a mistake, or a person, left of the action's level in the pool, until a person has reviewed it; and to confirm where a person says that the detector is wrong about the case."
 
 // Demoted is what was taken from an action × pool. The zero value is nothing.
 type Demoted struct {
@@ -16,15 +16,34 @@ type Demoted struct {
 	At time.Time
 	// Why says what happened, as "W-1077 was wrong".
 	Why string
+	// Against is a person's word about this very case, as "bob says that the
+	// detector is wrong about W-1077"; empty where nobody says so.
+	Against string
 }
 
 // checkDemoted says why the effective level is as low as it is, and caps the
-// same: warden took the level from itself, and a person has to give it back.
+// same: warden took the level from itself, and a person has to give it back. Where
+// a person says that the detector is wrong about the case, another has to approve.
 func checkDemoted(p *Proposal, w *World) remedy.Answer {
 	v, ok := w.Demoted.Get()
-	switch {
-	case !ok:
+	if !ok {
 		return rungUnknown(why(w.Demoted, "whether the level was taken back could not be told"))
+	}
+	against := v.Against
+	v.Against = ""
+	a := demoted(p, v)
+	switch {
+	case against == "":
+	case a.Cap > remedy.LevelConfirm:
+		return capAt(remedy.LevelConfirm, against, "an approver says yes all the same, or they take it back")
+	default:
+		a.Observed += "; " + against
+	}
+	return a
+}
+
+func demoted(p *Proposal, v Demoted) remedy.Answer {
+	switch {
 	case v == Demoted{}:
 		return allow("not demoted", "")
 	case v.To == remedy.LevelBlocked, v.To >= remedy.LevelAuto:

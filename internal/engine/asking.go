@@ -177,7 +177,10 @@ func sameUnasked(c *ledger.Case, u *ledger.Unasked) bool {
 // or one that people said yes to.
 func (e *Engine) mayStart(cfg *Config, c *ledger.Case, now time.Time) (startOrder, bool) {
 	o := startOrder{c: c, kind: remedy.KindAct, by: remedy.Warden()}
+	_, against := e.Ledger.Against(c)
 	switch {
+	case against && c.Manual == nil:
+		return o, false // the decision says so, and an approver decides
 	case c.Stage == remedy.StageWaiting && c.Veto != nil:
 		return o, !c.Veto.Open(now) && !c.Veto.Over(now)
 	case c.Stage == remedy.StageWaiting && o.approved() && c.Ask != nil && c.Ask.ByHand && c.Manual != nil:
@@ -196,7 +199,10 @@ func (e *Engine) reconsider(cfg *Config, c *ledger.Case, now time.Time) ledger.B
 		return nil
 	}
 	level := min(e.Ledger.Level(c.Action, c.Pool), cfg.level(c.Action, c.Pool))
+	said, against := e.Ledger.Against(c)
 	switch {
+	case against:
+		return &ledger.CaseReconsider{Case: c.ID, Why: againstWords(c, said)}
 	case level < remedy.LevelAuto:
 		return &ledger.CaseReconsider{Case: c.ID, Why: fmt.Sprintf("%s is at %s now", c.Action, level)}
 	case !e.mayExpire(cfg):

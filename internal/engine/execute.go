@@ -212,6 +212,7 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 		o.acked = e.Ledger.Acknowledged(c)
 	}
 	d, _ := e.decideOn(cfg, o, j, c.ID)
+	said, against := e.Ledger.Against(c)
 	switch {
 	case x.leads() != nil:
 		return aborted("leadership was lost before the effect")
@@ -221,6 +222,8 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 		return aborted("the config was reloaded since START: decided afresh")
 	case !o.allowedBy(d):
 		return aborted("%s", why(d))
+	case against && x.kind == remedy.KindAct:
+		return aborted("%s, since it was approved", againstWords(c, said))
 	case x.startBy.Expired():
 		return aborted("it could not begin within %s of its START", x.action.Spec.StartWithin)
 	}

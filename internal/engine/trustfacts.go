@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,12 +15,21 @@ import (
 	"warden/policy"
 )
 
-// demotedFact is what was taken from an action × pool.
+// demotedFact is what was taken from an action × pool, or by a person from the case.
 func demotedFact(f ledger.Facts) remedy.Fact[policy.Demoted] {
-	if f.Demoted == nil {
-		return remedy.Known(policy.Demoted{})
+	var d policy.Demoted
+	if f.Demoted != nil {
+		d = policy.Demoted{To: f.Demoted.To, At: f.Demoted.At, Why: f.Demoted.Because()}
 	}
-	return remedy.Known(policy.Demoted{To: f.Demoted.To, At: f.Demoted.At, Why: f.Demoted.Because()})
+	if f.Against != nil {
+		d.Against = againstWords(f.Case, *f.Against)
+	}
+	return remedy.Known(d)
+}
+
+// againstWords say who holds a case's detector to be wrong about it.
+func againstWords(c *ledger.Case, said trust.Statement) string {
+	return fmt.Sprintf("%s says that the detector is wrong about %s", said.By, c.ID)
 }
 
 // gateFact is what an enforced gate leaves of an action × pool. Where this node's

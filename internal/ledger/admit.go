@@ -79,6 +79,9 @@ func (m *machine) admitForward(b *ExecStart, c *Case, x step) Result {
 		if c.Latest == nil || c.Latest.Verdict != remedy.VerdictBad {
 			return refuse(RefusedVerdict, "the newest verdict on %s is not bad: nothing acts on it", c.Host)
 		}
+		if w := m.against(c); w != nil {
+			return refuse(RefusedApproval, "%s says that the detector is wrong about %s: an approver says yes to it after that, or it isn't done", w.By, c.ID)
+		}
 		return m.admitLevel(c, x)
 	case remedy.KindUndo, remedy.KindReassert:
 	}

@@ -68,6 +68,8 @@ type caseAccount struct {
 	plan          string
 	ask           *ledger.Ask
 	approved      bool
+	approvedAt    time.Time
+	wrong         map[string]time.Time // who says that the detector is, since when
 	// forgot says that load balancers forgot what it did; back is when that was
 	// put back last, and running reasserts.
 	forgot    bool
@@ -181,7 +183,9 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 		if !by.MayApprove(c.ask.Approvers) || b.PlanHash != c.ask.PlanHash || !k.time.Before(c.ask.ExpiresAt) {
 			k.tb.Fatalf("%s was approved by %s, plan %q, at %v, and the question was %+v", id, by.Name, b.PlanHash, k.time, c.ask)
 		}
-		c.approved = true
+		c.approved, c.approvedAt = true, k.time
+	case *ledger.CaseLabel:
+		c.labelled(b, by.Name, k.time)
 	case *ledger.CaseExpire, *ledger.CaseClose:
 		c.phase = over
 	case *ledger.CaseForgot:
@@ -348,6 +352,7 @@ func (k *checker) forward(b *ledger.ExecStart, c *caseAccount, fail func(string,
 	case c.verdict != remedy.VerdictBad:
 		fail("with verdict %s", c.verdict)
 	}
+	c.opposed(fail)
 	level := k.level(c.action, c.pool)
 	asked := c.ask != nil
 	approved := asked && c.approved && c.ask.PlanHash == b.PlanHash && k.time.Before(c.ask.ExpiresAt) && level >= remedy.LevelConfirm

@@ -87,13 +87,9 @@ func TestMistakesDemote(t *testing.T) {
 		}, "", 0},
 		{"a label while it runs", func(r *rig) {
 			id := r.ok(judge("h1", remedy.LevelAuto))
-			r.start(id, remedy.Warden())
+			tok := r.start(id, remedy.Warden())
 			r.okAs(bob(), &ledger.CaseLabel{Case: id, Label: trust.Wrong})
-		}, trust.WhyWrong, remedy.LevelConfirm},
-		{"an action on what a person called wrong", func(r *rig) {
-			id := r.ok(judge("h1", remedy.LevelAuto, counted))
-			r.okAs(bob(), &ledger.CaseLabel{Case: id, Label: trust.Wrong})
-			r.start(id, remedy.Warden())
+			r.finish(id, tok, remedy.OutcomeDone)
 		}, trust.WhyWrong, remedy.LevelConfirm},
 		{"a person's word", func(r *rig) {
 			r.okAs(bob(), &ledger.TrustDemote{Action: drain, Pool: pool, To: remedy.LevelMetricOnly, Reason: "noisy"})

@@ -228,11 +228,11 @@ func (c *Case) untouched() bool {
 	return !slices.ContainsFunc(c.Executions, func(e Execution) bool { return e.Outcome != remedy.OutcomeAborted || e.Late != "" })
 }
 
-// actedItself reports whether warden acted on the case, by itself or approved;
-// also while it does.
+// actedItself reports whether warden acted on the case, by itself or approved.
+// What is under way may still be called off, and then nothing was done.
 func (c *Case) actedItself() bool {
 	return slices.ContainsFunc(c.Executions, func(e Execution) bool {
-		return e.Kind == remedy.KindAct && (e.Outcome != remedy.OutcomeAborted || e.Late != "")
+		return e.Kind == remedy.KindAct && (e.Outcome != "" && e.Outcome != remedy.OutcomeAborted || e.Late != "")
 	})
 }
 

@@ -68,6 +68,9 @@ type Facts struct {
 	Quiet     *Quiet
 	LastTold  time.Time
 	Case      *Case // the open case, or nil
+	// Against is a person's word that the detector is wrong about Case, which
+	// nobody has approved since; nil without one.
+	Against *trust.Statement
 }
 
 // FactsQuery says what facts are wanted.
@@ -112,6 +115,9 @@ func (l *Ledger) Facts(q FactsQuery) Facts {
 	}
 	if g := m.grant(q.Action, q.Pool); g != nil {
 		f.Grant = new(*g)
+	}
+	if f.Case != nil {
+		f.Against = m.against(f.Case)
 	}
 	if m.freeze != nil {
 		f.Freeze = new(*m.freeze)

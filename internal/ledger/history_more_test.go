@@ -5,6 +5,7 @@ import (
 
 	"warden/internal/ledger"
 	"warden/internal/remedy"
+	"warden/internal/trust"
 )
 
 // members has a voter report, or another set of voters.
@@ -36,4 +37,57 @@ func (h *history) restrain() {
 		&ledger.HoldRelease{Pool: p, Host: host}, &ledger.HoldRelease{Pool: p},
 		&ledger.RestraintExpire{Freeze: true}, &ledger.RestraintExpire{Pool: p, Host: host}, &ledger.RestraintExpire{Pool: p},
 	}))
+}
+
+// attempt commits a START that may or may not be allowed.
+func (h *history) attempt() {
+	c := h.some(remedy.StageProposed, remedy.StageProposed, remedy.StageWaiting, remedy.StageOut)
+	if c != nil {
+		h.attemptOn(c)
+	}
+}
+
+func (h *history) attemptOn(c *ledger.Case) {
+	kind, by := remedy.KindAct, remedy.Warden()
+	switch {
+	case c.Forgotten != nil && !h.yes(4):
+		kind = remedy.KindReassert
+	case c.Stage == remedy.StageOut || c.Stage == remedy.StageVerifying:
+		kind, by = remedy.KindUndo, pick(h, []remedy.Actor{bob(), bob(), remedy.Warden()})
+	case c.Manual != nil:
+		kind = remedy.KindManual
+	}
+	if h.yes(12) {
+		kind, by = pick(h, []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo, remedy.KindReassert}), h.actor()
+	}
+	against := kind == remedy.KindAct && h.yes(6) // before the yes, if there is one, or after it
+	before := against && h.yes(2)
+	if against {
+		defer h.apply(bob(), &ledger.CaseLabel{Case: c.ID, Withdraw: true})
+	}
+	if before {
+		h.apply(bob(), &ledger.CaseLabel{Case: c.ID, Label: trust.Wrong})
+		h.now = h.now.Add(time.Second)
+	}
+	if kind == remedy.KindAct && c.Stage == remedy.StageWaiting && !h.yes(4) {
+		h.apply(alice(), &ledger.CaseAnswer{Case: c.ID, Approve: true, PlanHash: c.PlanHash})
+	}
+	if against && !before {
+		h.apply(bob(), &ledger.CaseLabel{Case: c.ID, Label: trust.Wrong})
+	}
+	b := &ledger.ExecStart{
+		Case: c.ID, Kind: kind, PlanHash: c.PlanHash, Basis: h.l.Facts(ledger.FactsQuery{Pool: c.Pool}).Basis,
+		Domain:   h.domain(c.Host),
+		TakesOut: c.Action == "drain" && !h.yes(4), UndoReason: pick(h, []remedy.UndoReason{"", remedy.UndoTest, remedy.UndoFixed, remedy.UndoWasFine}),
+	}
+	switch h.between(0, 19) {
+	case 0:
+		b.Basis.Pool--
+	case 1:
+		b.PlanHash = "other"
+	case 2:
+		h.apply(by, b, b)
+		return
+	}
+	h.apply(by, b)
 }

@@ -250,47 +250,6 @@ func (h *history) some(stages ...remedy.Stage) *ledger.Case {
 	return pick(h, all)
 }
 
-// attempt commits a START that may or may not be allowed.
-func (h *history) attempt() {
-	c := h.some(remedy.StageProposed, remedy.StageProposed, remedy.StageWaiting, remedy.StageOut)
-	if c != nil {
-		h.attemptOn(c)
-	}
-}
-
-func (h *history) attemptOn(c *ledger.Case) {
-	kind, by := remedy.KindAct, remedy.Warden()
-	switch {
-	case c.Forgotten != nil && !h.yes(4):
-		kind = remedy.KindReassert
-	case c.Stage == remedy.StageOut || c.Stage == remedy.StageVerifying:
-		kind, by = remedy.KindUndo, pick(h, []remedy.Actor{bob(), bob(), remedy.Warden()})
-	case c.Manual != nil:
-		kind = remedy.KindManual
-	}
-	if h.yes(12) {
-		kind, by = pick(h, []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo, remedy.KindReassert}), h.actor()
-	}
-	if kind == remedy.KindAct && c.Stage == remedy.StageWaiting && !h.yes(4) {
-		h.apply(alice(), &ledger.CaseAnswer{Case: c.ID, Approve: true, PlanHash: c.PlanHash})
-	}
-	b := &ledger.ExecStart{
-		Case: c.ID, Kind: kind, PlanHash: c.PlanHash, Basis: h.l.Facts(ledger.FactsQuery{Pool: c.Pool}).Basis,
-		Domain:   h.domain(c.Host),
-		TakesOut: c.Action == "drain" && !h.yes(4), UndoReason: pick(h, []remedy.UndoReason{"", remedy.UndoTest, remedy.UndoFixed, remedy.UndoWasFine}),
-	}
-	switch h.between(0, 19) {
-	case 0:
-		b.Basis.Pool--
-	case 1:
-		b.PlanHash = "other"
-	case 2:
-		h.apply(by, b, b)
-		return
-	}
-	h.apply(by, b)
-}
-
 // end finishes, verifies, resolves or closes something.
 func (h *history) end() {
 	c := h.some(remedy.StageExecuting, remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut)

@@ -194,7 +194,11 @@ func (h *history) trust() {
 			h.apply(remedy.Warden(), word)
 		}
 	case 1, 2, 3, 4:
-		if c := h.some(remedy.Stages()...); c != nil {
+		stages := []remedy.Stage{remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut, remedy.StageClosed}
+		if h.yes(12) { // a word of wrong before START keeps it from coming
+			stages = remedy.Stages()
+		}
+		if c := h.some(stages...); c != nil {
 			b := &ledger.CaseLabel{Case: c.ID, Label: pick(h, []trust.Label{trust.Right, trust.Wrong, trust.Unclear})}
 			if h.yes(5) {
 				b.Label, b.Withdraw = trust.Unlabelled, true

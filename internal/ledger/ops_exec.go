@@ -62,7 +62,7 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 	if r := m.admit(b, c, p, x); !r.OK {
 		return r
 	}
-	level := m.effective(c.Action, c.Pool) // acting on a case that is wrong already lowers it
+	level := m.effective(c.Action, c.Pool)
 	c = m.edit(c, x)
 	attempt := 1
 	for _, e := range c.Executions {
@@ -94,7 +94,6 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 		c.BadOthers = b.BadOthers
 		if b.Kind == remedy.KindAct {
 			m.proposed(c, c.Digest, m.effective(c.Action, c.Pool), b.BadOthers+1, x)
-			m.acts(c, x)
 		}
 		p.endShadow(c.Host, x.at)
 		p.addStart(Start{Case: c.ID, Host: c.Host, Action: c.Action, Detector: c.Detector, At: x.at, TakesOut: b.TakesOut}, x.at)
@@ -305,6 +304,7 @@ func (m *machine) aborted(c *Case, p *pool, b *ExecFinish, x step) {
 			// The person said yes and the start was called off: the approval
 			// stays valid until it expires, and an announcement as long.
 			c.Stage = remedy.StageWaiting
+			m.voidYes(c, x)
 		}
 	}
 	m.moved(p)

@@ -63,8 +63,9 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	} else {
 		c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
 	}
-	if after := m.sample(c).Resolve(); corrects || after.Conflict && (!before.Conflict || after.Label != before.Label) {
-		m.notify(Notice{Kind: NoticeLabel, Case: c.ID, Pool: c.Pool, Detail: labelWords(said, earlier, after)}, x)
+	after, void := m.sample(c).Resolve(), m.voidYes(c, x)
+	if corrects || void != "" || after.Conflict && (!before.Conflict || after.Label != before.Label) {
+		m.notify(Notice{Kind: NoticeLabel, Case: c.ID, Pool: c.Pool, Detail: labelWords(said, earlier, after) + void}, x)
 	}
 	return done(c.ID)
 }

@@ -1,0 +1,74 @@
+package ledger
+
+import (
+	"slices"
+	"strings"
+
+	"warden/internal/remedy"
+	"warden/internal/trust"
+)
+
+// against is a person's word that the detector is wrong about an open case, the
+// newest one that counts; nil where nobody says so, or where all who approved did
+// so after it. Nothing is done on the detector's word against it: what a gate or a
+// limit can't see, they have.
+func (m *machine) against(c *Case) *trust.Statement {
+	s := m.sample(c)
+	if s == nil || s.Label() != trust.Wrong {
+		return nil
+	}
+	var newest *trust.Statement
+	for _, said := range s.Resolve().Counts {
+		if said.Label == trust.Wrong && said.Source.Strength() >= trust.SourceDeny.Strength() {
+			newest = &said // by time: see Resolve
+		}
+	}
+	if newest == nil {
+		return nil
+	}
+	yes := c.Approved()
+	if len(yes) > 0 && !slices.ContainsFunc(yes, func(a CaseReply) bool { return !a.At.After(newest.At) }) {
+		return nil
+	}
+	return newest
+}
+
+// Against returns the word of a person that keeps warden from acting on the case:
+// they say that its detector is wrong about it, and nobody approved since.
+func (l *Ledger) Against(c *Case) (trust.Statement, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if w := l.m.against(c); w != nil {
+		return *w, true
+	}
+	return trust.Statement{}, false
+}
+
+// voidYes takes back what was approved before somebody said that the detector is
+// wrong about the case. The question stays: who knows better says yes again. It
+// returns what it did in words that go on a line, or nothing. The case is an
+// editable copy.
+func (m *machine) voidYes(c *Case, x step) string {
+	if c.Stage != remedy.StageWaiting || c.Ask == nil || c.Ask.ByHand || c.Answer == nil && len(c.Approvals) == 0 {
+		return ""
+	}
+	w := m.against(c)
+	if w == nil {
+		return ""
+	}
+	var names []string
+	for _, a := range c.Approved() {
+		names = append(names, a.By.Name)
+	}
+	c.Answer, c.Approvals = nil, nil
+	void := "the yes of " + strings.Join(names, " and ") + " counts no more"
+	c.event(x, void+": "+w.By+" says that the detector is wrong")
+	return "; " + void
+}
+
+// justSaid reports whether a word against the case is of this very instant: a yes
+// of that instant could not be told from one that was given before.
+func (m *machine) justSaid(c *Case, x step) bool {
+	w := m.against(c)
+	return w != nil && !c.Ask.ByHand && !x.at.After(w.At)
+}

@@ -21,7 +21,7 @@ func (w *writer) about(topic, rule string, over func(detail string) bool) headli
 
 // halfBack words a host that another hand put back on some of its load balancers.
 func (w *writer) halfBack() headline {
-	w.line("%s", capital(noteOf(w.m.Notice.Detail, "it is not as warden left it")))
+	w.line("%s", opening(noteOf(w.m.Notice.Detail, "it is not as warden left it")))
 	w.byHand()
 	w.line("More: `warden show %s`", w.c.ID)
 	return w.head("half back: ", "takes traffic")
@@ -44,7 +44,7 @@ func (w *writer) stopped() headline {
 // the rule below it.
 func (w *writer) told(said, between, rule string, over func(string) bool) headline {
 	n := w.m.Notice
-	h := headline{say: capital(said)}
+	h := headline{say: opening(said)}
 	if n.Pool != "" {
 		h = headline{lead: "Pool ", name: string(n.Pool), say: between + said}
 	}
@@ -91,7 +91,7 @@ const changeLines = 12
 // first line, and one change in each of the others.
 func (w *writer) reloaded() headline {
 	said, more, _ := strings.Cut(w.m.Notice.Detail, "\n")
-	h := headline{say: capital(noteOf(said, "the config was reloaded"))}
+	h := headline{say: opening(noteOf(said, "the config was reloaded"))}
 	if w.m.Notice.Case != 0 {
 		h.tail = ". " + w.m.Notice.Case.String()
 	}

@@ -192,6 +192,22 @@ func capital(s string) string {
 	return s
 }
 
+// opening is what a notice says, as the beginning of a sentence. Most of them
+// begin with a name, of a person, a node or an action, and a name stays as it is
+// written: fran is nobody else than fran. So only the beginnings that are known
+// to be none get their capital.
+func opening(said string) string {
+	for _, own := range []string{
+		"frozen by ", "unfrozen by ", "hold on ", "the freeze has ", "the hold on ", "common mode", "inventory is ", "inventory: ", "load balancer: ",
+		"source", "config of ", "its load balancer ", "reloaded", "the config ", "a level ", "it is not ", "nothing ", "half back", "the load balancer ", "stop",
+	} {
+		if strings.HasPrefix(said, own) {
+			return capital(said)
+		}
+	}
+	return said
+}
+
 // evidence is the finding that a case rests on: the newest if it says bad,
 // else the one that opened it.
 func evidence(c *ledger.Case) *remedy.Finding {

@@ -22,7 +22,7 @@ func (p *program) newCasesCommand() *cobra.Command {
   warden cases --stage waiting -o jsonl`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if stage != "" && !slices.Contains(remedy.Stages(), remedy.Stage(stage)) {
-				return usage("--stage %q: use one of %s", stage, nameList(remedy.Stages()))
+				return usage("--stage %q: use one of %s", stage, remedy.Listed(remedy.Stages()))
 			}
 			if since != "" {
 				if _, err := config.ParseDuration(since); err != nil {

@@ -74,7 +74,7 @@ func (p *program) demote(ctx context.Context, q web.DemoteRequest, file string) 
 		one.Pool = pool
 		if res, err = write(ctx, p, "warden policy list", func(ctx context.Context) (*web.Trust, error) { return client.Demote(ctx, one) }); err != nil {
 			if i > 0 {
-				p.printer.talk("Done on %s only.", nameList(pools[:i]))
+				p.printer.talk("Done on %s only.", remedy.Listed(pools[:i]))
 			}
 			return err
 		}

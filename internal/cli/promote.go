@@ -232,7 +232,7 @@ type poolLevel struct {
 func (m *promotion) rungs(cfg *config.Config) ([]poolLevel, error) {
 	a, ok := cfg.Actions[m.action]
 	if !ok {
-		return nil, fail(ExitNotFound, fmt.Errorf("%s has no action %q: it has %s", m.file, m.action, nameList(slices.Sorted(maps.Keys(cfg.Actions)))))
+		return nil, fail(ExitNotFound, fmt.Errorf("%s has no action %q: it has %s", m.file, m.action, remedy.Listed(slices.Sorted(maps.Keys(cfg.Actions)))))
 	}
 	levels := cfg.Levels(m.action)
 	var all []poolLevel
@@ -242,7 +242,7 @@ func (m *promotion) rungs(cfg *config.Config) ([]poolLevel, error) {
 		}
 	}
 	if len(all) == 0 && m.pool != "" {
-		return nil, fail(ExitNotFound, fmt.Errorf("%s has no %s on a pool %q: it is meant for %s", m.file, m.action, m.pool, nameList(slices.Sorted(maps.Keys(levels)))))
+		return nil, fail(ExitNotFound, fmt.Errorf("%s has no %s on a pool %q: it is meant for %s", m.file, m.action, m.pool, remedy.Listed(slices.Sorted(maps.Keys(levels)))))
 	}
 	if m.pool == "" && len(all) < len(levels) {
 		// An edit of `policy` would leave some pools where they are.
@@ -281,14 +281,6 @@ func (m *promotion) rungs(cfg *config.Config) ([]poolLevel, error) {
 // what may hold it down.
 func (m *promotion) atAuto() error {
 	return fail(ExitRefused, fmt.Errorf("%s is at auto in %s already, and nothing is above that: where less is in force, `warden trust %s` says what holds it and what lifts it", m.action, m.file, m.action))
-}
-
-func nameList[T ~string](names []T) string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = string(n)
-	}
-	return cmp.Or(strings.Join(out, ", "), "none")
 }
 
 // verdictOn shows what the gate says in one pool. With a patch for git on

@@ -102,7 +102,7 @@ func (p *program) awaitConfig(ctx context.Context, client *web.Client, hash stri
 			if err != nil {
 				return err
 			}
-			return fail(ExitWaited, fmt.Errorf("%v don't have %s yet: look with `warden status`, and reload there", missing, hash))
+			return fail(ExitWaited, fmt.Errorf("%s don't have %s yet: look with `warden status`, and reload there", remedy.Listed(missing), hash))
 		}
 		select {
 		case <-ctx.Done():

@@ -171,7 +171,7 @@ func (e *Engine) Find(word string, pool remedy.PoolName) (Target, error) {
 	case len(found) == 1:
 		return Target{Pool: found[0], Host: remedy.HostName(word)}, nil
 	case len(found) > 1:
-		return Target{}, refusal(RefusedAmbiguous, "%s is in several pools %v: say which with --pool", word, found)
+		return Target{}, refusal(RefusedAmbiguous, "%s is in several pools: say which of %s with --pool", word, remedy.Listed(found))
 	case v.At.IsZero():
 		return Target{}, refusal(RefusedTransient, "no round has run yet, so no host is known: try again in a moment")
 	}
@@ -250,7 +250,7 @@ func (e *Engine) PreviewRun(ctx context.Context, q RunRequest) (Preview, error) 
 	cfg := e.Config()
 	a, ok := cfg.Actions[q.Action]
 	if !ok {
-		return Preview{}, refusal(RefusedNotFound, "there is no action %q: the config has %v", q.Action, sorted(cfg.Actions))
+		return Preview{}, refusal(RefusedNotFound, "there is no action %q: use one of %s", q.Action, remedy.Listed(sorted(cfg.Actions)))
 	}
 	if q.Target.Host == "" {
 		return Preview{}, refusal(RefusedNotFound, "name a host: an action is run on one host at a time")
@@ -260,7 +260,7 @@ func (e *Engine) PreviewRun(ctx context.Context, q RunRequest) (Preview, error) 
 	}
 	for _, g := range q.Acknowledged {
 		if !slices.Contains(policy.Names(), g) {
-			return Preview{}, refusal(RefusedNotFound, "there is no guardrail %q to acknowledge: the guardrails are %v", g, policy.Names())
+			return Preview{}, refusal(RefusedNotFound, "there is no guardrail %q to acknowledge: use one of %s", g, remedy.Listed(policy.Names()))
 		}
 	}
 	if err := e.listed(q.Target); err != nil {

@@ -163,7 +163,7 @@ func (e *Engine) Try(ctx context.Context, q TrialQuery) (*Trial, error) {
 func (c *Config) Ask(ctx context.Context, name remedy.SourceName, expr string, from, to time.Time, step time.Duration) (source.Answer, error) {
 	s, ok := c.Sources[name]
 	if !ok {
-		return source.Answer{}, refusal(RefusedNotFound, "there is no source %s: use one of %v", name, sorted(c.Sources))
+		return source.Answer{}, refusal(RefusedNotFound, "there is no source %s: use one of %s", name, remedy.Listed(sorted(c.Sources)))
 	}
 	raw, ok := s.Source.(source.Raw)
 	if !ok {

@@ -54,10 +54,10 @@ func (e *Engine) voter(word string) (remedy.NodeID, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", refusal(RefusedNotFound, "%q is not a voter: one of %v is", word, voters)
+		return "", refusal(RefusedNotFound, "%q is not a voter: name one of %s", word, remedy.Listed(voters))
 	}
 	slices.Sort(found)
-	return "", refusal(RefusedAmbiguous, "%q is the name of several voters: say which of %v", word, found)
+	return "", refusal(RefusedAmbiguous, "%q is the name of several voters: say which of %s", word, remedy.Listed(found))
 }
 
 // Diverged pages people because the nodes' states differ, and freezes when

@@ -100,7 +100,7 @@ func demotedWords(d trust.Demotion, lowers bool) string {
 		why += " (" + d.Case.String() + ")"
 	}
 	if !lowers {
-		return fmt.Sprintf("%s on %s stays at %s at most, and there is more to look at: %s%s; `warden promote %s --pool %s --review` shows all of it",
+		return fmt.Sprintf("%s on %s stays at %s at most, and there is more to look at: %s%s; `warden trust %s --pool %s` shows all of it",
 			d.Action, d.Pool, d.To, why, suffix(d.Reason), d.Action, d.Pool)
 	}
 	return fmt.Sprintf("%s on %s is %s at most now, it was %s: %s%s; it stays so until somebody runs `warden promote %s --pool %s --review --reason TEXT`",
@@ -190,7 +190,7 @@ func (b *TrustReview) apply(m *machine, x step) Result {
 		return refuse(RefusedBad, "a review needs a reason: say what you looked at")
 	case demoted && m.demotions[i].Newest().After(stamp(b.Seen)):
 		last := m.demotions[i].Last()
-		return refuse(RefusedDecided, "there is more to look at than you were shown: at %s %s; see `warden promote %s --pool %s --review`, then review again",
+		return refuse(RefusedDecided, "there is more to look at than you were shown: at %s %s; see `warden trust %s --pool %s`, then review again",
 			last.At.Format(timeLayout), last.Because(), b.Action, b.Pool)
 	}
 	before := m.levels()

@@ -268,7 +268,7 @@ func (s *surface) poolDetail(name remedy.PoolName) (*PoolDetail, error) {
 // knows refuses a pool that the config doesn't have.
 func (s *surface) knows(pool remedy.PoolName) error {
 	if _, ok := s.Engine.Config().Pools[pool]; !ok {
-		return problem(http.StatusNotFound, CodeNotFound, fmt.Sprintf("there is no pool %q: the config has %v", pool, s.pools()))
+		return problem(http.StatusNotFound, CodeNotFound, fmt.Sprintf("there is no pool %q: use one of %s", pool, remedy.Listed(s.pools())))
 	}
 	return nil
 }

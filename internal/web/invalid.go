@@ -71,4 +71,3 @@ func plainPart(said string) string {
 	}
 	return said
 }
-

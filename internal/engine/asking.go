@@ -111,9 +111,9 @@ func (e *Engine) question(cfg *Config, now time.Time, b *ledger.CaseJudge, w led
 
 // extend adds to a question what older builds don't know.
 func (*Engine) extend(cfg *Config, ask *ledger.Ask, a Action, approvals int) {
-	ask.Who = a.Who
+	ask.Who, ask.Aliases = a.Who, cfg.Aliases // who is one person matters once more people are wanted, too
 	if approvals > 1 {
-		ask.Needed, ask.Aliases = approvals, cfg.Aliases
+		ask.Needed = approvals
 	}
 }
 

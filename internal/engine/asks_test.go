@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -353,4 +354,35 @@ func TestStaleSaysWhatChanged(t *testing.T) {
 		}
 		wantRefused(t, r.says("bob", c.ID, true), ledger.RefusedDecided, "stale", next.ID.String()+" asks instead", "2 more hosts")
 	}, level(remedy.LevelConfirm), func(s *setup) { s.n = 20 })
+}
+
+// A file that is edited to want two people binds the question that is out, and one
+// person with two users doesn't become two by it.
+func TestMorePeopleThanWereAsked(t *testing.T) {
+	t.Parallel()
+	who := acting(func(a *Action) { a.Approvers = []string{"fran", "fran-adm", "kim"} })
+	story(t, func(r *rig) {
+		t := r.t
+		r.cfg.Aliases = []remedy.Alias{{Person: "fran", Unix: []string{"fran", "fran-adm"}}}
+		r.bad(3)
+		id := r.reaches(3, remedy.StageWaiting).ID
+		next := *r.cfg
+		next.Hash, next.Actions = "two people", maps.Clone(r.cfg.Actions)
+		a := next.Actions[drain]
+		a.Approvals = 2
+		next.Actions[drain] = a
+		r.cfg = &next
+		r.must(r.e.Reconfigure(r.ctx(), &next))
+		r.must(r.says("fran", id, true))
+		wantRefused(t, r.says("fran-adm", id, true), ledger.RefusedDecided, "1 of 2, by fran")
+		r.rounds(2 * step)
+		if r.lb.acts() != 0 {
+			t.Fatal("it acts on one yes")
+		}
+		r.must(r.says("kim", id, true))
+		r.rounds(2 * step)
+		if r.lb.acts() != 1 {
+			t.Errorf("%d acts after two said yes: %+v", r.lb.acts(), r.last(3))
+		}
+	}, level(remedy.LevelConfirm), rules(nil), who)
 }

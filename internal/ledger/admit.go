@@ -65,7 +65,7 @@ func (m *machine) admitForward(b *ExecStart, c *Case, x step) Result {
 		if n := m.approvals(c.Action, c.Pool); !asked && n > 1 {
 			return refuse(RefusedApproval, "%s needs %d people, and one asked for %s", c.Action, n, c.ID)
 		}
-		if r := c.admitApproved(x); asked && !r.OK {
+		if r := m.admitApproved(c, x); asked && !r.OK {
 			return r
 		}
 		if h := m.unknownHold(c); h != nil {
@@ -96,9 +96,9 @@ func (m *machine) admitLevel(c *Case, x step) Result {
 	case c.Ask != nil && c.Ask.ByHand:
 		return refuse(RefusedStage, "%s was asked for by hand: no detector starts it", c.ID)
 	case c.Stage == remedy.StageWaiting && c.Veto != nil:
-		return c.admitAnnounced(level, x)
+		return m.admitAnnounced(c, level, x)
 	case c.Stage == remedy.StageWaiting && level >= remedy.LevelConfirm:
-		return c.admitApproved(x)
+		return m.admitApproved(c, x)
 	case c.Stage == remedy.StageProposed && level == remedy.LevelAuto && c.Manual == nil:
 		if c.Decision == nil || c.Decision.Level != remedy.LevelAuto {
 			return refuse(RefusedLevel, "%s was not decided at auto", c.ID)

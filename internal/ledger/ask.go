@@ -302,38 +302,6 @@ func (m *machine) collect(c *Case, b *CaseAnswer, x step) Result {
 	return done(c.ID)
 }
 
-// admitApproved checks that everybody who has to has said yes, to this plan,
-// and that the question has not expired.
-func (c *Case) admitApproved(x step) Result {
-	if c.Answer == nil || !c.Answer.Approve || c.Answer.PlanHash != c.PlanHash || c.Ask == nil || c.Ask.PlanHash != c.PlanHash {
-		return refuse(RefusedApproval, "%s has no approval for plan %s", c.ID, c.PlanHash)
-	}
-	if !x.at.Before(c.Ask.ExpiresAt) {
-		return refuse(RefusedExpired, "the approval of %s expired at %s", c.ID, c.Ask.ExpiresAt.Format(timeLayout))
-	}
-	if n := len(c.Approved()); n < c.Ask.NeededYes() {
-		return refuse(RefusedApproval, "%s has %d of %d approvals for plan %s", c.ID, n, c.Ask.NeededYes(), c.PlanHash)
-	}
-	return done(c.ID)
-}
-
-// admitAnnounced checks that the window is over in which people could say no.
-func (c *Case) admitAnnounced(level remedy.Level, x step) Result {
-	switch v := c.Veto; {
-	case level != remedy.LevelAuto:
-		return refuse(RefusedLevel, "%s is at %s in pool %s: an announcement is not enough", c.Action, level, c.Pool)
-	case v.PlanHash != c.PlanHash:
-		return refuse(RefusedApproval, "%s was announced with another plan: announce it again", c.ID)
-	case v.EndsAt.IsZero():
-		return refuse(RefusedApproval, "the announcement of %s was not delivered yet: nobody could say no", c.ID)
-	case v.Open(x.at):
-		return refuse(RefusedApproval, "people may say no to %s until %s", c.ID, v.EndsAt.Format(timeLayout))
-	case v.Over(x.at):
-		return refuse(RefusedExpired, "the announcement of %s is too old: announce it again", c.ID)
-	}
-	return done(c.ID)
-}
-
 // admitUnasked checks a case at auto that waits for nobody.
 func (m *machine) admitUnasked(c *Case, x step) Result {
 	switch d := m.announceFor(c.Action, c.Pool); {

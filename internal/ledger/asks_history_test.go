@@ -38,8 +38,10 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 		// With an announcement that every start needs, no start shows that a delay
 		// holds one back that needs nothing else.
 		announcing := rapid.Bool().Draw(t, "announcing")
+		wanted, window := 0, time.Duration(0) // of people and of time, by the file
 		if announcing {
-			r.wants(0, time.Minute)
+			window = time.Minute
+			r.wants(0, window)
 		}
 		cases := map[remedy.CaseID]*askAccount{}
 		var ids []remedy.CaseID
@@ -85,7 +87,22 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 			r.pass(time.Duration(rapid.IntRange(1, 300).Draw(t, "seconds")) * time.Second)
 			host := remedy.HostName(rapid.SampledFrom([]string{"h1", "h2", "h3"}).Draw(t, "host"))
 			id, c := one()
-			switch rapid.IntRange(0, 15).Draw(t, "what") {
+			switch rapid.IntRange(0, 16).Draw(t, "what") {
+			case 16: // the file is edited, and binds what is out
+				wanted = rapid.IntRange(0, 2).Draw(t, "approvals")
+				if announcing {
+					window = time.Duration(rapid.IntRange(1, 10).Draw(t, "window")) * time.Minute
+				}
+				r.wants(wanted, window)
+				for _, k := range cases {
+					switch {
+					case k.ended:
+					case k.asked && k.byHand == "":
+						k.needed = max(k.needed, wanted)
+					case k.announce > 0:
+						k.announce = max(k.announce, window)
+					}
+				}
 			case 0: // asked about, unless it waits or was put off
 				b := judge(host, remedy.LevelConfirm)
 				needed := rapid.IntRange(1, 2).Draw(t, "needed")
@@ -95,12 +112,12 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 					k.auto = false
 				}
 				if k != nil && !k.asked && k.announce == 0 && !r.now.Before(k.snoozed) {
-					*k = askAccount{needed: needed, asked: true, said: map[string]bool{}, expires: b.Ask.ExpiresAt, lost: k.lost}
+					*k = askAccount{needed: max(needed, wanted), asked: true, said: map[string]bool{}, expires: b.Ask.ExpiresAt, lost: k.lost}
 				}
 			case 1: // announced, unless it waits, was put off or couldn't be delivered
 				b := judge(host, remedy.LevelAuto, announced)
 				if k := open(b, remedy.Warden(), &askAccount{}); k != nil && !k.asked && k.announce == 0 && !k.lost && !r.now.Before(k.snoozed) {
-					k.announce = b.Announce.For
+					k.announce = max(b.Announce.For, window)
 				} else if k != nil {
 					k.auto = !k.asked && k.announce == 0
 				}

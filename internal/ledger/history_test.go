@@ -351,7 +351,7 @@ func TestNoHistoryBreaksTheRules(t *testing.T) {
 		t.Errorf("only %d breakers were reset", lifted)
 	}
 	t.Logf("%d STARTs, %d reasserts, %d resets", starts, reasserts, lifted)
-	if starts < 200 || reasserts < 2 { // they are rare: 7 to 26 were seen
+	if starts < 120 || reasserts < 2 { // 160 to 260 and 7 to 26 were seen
 		t.Errorf("only %d STARTs were admitted, %d of them reasserts: the histories test little", starts, reasserts)
 	}
 }

@@ -226,7 +226,7 @@ func (h *history) trust() {
 		if all := h.l.Claims(); len(all) > 0 && !h.yes(4) {
 			g := pick(h, all)
 			b.Action, b.Pool, b.Claim, b.Revision = g.Action, g.Pool, g.Claim, g.Revision
-			if h.yes(4) { // by what is no longer so
+			if h.yes(8) { // by what is no longer so
 				b.Revision = uint64(h.between(0, 3))
 			}
 		}

@@ -305,6 +305,9 @@ func (m *machine) aborted(c *Case, p *pool, b *ExecFinish, x step) {
 			// stays valid until it expires, and an announcement as long.
 			c.Stage = remedy.StageWaiting
 			m.voidYes(c, x)
+			if m.isStricter(c, x.at) {
+				m.askFurther(c, x)
+			}
 		}
 	}
 	m.moved(p)

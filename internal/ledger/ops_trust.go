@@ -69,6 +69,7 @@ func (b *TrustReport) apply(m *machine, x step) Result {
 	}
 	m.named(x)
 	m.claim(asked, x)
+	m.stricter(x)
 	return done(0)
 }
 

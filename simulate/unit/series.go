@@ -14,18 +14,18 @@ import (
 	"warden/simulate/promql"
 )
 
-// placeholder stands for several names in the name of a series or host.
-var placeholder = regexp.MustCompile(`\[(all|others|[0-9]+-[0-9]+)\]`)
+// wildcard stands for several names in the name of a series or host.
+var wildcard = regexp.MustCompile(`\[(all|others|[0-9]+-[0-9]+)\]`)
 
-// maxExpanded bounds how many names one placeholder stands for.
+// maxExpanded bounds how many names one wildcard stands for.
 const maxExpanded = 1_000_000
 
 // numbered expands the ranges in a name, such as ingest-[01-40]: with as many
 // digits as the first number has.
 func numbered(name string) ([]string, error) {
-	at := placeholder.FindStringSubmatchIndex(name)
+	at := wildcard.FindStringSubmatchIndex(name)
 	for at != nil && (name[at[2]] == 'a' || name[at[2]] == 'o') {
-		next := placeholder.FindStringSubmatchIndex(name[at[1]:])
+		next := wildcard.FindStringSubmatchIndex(name[at[1]:])
 		if next == nil {
 			return []string{name}, nil
 		}
@@ -58,9 +58,9 @@ func numbered(name string) ([]string, error) {
 
 // perHost expands [all] and [others] in a name: one name for each host that
 // begins with what stands in front of it, such as ingest- in ingest-[all]. any
-// says that there was a placeholder, and others which.
+// says that there was a wildcard, and others which.
 func perHost(name string, hosts []string) (names []string, others, found bool) {
-	at := placeholder.FindStringSubmatchIndex(name)
+	at := wildcard.FindStringSubmatchIndex(name)
 	if at == nil {
 		return []string{name}, false, false
 	}

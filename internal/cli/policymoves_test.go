@@ -26,6 +26,7 @@ func TestPolicyMovesLevels(t *testing.T) {
 	tests := []struct {
 		name          string
 		before, after file
+		digest        bool // the detector is another one afterwards
 		was, is       remedy.Level
 		want          []string
 		verdict       string
@@ -48,6 +49,18 @@ func TestPolicyMovesLevels(t *testing.T) {
 		},
 		{
 			name: "asks for less", before: file{"auto", "enforce", "3", "2"}, after: file{"auto", "enforce", "0", "2"}, was: remedy.LevelConfirm, is: remedy.LevelConfirm,
+			want:    []string{"drain on web  in force: confirm; a review, or the next edit that raises it, brings AUTO; gate for auto: 0 episodes (gate 0): PASS"},
+			verdict: "; in force: 1 level that a review would raise",
+		},
+		{
+			name: "another detector", before: file{"auto", "enforce", "0", "2"}, after: file{"auto", "enforce", "0", "2"}, digest: true, was: remedy.LevelAuto, is: remedy.LevelAuto,
+			want:    []string{"drain on web  in force: auto  (metric-only until its gate is judged, in a moment)"},
+			verdict: "; in force: 1 demotion until its gate is judged",
+		},
+		{
+			name: "enforced from now on, and met", before: file{"auto", "warn", "0", "2"}, after: file{"auto", "enforce", "0", "2"}, was: remedy.LevelAuto, is: remedy.LevelAuto,
+			want:    []string{"drain on web  in force: auto  (metric-only until its gate is judged, in a moment)"},
+			verdict: "; in force: 1 demotion until its gate is judged",
 		},
 		{
 			name: "asks the same", before: file{"auto", "enforce", "0", "2"}, after: file{"auto", "warn", "0", "2"}, was: remedy.LevelAuto, is: remedy.LevelAuto,
@@ -57,9 +70,9 @@ func TestPolicyMovesLevels(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			kim := remedy.Actor{Name: "kim", Person: true}
-			write := func(f file) (string, *engine.Config, config.Outline) {
+			write := func(f file, span string) (string, *engine.Config, config.Outline) {
 				path := filepath.Join(t.TempDir(), "warden.toml")
-				text := strings.NewReplacer("%FOR%", "5m", "%LEVEL%", f.level, "%GATES%", f.gates, "%GATE%", f.gate).Replace(verdictFile)
+				text := strings.NewReplacer("%FOR%", span, "%LEVEL%", f.level, "%GATES%", f.gates, "%GATE%", f.gate).Replace(verdictFile)
 				text = strings.Replace(text, "min_in_service", "max_actions_per_hour = "+f.hour+"\nmin_in_service", 1)
 				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
@@ -84,8 +97,12 @@ func TestPolicyMovesLevels(t *testing.T) {
 				led.Apply(index, 1, data)
 			}
 			hour := fakeNow.Add(-time.Hour)
-			base, running, was := write(tt.before)
-			next, then, is := write(tt.after)
+			base, running, was := write(tt.before, "5m")
+			span := "5m"
+			if tt.digest {
+				span = "6m"
+			}
+			next, then, is := write(tt.after, span)
 			apply(hour, kim, &ledger.ClusterInit{ClusterID: "c", Voters: []remedy.NodeID{"n1"}})
 			apply(hour, remedy.Warden(), running.Report("n1"))
 			apply(hour, remedy.Warden(), running.TrustReport("n1"), running.Report("n1"), &ledger.PoolSize{Pool: "web", N: 4})
@@ -122,6 +139,15 @@ func TestPolicyMovesLevels(t *testing.T) {
 			code := p.run(context.WithoutCancel(t.Context()), []string{"policy", "diff", "--config", next, "--detailed-exitcode"})
 			if code != ExitSomething {
 				t.Errorf("policy diff ends with %d", code)
+			}
+			golden := filepath.Join("testdata", "policymoves", strings.NewReplacer(" ", "_", ",", "").Replace(tt.name)+".golden")
+			if os.Getenv("WARDEN_UPDATE") != "" {
+				if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if kept, err := os.ReadFile(golden); err != nil || string(kept) != out.String() {
+				t.Errorf("%s (%v) has\n%s\nand it says now\n%s", golden, err, kept, out.String())
 			}
 			f, changes := foresee(led, "n1", then, fakeNow), config.Compare(was, is)
 			moves := movesElsewhere(f, changes)

@@ -64,7 +64,7 @@ func (p *program) verdicts(ctx context.Context, client *web.Client, q web.TrustP
 	d.Evidence = true
 	d.Moves = slices.DeleteFunc(res.Moves, func(m engine.Move) bool {
 		return slices.ContainsFunc(d.Changes, func(c config.Change) bool {
-			return ofLevel(c) && c.Subject == string(m.Action) && c.In == string(m.Pool) &&
+			return ofLevel(c) && c.Subject == string(m.Action) && c.In == string(m.Pool) && m.Until >= min(m.From, m.To) && m.Review == remedy.LevelBlocked &&
 				cmp.Or(c.From, remedy.LevelMetricOnly.String()) == m.From.String() && cmp.Or(c.To, remedy.LevelMetricOnly.String()) == m.To.String()
 		})
 	})
@@ -97,7 +97,7 @@ func (p *program) verdicts(ctx context.Context, client *web.Client, q web.TrustP
 func (p *program) moves(all []engine.Move) {
 	for _, m := range all {
 		s := bold
-		if m.To < m.From {
+		if m.To < m.From || m.Until < m.To {
 			s = yellow
 		}
 		for i, line := range strings.Split(m.String(), "\n") {

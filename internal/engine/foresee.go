@@ -17,12 +17,14 @@ import (
 // has judged what that claims. All three are copies that nothing else changes.
 type Foresight struct {
 	Before, Reported, Judged *ledger.Ledger
-	// Moves are the levels in force that would be others, by action and pool,
-	// whether an edit of the level does that or one of [policy].
+	// Moves are the levels in force that would be others, for good or until a gate
+	// is judged, and those that a review would raise since a gate asks for less; by
+	// action and pool, whether an edit of the level does that or one of [policy].
 	Moves []Move
 }
 
-// Move is one action × pool whose level in force a config moves.
+// Move is one action × pool whose level in force a config moves, or would let a
+// review move.
 type Move struct {
 	Action remedy.ActionName `json:"action"`
 	Pool   remedy.PoolName   `json:"pool"`
@@ -31,6 +33,9 @@ type Move struct {
 	From  remedy.Level `json:"from"`
 	Until remedy.Level `json:"until"`
 	To    remedy.Level `json:"to"`
+	// Review is what a review would raise it to by the evidence of now, which it
+	// wouldn't without the config; zero where it wouldn't with it either.
+	Review remedy.Level `json:"review,omitempty"`
 	// Gate is what the gate says of the level that the files ask for, in one line;
 	// empty where nothing is asked for.
 	Gate string `json:"gate,omitempty"`
@@ -47,8 +52,14 @@ func (m Move) String() string {
 		to = strings.ToUpper(to)
 	}
 	text := fmt.Sprintf("%s on %s  in force: %s -> %s", m.Action, m.Pool, m.From, to)
+	if m.From == m.To {
+		text = fmt.Sprintf("%s on %s  in force: %s", m.Action, m.Pool, m.To)
+	}
 	if m.Until != m.To {
 		text += fmt.Sprintf("  (%s until its gate is judged, in a moment)", m.Until)
+	}
+	if m.Review != remedy.LevelBlocked {
+		text += fmt.Sprintf("; a review, or the next edit that raises it, brings %s", strings.ToUpper(m.Review.String()))
 	}
 	if m.Gate != "" {
 		text += "; " + m.Gate
@@ -62,24 +73,35 @@ func (m Move) String() string {
 // MovesInWords counts moves for the line that counts changes, as "; in force: 1
 // promotion, 2 demotions"; empty where there are none.
 func MovesInWords(moves []Move) string {
-	var up, down int
+	var up, down, dips, reviews int
 	for _, m := range moves {
-		if m.To > m.From {
+		switch {
+		case m.To > m.From:
 			up++
-		} else {
+		case m.To < m.From:
 			down++
+		case m.Until < m.To:
+			dips++
+		}
+		if m.Review != remedy.LevelBlocked {
+			reviews++
 		}
 	}
 	var words []string
 	for _, x := range []struct {
-		n    int
-		what string
-	}{{up, "promotion"}, {down, "demotion"}} {
+		n         int
+		one, more string
+	}{
+		{up, "promotion", "promotions"},
+		{down, "demotion", "demotions"},
+		{dips, "demotion until its gate is judged", "demotions until their gates are judged"},
+		{reviews, "level that a review would raise", "levels that a review would raise"},
+	} {
 		switch {
 		case x.n == 1:
-			words = append(words, "1 "+x.what)
+			words = append(words, "1 "+x.one)
 		case x.n > 1:
-			words = append(words, fmt.Sprintf("%d %ss", x.n, x.what))
+			words = append(words, fmt.Sprintf("%d %s", x.n, x.more))
 		}
 	}
 	if words == nil {
@@ -116,7 +138,10 @@ func Foresee(led *ledger.Ledger, nodes []remedy.NodeID, levels ledger.NodeReport
 			Action: e.Action, Pool: e.Pool, From: f.Before.Level(e.Action, e.Pool),
 			Until: f.Reported.Level(e.Action, e.Pool), To: f.Judged.Level(e.Action, e.Pool),
 		}
-		if m.From == m.To {
+		if learns {
+			m.Review = reviewed(f, e, m.To, now)
+		}
+		if m.From == m.To && m.Until == m.To && m.Review == remedy.LevelBlocked {
 			continue
 		}
 		if learns {
@@ -129,6 +154,26 @@ func Foresee(led *ledger.Ledger, nodes []remedy.NodeID, levels ledger.NodeReport
 		f.Moves = append(f.Moves, m)
 	}
 	return f
+}
+
+// reviewed is what a review would raise a level to that a judged gate holds, which
+// it would not have before; zero where it would raise nothing more.
+func reviewed(f Foresight, e trust.Evidence, to remedy.Level, now time.Time) remedy.Level {
+	if e.Grant == nil || !e.Grant.Judged {
+		return remedy.LevelBlocked
+	}
+	brings := func(in trust.Evidence) remedy.Level {
+		allowed, _ := trust.Allowed(in.Rules, in, now)
+		return min(allowed, in.Reported)
+	}
+	was := to
+	if in, ok := f.Before.Trust(e.Action, e.Pool); ok {
+		was = max(was, brings(in))
+	}
+	if now := brings(e); now > was {
+		return now
+	}
+	return remedy.LevelBlocked
 }
 
 // WorstCase is how far an action could go in a night, by what is committed; nil

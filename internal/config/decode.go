@@ -18,8 +18,9 @@ import (
 type decoder struct {
 	file     string
 	index    *index
-	given    map[string]bool // keys and tables that the file has
-	faulty   map[string]bool // paths with an error already: no follow-ups
+	given    map[string]bool   // keys and tables that the file has
+	written  map[string]string // durations as the file writes them, for messages
+	faulty   map[string]bool   // paths with an error already: no follow-ups
 	problems Report
 	more     bool   // problems were left out
 	manual   string // where the keys of a file that is no configuration are listed
@@ -375,6 +376,8 @@ func (d *decoder) text(v reflect.Value, raw any, path []string) {
 			d.mismatch(path, "a duration in quotes", errDuration.Error(), raw)
 		} else if err = p.UnmarshalText([]byte(s)); err != nil {
 			d.badValue(path, "%s = %s: %v", last(path), quote(s), err)
+		} else {
+			d.written[pathKey(path)] = s
 		}
 	case encoding.TextUnmarshaler:
 		if !ok {

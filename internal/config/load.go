@@ -92,7 +92,7 @@ func Parse(name string, data []byte, opt Options) (*Config, Report) {
 func read(name string, data []byte) (*decoder, map[string]any) {
 	// Cut to the length, for go-toml derives positions from capacities.
 	data = slices.Clip(data)
-	d := &decoder{file: name, index: newIndex(data), given: map[string]bool{}, faulty: map[string]bool{}}
+	d := &decoder{file: name, index: newIndex(data), given: map[string]bool{}, written: map[string]string{}, faulty: map[string]bool{}}
 	if d.index.deep.line > 0 {
 		d.problem(SeverityError, d.index.deep, nil, "not TOML that warden reads: tables and lists are nested more than %d deep: is it the right file?", maxDepth)
 		return d, nil

@@ -82,7 +82,11 @@ func (v *validator) warn(p []string, format string, args ...any) {
 // between holds a duration between two bounds, both allowed.
 func (v *validator) between(p []string, got, low, high Duration) {
 	if got < low || got > high {
-		v.fail(p, "%s = %q: use %s to %s", last(p), got, low, high)
+		said := got.String()
+		if s, ok := v.written[pathKey(p)]; ok {
+			said = s // "0d" is what a person looks for, and not "0s"
+		}
+		v.fail(p, "%s = %s: use %s to %s", last(p), quote(said), low, high)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -90,10 +91,30 @@ func (p *Page) funcs() template.FuncMap {
 		"weeks":     func(s *trust.Series) template.HTML { return weeks(s, p.Zone) },
 		"precision": precision,
 		"leads":     leads,
-		"answers":   func(s *trust.Series) template.HTML { return answers(s, p.Zone) },
+		"answers":   func(s *trust.Series) template.HTML { return answers(s, p.Zone, p.zone()) },
+		"prose":     prose,
 		"sum":       func(c trust.SourceCount) int { return c.Right + c.Wrong + c.Unclear },
 		"anchor":    func(i int) string { return fmt.Sprint("rung-", i+1) },
 	}
+}
+
+// zone is what the page's times are in, as a person calls it. What the machine
+// calls Local is another zone on the reader's.
+func (p *Page) zone() string {
+	if name := p.Zone.String(); name != "Local" && name != "" {
+		return name
+	}
+	return p.At.In(p.Zone).Format("MST")
+}
+
+// written are the commands and settings in a text: what stands in backticks and
+// is not a name's own backticks.
+var written = regexp.MustCompile("`(warden [^`]*|[a-z][a-z_.]*(?: = [^`]*)?)`")
+
+// prose is text in which commands and settings are shown as code.
+func prose(v any) template.HTML {
+	escaped := template.HTMLEscapeString(clean(fmt.Sprint(v)))
+	return template.HTML(written.ReplaceAllString(escaped, "<code>$1</code>"))
 }
 
 func (p *Page) stamp(t time.Time, layout string) string {

@@ -193,7 +193,7 @@ func minutes(m float64) string {
 }
 
 // answers draws how long people took to answer, by the hour they were asked at.
-func answers(s *trust.Series, zone *time.Location) template.HTML {
+func answers(s *trust.Series, zone *time.Location, zoneName string) template.HTML {
 	if len(s.Answers) == 0 {
 		return nothing("Nobody has been asked and has answered: there is no answer time.")
 	}
@@ -231,6 +231,6 @@ func answers(s *trust.Series, zone *time.Location) template.HTML {
 	for h := 0; h < 24; h += 4 {
 		p.below(p.x(float64(h)+0.5), "middle", fmt.Sprintf("%02d", h))
 	}
-	p.axis("hour at which people were asked, " + zone.String() + "; median")
+	p.axis("hour at which people were asked, " + zoneName + "; median")
 	return p.html()
 }

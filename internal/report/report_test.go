@@ -176,3 +176,44 @@ func TestThousandEpisodes(t *testing.T) {
 		t.Errorf("the page of 1,000 episodes has %d bytes", n)
 	}
 }
+
+// TestCommandsAreCode holds that what a person types is set as such, and that no
+// backtick of ours is left in the text.
+func TestCommandsAreCode(t *testing.T) {
+	t.Parallel()
+	p := pageOf(evidence(106, 53, ""), demoted())
+	p.Rows[0].Wrong[0].Cause = "Cause I can see: it was brief. Suggest `for = 15m` <b>"
+	page := render(t, p)
+	for _, want := range []string{"<code>warden promote drain --pool edge --review --reason TEXT</code>", "Suggest <code>for = 15m</code> &lt;b&gt;"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if i := strings.IndexByte(page, '`'); i >= 0 {
+		t.Errorf("a backtick is left: %s", page[max(0, i-80):i+80])
+	}
+}
+
+// TestZoneIsNamed holds that the axis of hours names a zone that a reader
+// elsewhere knows.
+func TestZoneIsNamed(t *testing.T) {
+	t.Parallel()
+	dublin, err := time.LoadLocation("Europe/Dublin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, zone := range map[string]*time.Location{
+		"were asked, UTC; median": time.UTC, "were asked, Europe/Dublin; median": dublin, "were asked, +0100; median": time.FixedZone("", 3600),
+	} {
+		p := pageOf(evidence(106, 53, ""))
+		p.Zone = zone
+		if page := render(t, p); !strings.Contains(page, want) {
+			_, got, _ := strings.Cut(page, "were asked, ")
+			t.Errorf("%s: no %q but %.20q", zone, want, got)
+		}
+	}
+	p := pageOf(evidence(106, 53, ""))
+	if p.Zone = time.Local; strings.Contains(render(t, p), "Local") {
+		t.Error("a zone is called Local")
+	}
+}

@@ -126,12 +126,13 @@ func (a *Assessment) Weakest(v *Verdict) *DetectorAssessment {
 }
 
 // AtStake are the verdicts whose checks a person wants to see, the lower rung
-// first: that for the level the files ask for, where less than it is in force
-// and at auto, above which there is none; and that for the rung above. A rung
+// first: that for the level the files ask for, where less than it is in force,
+// where it is not met, and at auto, above which there is none; and that for the
+// rung above. A rung
 // of which nothing is asked is left out beside another one.
 func (a *Assessment) AtStake() []*Verdict {
 	var out []*Verdict
-	if v := a.Rung(a.Reported); v != nil && (a.Next == nil || a.Effective < a.Reported && len(v.Checks) > 0) {
+	if v := a.Rung(a.Reported); v != nil && (a.Next == nil || len(v.Checks) > 0 && (a.Effective < a.Reported || !v.Met)) {
 		out = append(out, v)
 	}
 	if a.Next != nil {

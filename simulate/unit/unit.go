@@ -242,7 +242,7 @@ func (f *File) checkExpect(x *Expect, at func(...string) []string) {
 	for _, host := range sortedKeys(x.Stage) {
 		known := remedy.Stages()
 		if v := remedy.Stage(x.Stage[host]); !slices.Contains(known, v) {
-			f.document.Bad(at("stage", string(host)), "%q is not a stage of a case%s", v, config.Meant(string(v), known))
+			f.document.Bad(at("stage", string(host)), "%q is not a stage of a case: use one of %s%s", v, remedy.Listed(known), config.Meant(string(v), known))
 		}
 	}
 	for _, list := range []struct {

@@ -2,6 +2,7 @@ package unit
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"warden/internal/chat"
@@ -23,7 +24,7 @@ func (c *check) why(host remedy.HostName) []string {
 				continue
 			}
 			f := j.Finding(i)
-			out = append(out, fmt.Sprintf("%s: %s says %s at %s: %s", host, j.Detector, f.Verdict, c.time(f.At), chat.FindingSentence(f)))
+			out = append(out, fmt.Sprintf("%s: %s says %s at %s: %s", host, j.Detector, f.Verdict, c.time(f.At), strings.TrimPrefix(chat.FindingSentence(f), "unknown: ")))
 			if f.Verdict != remedy.VerdictOut {
 				out = append(out, c.arithmetic(j, host)...)
 			}

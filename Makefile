@@ -32,7 +32,7 @@ CELLS     ?=
 # Every package with a test that only the failpoints build runs, but for the fault suite.
 CRASH      = $$(grep -rlE --include='*_test.go' '^//go:build .*failpoints' . | xargs -r -n1 dirname | grep -v simulate/chaos | sort -u)
 
-.PHONY: build unit servers test systemd-test chaos lint race ci fuzz bench bench-rules bench-failover bench-trust demo clean
+.PHONY: build unit servers test systemd-test chaos lint race ci fuzz bench bench-rules bench-failover bench-trust bench-audit demo clean
 
 ## build: the static binary, in bin/warden
 build:
@@ -113,6 +113,13 @@ bench-rules: servers
 bench-failover: servers
 	WARDEN_BENCH_KILLS=$(KILLS) go test -run '^$$' -bench '^BenchmarkFailover$$' -benchtime 1x -timeout 2h ./internal/cluster
 	WARDEN_BENCH_KILLS=$(KILLS) go test -tags 'integration failpoints' -count 1 -v -run '^Test(ApprovedIsActedOnByTheNext|LeaderWithABrokenDiskIsReplaced)$$' -parallel 1 -timeout 2h ./cmd/warden
+
+## bench-audit: what the audit costs an Apply, with and without it side by side, and how fast files are verified; two minutes
+bench-audit: bin/benchstat
+	mkdir -p .cache
+	go test -run '^$$' -bench '^Benchmark(Apply|Verify)$$' -benchmem -benchtime $(BENCHTIME) -count 10 ./internal/audit | tee .cache/bench-audit.txt
+	bin/benchstat -filter .name:Apply -col /audit .cache/bench-audit.txt
+	bin/benchstat -filter .name:Verify .cache/bench-audit.txt
 
 ## bench-trust: the tables of docs/trust.md again, from 1,000 simulated fleets of each kind; ten minutes
 bench-trust:

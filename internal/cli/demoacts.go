@@ -10,6 +10,7 @@ import (
 	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
+	"warden/internal/trust"
 	"warden/simulate/fleet"
 	"warden/simulate/story"
 )
@@ -203,12 +204,22 @@ func (k *keyboard) metrics() {
 }
 
 func (k *keyboard) explain(ctx context.Context) {
+	k.ofNewest(ctx, func(id remedy.CaseID) []string { return []string{"explain", id.String()} })
+}
+
+// label says of the newest case whether its detector was right.
+func (k *keyboard) label(ctx context.Context, said trust.Label) {
+	k.ofNewest(ctx, func(id remedy.CaseID) []string { return []string{"label", id.String(), said.String()} })
+}
+
+// ofNewest runs a command about the newest case.
+func (k *keyboard) ofNewest(ctx context.Context, command func(remedy.CaseID) []string) {
 	cases := k.leading().ledger.Cases(ledger.CaseFilter{Pool: demoPool, Limit: 1})
 	if len(cases) == 0 {
 		k.note("there is no case yet: all is well")
 		return
 	}
-	k.command(ctx, "explain", cases[0].ID.String())
+	k.command(ctx, command(cases[0].ID)...)
 }
 
 // command runs one of warden's own commands against the demo's socket.
@@ -252,7 +263,7 @@ func (k *keyboard) hint(m chat.Message) {
 		switch {
 		case m.Case == nil:
 		case m.Case.Stage == remedy.StageOut:
-			k.aside("u: undo it   s: status")
+			k.aside("u: undo it   y: it was right   w: it was wrong   s: status")
 		case m.Case.Outcome == remedy.OutcomeUndone:
 			k.aside("h: repair the host   p: promote   b, c, v: break something larger")
 		}

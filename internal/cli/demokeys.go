@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"warden/internal/chat"
+	"warden/internal/trust"
 	"warden/simulate/story"
 )
 
@@ -158,7 +159,7 @@ func readKeys(ctx context.Context, in io.Reader, keys chan<- byte) {
 const demoKeys = `  Keys   a approve   d deny   u undo   p promote in demo.toml   e explain   s status   f freeze
          h a host goes bad   c 12 hosts fall at once   b the metrics break   v 12 series vanish
          k kill the leader in its next action, k again at once   r start a dead node again
-         l reset the breaker   ? keys   q quit`
+         y the newest case was right   w it was wrong   l reset the breaker   ? keys   q quit`
 
 func (d *demo) banner() {
 	where := d.data + " (deleted on exit; --keep DIR to keep)"
@@ -245,6 +246,10 @@ func (k *keyboard) press(ctx context.Context, key byte) {
 		k.metrics()
 	case 'v':
 		k.vanish()
+	case 'y':
+		k.label(ctx, trust.Right)
+	case 'w':
+		k.label(ctx, trust.Wrong)
 	case 'e':
 		k.explain(ctx)
 	case 's':

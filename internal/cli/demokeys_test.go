@@ -105,6 +105,10 @@ func TestDemoKeys(t *testing.T) {
 	y.press("\x1b[A", "z", "a") // an arrow and a key without a meaning do nothing
 	y.sees("$ warden approve W-1")
 	y.sees("Drained web-17, verified")
+	y.sees("y: it was right   w: it was wrong")
+	y.press("y")
+	y.sees("$ warden label W-1 right")
+	y.sees("W-1: labelled right")
 	y.press("u")
 	y.sees("$ warden undo W-1 --reason test")
 	y.sees("is back in service")
@@ -137,6 +141,9 @@ func TestDemoKeys(t *testing.T) {
 	y.sees(`policy = "confirm" -> "auto"`)
 	y.press("p")
 	y.sees(`policy = "auto" -> "notify"`)
+	y.press("w")
+	y.sees("$ warden label W-")
+	y.sees(" wrong")
 	y.press("q")
 	y.sees("The load balancer got 2 commands in all:\n  set server web/web-17 state drain\n  set server web/web-17 state ready\n")
 	if err := y.ends(); err != nil {

@@ -3,12 +3,14 @@ package unit
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"warden/internal/clock"
 	"warden/internal/config"
@@ -206,6 +208,95 @@ func TestJUnit(t *testing.T) {
 	if err := xml.Unmarshal(b.Bytes(), &back); err != nil || back.Tests != 4 || back.Suites[0].Cases[1].Failure == nil {
 		t.Errorf("%v %+v", err, back)
 	}
+}
+
+// element is any XML, as a reader that knows nothing of this package sees it.
+type element struct {
+	XMLName  xml.Name
+	Attrs    []xml.Attr `xml:",any,attr"`
+	Text     string     `xml:",chardata"`
+	Children []element  `xml:",any"`
+}
+
+func (e *element) attr(name string) string {
+	for _, a := range e.Attrs {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// TestJUnitStructure: whatever the results are, the document nests as readers of
+// JUnit want it, each count is what is there, and whatever failed says why.
+func TestJUnitStructure(t *testing.T) {
+	t.Parallel()
+	text := rapid.StringN(1, 20, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		var suites []Suite
+		tests, failed, broken := 0, 0, 0
+		for range rapid.IntRange(0, 4).Draw(t, "suites") {
+			s := Suite{File: text.Draw(t, "file")}
+			if rapid.IntRange(0, 4).Draw(t, "unreadable") == 0 {
+				s.Failed = "reading the tests: " + text.Draw(t, "why")
+				tests, broken = tests+1, broken+1
+			}
+			for range rapid.IntRange(0, 4).Draw(t, "tests") {
+				r := Result{Name: text.Draw(t, "name"), Took: time.Duration(rapid.IntRange(0, 5000).Draw(t, "ms")) * time.Millisecond}
+				switch rapid.IntRange(0, 2).Draw(t, "how") {
+				case 0:
+					r.Failures = []Failure{{Line: 1, Key: "total", Want: text.Draw(t, "want"), Got: text.Draw(t, "got")}}
+					failed++
+				case 1:
+					r.Problems = []Problem{{Line: 1, Text: text.Draw(t, "problem")}}
+					broken++
+				}
+				tests++
+				s.Results = append(s.Results, r)
+			}
+			suites = append(suites, s)
+		}
+		var b bytes.Buffer
+		if err := WriteJUnit(&b, suites); err != nil {
+			t.Fatal(err)
+		}
+		var doc element
+		if err := xml.Unmarshal(b.Bytes(), &doc); err != nil {
+			t.Fatalf("%v\n%s", err, b.Bytes())
+		}
+		counts := func(e *element, tests, failures, errors int) {
+			if got := e.attr("tests") + " " + e.attr("failures") + " " + e.attr("errors"); got != fmt.Sprint(tests, failures, errors) {
+				t.Fatalf("%s says %s, and there are %d %d %d", e.XMLName.Local, got, tests, failures, errors)
+			}
+		}
+		if doc.XMLName.Local != "testsuites" || len(doc.Children) != len(suites) {
+			t.Fatalf("%d suites are %d in %s", len(suites), len(doc.Children), doc.XMLName.Local)
+		}
+		counts(&doc, tests, failed, broken)
+		for i := range doc.Children {
+			suite, failures, errors := &doc.Children[i], 0, 0
+			for k := range suite.Children {
+				c := &suite.Children[k]
+				if suite.XMLName.Local != "testsuite" || c.XMLName.Local != "testcase" || c.attr("name") == "" || c.attr("classname") != suite.attr("name") || len(c.Children) > 1 {
+					t.Fatalf("%+v in %s", c, suite.XMLName.Local)
+				}
+				for _, why := range c.Children {
+					if why.attr("message") == "" || why.attr("type") == "" || strings.TrimSpace(why.Text) == "" {
+						t.Fatalf("%+v says nothing", why)
+					}
+					switch why.XMLName.Local {
+					case "failure":
+						failures++
+					case "error":
+						errors++
+					default:
+						t.Fatalf("a test has a %s", why.XMLName.Local)
+					}
+				}
+			}
+			counts(suite, len(suite.Children), failures, errors)
+		}
+	})
 }
 
 // Whatever a file holds, there are tests or errors with a line.

@@ -191,15 +191,19 @@ func (m *machine) isAskedAbout(c *Case, x step) {
 }
 
 // undone notes what a person said who undoes: the word stands whatever becomes
-// of the undo itself.
-func (m *machine) undone(c *Case, reason remedy.UndoReason, x step) {
+// of the undo itself. What was done is what the case says of its executions, also
+// where there is no sample of it: a state that was gone on from, or an action from
+// before evidence was kept. before is what was said at an earlier undo.
+func (m *machine) undone(c *Case, before, reason remedy.UndoReason, x step) {
 	label := map[remedy.UndoReason]trust.Label{remedy.UndoFixed: trust.Right, remedy.UndoWasFine: trust.Wrong}[reason]
-	s := m.sample(c)
-	if s == nil || label == trust.Unlabelled {
+	if label == trust.Unlabelled {
 		return
 	}
-	regretted := label == trust.Wrong && s.Acted && !mistaken(s)
-	m.say(c, trust.Statement{Label: label, Source: trust.SourceUndo, By: x.by.Name, Via: x.by.Via, Note: string(reason)}, trust.WhyRegretted, x)
+	s := m.sample(c)
+	regretted := label == trust.Wrong && c.actedItself() && (s != nil && !mistaken(s) || s == nil && before != reason)
+	if s != nil {
+		m.say(c, trust.Statement{Label: label, Source: trust.SourceUndo, By: x.by.Name, Via: x.by.Via, Note: string(reason)}, trust.WhyRegretted, x)
+	}
 	if regretted { // also where a stronger word says that it was right
 		m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyRegretted, "", x)
 	}

@@ -108,7 +108,7 @@ func TestAnotherDigestStartsAgain(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelAuto)
 	r.recovered("h1")
-	r.acts("h2")
+	two := r.acts("h2")
 	was := r.evidence()
 	r.ok(trustOf(n1, digest("d2"), func(b *ledger.TrustReport) { b.Rungs[0].Target = "t2" }))
 	e := r.evidence()
@@ -122,6 +122,7 @@ func TestAnotherDigestStartsAgain(t *testing.T) {
 		t.Fatalf("%+v", e)
 	}
 	r.ok(trustOf(n1, digest("d3")))
+	r.ok(&ledger.CaseClose{Case: two, Outcome: remedy.OutcomeGone}) // an open one keeps its record
 	r.long(91 * 24 * time.Hour)
 	r.ok(&ledger.CasesForget{Before: r.now})
 	if e = r.evidence(); len(e.Older) != 0 || len(e.Current) != 1 {

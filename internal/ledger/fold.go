@@ -16,28 +16,33 @@ const (
 	maxRecords = 1024 // of either kind, those apart that a report names
 )
 
-// fold counts whole episodes from the front of a record in numbers: those that
+// fold counts whole episodes of a record in numbers, the oldest first: those that
 // are older than the evidence window and over, and as many as are too many. An
-// episode that might go on is never folded, so none is counted twice.
+// episode that might go on is never folded, so none is counted twice; nor is one
+// with an open case, about which people still have something to say. So a record
+// holds maxSamples, and the episodes of the open cases, one for each at most.
 func (m *machine) fold(i int, now time.Time) {
 	rules := m.rules()
 	r := m.records[i]
 	if n := len(r.Cases); n == 0 || n <= maxSamples && (rules.Window <= 0 || now.Sub(r.Cases[0].At) <= rules.Window) {
 		return
 	}
-	next := *r
-	for _, e := range trust.Episodes(r.Cases, rules.EpisodeGap) {
-		n := len(e.Cases)
-		over := n < len(next.Cases) || now.Sub(e.To) >= rules.EpisodeGap || now.Sub(e.From) >= trust.EpisodeMax
-		old := rules.Window > 0 && now.Sub(e.To) > rules.Window && !m.anyOpen(e.Cases)
-		if !over || !old && len(next.Cases) <= maxSamples {
-			break
+	next, left := *r, len(r.Cases)
+	next.Cases = make([]trust.Sample, 0, left)
+	episodes := trust.Episodes(r.Cases, rules.EpisodeGap)
+	for k, e := range episodes {
+		over := k < len(episodes)-1 || now.Sub(e.To) >= rules.EpisodeGap || now.Sub(e.From) >= trust.EpisodeMax
+		old := rules.Window > 0 && now.Sub(e.To) > rules.Window
+		if !over || !old && left <= maxSamples || m.anyOpen(e.Cases) {
+			next.Cases = append(next.Cases, e.Cases...)
+			continue
 		}
 		next.Folded = folded(next.Folded, e)
-		next.Cases = next.Cases[n:]
+		left -= len(e.Cases)
 	}
-	next.Cases = slices.Clone(next.Cases)
-	m.setRecord(i, &next)
+	if left < len(r.Cases) {
+		m.setRecord(i, &next)
+	}
 }
 
 // folded is the count with one more episode.
@@ -158,16 +163,24 @@ func goneSince(was time.Time, there bool, now time.Time) time.Time {
 }
 
 // sweep folds what is old, and drops records that no report has named for an
-// evidence window, or that are too many.
+// evidence window, or that are too many, and that have no open case.
 func (m *machine) sweep(now time.Time) {
 	if !m.learns() {
 		return
 	}
 	window := m.rules().Window
 	over := func(gone time.Time) bool { return window > 0 && !gone.IsZero() && now.Sub(gone) > window }
-	m.records = slices.DeleteFunc(m.records, func(r *trust.Record) bool { return over(r.Gone) })
+	// One that has an open case stays as if it were named: people may still say of
+	// that case that it was wrong.
+	gone := func(r *trust.Record) time.Time {
+		if r.Gone.IsZero() || m.anyOpen(r.Cases) {
+			return time.Time{}
+		}
+		return r.Gone
+	}
+	m.records = slices.DeleteFunc(m.records, func(r *trust.Record) bool { return over(gone(r)) })
 	m.runs = slices.DeleteFunc(m.runs, func(r *trust.Runs) bool { return over(r.Gone) })
-	m.records = newestGone(m.records, func(r *trust.Record) time.Time { return r.Gone })
+	m.records = newestGone(m.records, gone)
 	m.runs = newestGone(m.runs, func(r *trust.Runs) time.Time { return r.Gone })
 	for i := range m.records {
 		m.fold(i, now)

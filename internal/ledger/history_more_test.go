@@ -60,7 +60,7 @@ func (h *history) attemptOn(c *ledger.Case) {
 	if h.yes(12) {
 		kind, by = pick(h, []remedy.ExecutionKind{remedy.KindAct, remedy.KindManual, remedy.KindUndo, remedy.KindReassert}), h.actor()
 	}
-	against := kind == remedy.KindAct && h.yes(6) // before the yes, if there is one, or after it
+	against := kind == remedy.KindAct && h.yes(16) // before the yes, if there is one, or after it
 	before := against && h.yes(2)
 	if against {
 		defer h.apply(bob(), &ledger.CaseLabel{Case: c.ID, Withdraw: true})

@@ -87,8 +87,9 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 	m.executes(c.ID)
 	switch b.Kind {
 	case remedy.KindUndo:
+		before := c.UndoReason
 		c.UndoReason = b.UndoReason
-		m.undone(c, b.UndoReason, x)
+		m.undone(c, before, b.UndoReason, x)
 	case remedy.KindReassert: // it takes no slot and counts towards no rate, for the case did
 	case remedy.KindAct, remedy.KindManual:
 		c.BadOthers = b.BadOthers

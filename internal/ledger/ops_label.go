@@ -36,6 +36,8 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 		return refuse(RefusedBad, "say right, wrong or unclear, or take your word back")
 	case c.Detector == "":
 		return refuse(RefusedNothing, "%s was run by hand: there is no detector to be right or wrong", c.ID)
+	case m.sample(c) == nil && c.Open() && c.actedItself() && b.Label == trust.Wrong:
+		return m.wrongWithoutSample(c, b, x)
 	case m.sample(c) == nil && !c.ProposedAt.IsZero():
 		return refuse(RefusedNothing, "%s is counted in numbers only by now: what was said of it stands", c.ID)
 	case m.sample(c) == nil:
@@ -67,6 +69,16 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	if corrects || void != "" || after.Conflict && (!before.Conflict || after.Label != before.Label) {
 		m.notify(Notice{Kind: NoticeLabel, Case: c.ID, Pool: c.Pool, Detail: labelWords(said, earlier, after) + void}, x)
 	}
+	return done(c.ID)
+}
+
+// wrongWithoutSample takes the level away for an open case that was acted on and
+// is no evidence one by one, as after going on from a saved state: what was done
+// stands in the case itself.
+func (m *machine) wrongWithoutSample(c *Case, b *CaseLabel, x step) Result {
+	c = m.edit(c, x)
+	c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
+	m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyWrong, "", x)
 	return done(c.ID)
 }
 

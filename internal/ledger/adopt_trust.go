@@ -24,6 +24,7 @@ func (m *machine) adoptTrust(now *machine, x step) {
 	if !m.learns() {
 		return
 	}
+	m.adopted = m.index
 	for i := range m.grants {
 		m.lastClaim++
 		m.grants[i].Judged, m.grants[i].Claim, m.grants[i].Revision, m.grants[i].At, m.grants[i].Said = false, m.lastClaim, 0, x.at, ""

@@ -225,6 +225,19 @@ func (m *machine) violated(g Guarantee, p remedy.PoolName, id remedy.CaseID, det
 		"hands off %s: a guarantee was violated (%s): %s. It stays until somebody runs `%s`", where, g, detail, ResetCommand(p))}, x)
 }
 
+// leftBehind is an end of an execution that a saved state doesn't know, which was
+// gone on from since: its START is in the log that was left, and no promise was
+// broken. What it did is in no case, so people are told, once for each.
+func (m *machine) leftBehind(c *Case, b *ExecFinish, x step) Result {
+	detail := fmt.Sprintf("an execution %s on %s ended as %s; it began before a saved state was gone on from, and that doesn't know it: look at the host", b.Token, c.Host, b.Outcome)
+	if !slices.ContainsFunc(c.Events, func(e Event) bool { return e.What == detail }) {
+		c = m.edit(c, x)
+		c.event(x, detail)
+		m.notify(Notice{Kind: NoticeStop, Case: c.ID, Pool: c.Pool, Page: true, Detail: c.ID.String() + ": " + detail}, x)
+	}
+	return refuse(RefusedDecided, "%s of %s: %s", b.Outcome, c.ID, detail)
+}
+
 // ResetCommand is what a person types to reset a pool's breaker, or the one for
 // everything when p is empty.
 func ResetCommand(p remedy.PoolName) string {

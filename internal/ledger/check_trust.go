@@ -19,6 +19,9 @@ func (m *machine) checkTrust() error {
 		!rising(m.demotions, compareDemotions) || !rising(m.grants, compareGrants) {
 		return errors.New("its evidence is out of order")
 	}
+	if m.adopted > m.index {
+		return fmt.Errorf("it went on from a saved state at %d, and stands at %d", m.adopted, m.index)
+	}
 	for _, r := range m.trustReports {
 		if _, voter := slices.BinarySearch(m.voters, r.Node); !voter {
 			return fmt.Errorf("it has a word on trust of %s, which is not a voter", r.Node)

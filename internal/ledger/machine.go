@@ -45,6 +45,9 @@ type machine struct {
 	demotions []trust.Demotion
 	grants    []trust.Grant
 	lastClaim uint64
+	// adopted is where in the log a saved state was gone on from last; 0 if never.
+	// Executions that began before may be unknown to it.
+	adopted uint64
 	// talk, posts and summaries are what people are told, and where; posts are by
 	// byPost, summaries by date. No list is changed in place.
 	talk      talk

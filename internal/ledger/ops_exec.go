@@ -159,6 +159,8 @@ func (b *ExecFinish) apply(m *machine, x step) Result {
 		return refuse(RefusedNoCase, "there is no case %s", b.Case)
 	case c.cameLate(b):
 		return m.late(c, b, x)
+	case c.unstarted(b) && m.adopted > 0 && b.Token.Index <= m.adopted:
+		return m.leftBehind(c, b, x)
 	case c.unstarted(b):
 		m.violated(GuaranteeStart, c.Pool, c.ID, fmt.Sprintf("an execution %s on %s ended as %s, and no START of %s began it", b.Token, c.Host, b.Outcome, c.ID), x)
 		return refuse(RefusedDecided, "no execution %s of %s was begun: look at %s", b.Token, c.ID, c.Host)

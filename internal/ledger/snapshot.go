@@ -42,6 +42,7 @@ type snapshotHeader struct {
 	Freeze    *Freeze         `json:"freeze,omitempty"`
 	// LastClaim is from version 3 on.
 	LastClaim uint64 `json:"last_claim,omitempty"`
+	Adopted   uint64 `json:"adopted,omitempty"`
 }
 
 // record is one line between header and trailer: exactly one field is set.
@@ -150,7 +151,7 @@ func (s *snapshot) WriteTo(w io.Writer) (int64, error) {
 	l.line(snapshotHeader{
 		Warden: "ledger", Format: snapshotFormat, Needs: m.needs, Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID,
 		Chain: m.chain, LastCase: uint64(m.lastCase), LastNote: m.lastNotice, Global: m.global, Voters: m.voters, Invited: m.invited, Freeze: m.freeze,
-		LastClaim: m.lastClaim,
+		LastClaim: m.lastClaim, Adopted: m.adopted,
 	})
 	for i := range m.reports {
 		l.record(record{Report: &m.reports[i]})
@@ -229,7 +230,7 @@ func readSnapshot(r io.Reader) (*machine, error) {
 	sum.Write(head)
 	m := &machine{
 		index: h.Index, term: h.Term, needs: h.Needs, time: h.Time, clusterID: h.ClusterID, chain: h.Chain, lastCase: remedy.CaseID(h.LastCase),
-		lastNotice: h.LastNote, global: h.Global, voters: h.Voters, invited: h.Invited, freeze: h.Freeze, lastClaim: h.LastClaim,
+		lastNotice: h.LastNote, global: h.Global, voters: h.Voters, invited: h.Invited, freeze: h.Freeze, lastClaim: h.LastClaim, adopted: h.Adopted,
 	}
 	lines := newLineDecoder()
 	for n := 0; ; n++ {

@@ -153,3 +153,12 @@ type MorningSeries struct {
 	Name   string `json:"name"`
 	Values []int  `json:"values"`
 }
+
+// MorningNow is what is known of the present beside the ledger.
+type MorningNow struct {
+	// Answering is how many voters answered in the newest round, this node included;
+	// unknown where this node doesn't lead and so asks nobody.
+	Answering remedy.Fact[int]
+	// ChecksAnHour is how many verdicts on hosts detectors give in an hour.
+	ChecksAnHour int
+}

@@ -122,6 +122,8 @@ func (e *Engine) message(n ledger.Notice, again uint64) chat.Message {
 		m.ManualHint = e.Config().Actions[c.Action].Spec.Hint(c.Pool, c.Host)
 	}
 	switch {
+	case n.Kind == ledger.NoticeSummary:
+		e.summarized(&m)
 	case n.Kind == ledger.NoticeDemoted:
 		e.demotedMessage(&m)
 	case n.Kind == ledger.NoticeQuestion && c != nil && c.Detector != "":

@@ -63,6 +63,10 @@ type Config struct {
 	// Couriers tell people beside the console, one a surface. One that is in the
 	// next config as well goes on.
 	Couriers []chat.Courier
+	// Daily is when the morning summary is due; nil for never. Morning words it, also
+	// where a person asks; nil where nobody does.
+	Daily   *Daily
+	Morning MorningWords
 }
 
 // Pool is one pool of a Config.

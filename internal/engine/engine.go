@@ -170,7 +170,7 @@ func (e *Engine) reset() {
 		clocks: newClockWatch(e.Clock.Read()),
 		seen:   map[remedy.CaseID]sighting{},
 		intact: intacts{}, tried: map[remedy.CaseID]int{},
-		blind:  map[remedy.SourceName]bool{},
+		blind:  e.blindness(),
 		deaf:   map[remedy.PoolName]bool{},
 		called: map[remedy.CaseID]calledOff{},
 		lent:   map[lentTo]*remedy.Judgement{},
@@ -362,7 +362,7 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 	if v := e.verdicts(r, preview); len(v) > 0 { // by all that this entry says before them
 		facts, preview = append(facts, v...), preview.Preview(r.now, remedy.Warden(), v...)
 	}
-	bodies := slices.Concat(facts, e.decide(ctx, r, preview), ends)
+	bodies := slices.Concat(e.tenureBegins(), facts, e.decide(ctx, r, preview), ends, e.summaryDue(cfg))
 	err := e.commit(ctx, remedy.Warden(), bodies...)
 	if err == nil {
 		for name, p := range r.pools {

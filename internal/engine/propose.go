@@ -312,7 +312,7 @@ func (e *Engine) sourceNotices(r *round) []ledger.Body {
 		if why != "" {
 			detail = fmt.Sprintf("source %s can't be believed (%s): everything on it is unknown, and nobody is touched", name, why)
 		}
-		bodies = append(bodies, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Detail: detail})
+		bodies = append(bodies, e.sourceNotice(name, why != "", detail))
 	}
-	return bodies
+	return append(bodies, e.sourcesGone(r.cfg)...)
 }

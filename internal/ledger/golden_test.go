@@ -101,6 +101,13 @@ func goldenTalk(r *rig) {
 	r.okAs(fran, r.yes(id))
 	r.ok(&ledger.SummaryDue{Date: "2026-03-04", From: t0(), To: r.now})
 	last := r.l.LastNotice()
+	defer func() {
+		r.okAs(alice(), &ledger.SummarySend{From: t0()})
+		r.ok(&ledger.TenureBegin{}, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Source: "prom", Blind: true, Detail: "prom is blind"},
+			&ledger.NoticeAdd{Kind: ledger.NoticeSource, Source: "graphite", Blind: true, Detail: "graphite is blind"}, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Source: "prom"})
+		r.pass(time.Minute)
+		r.ok(&ledger.CasesForget{Before: t0().Add(40 * time.Minute)})
+	}()
 	r.ok(&ledger.NoticeDelivered{Surface: ledger.SurfaceSlack, Seqs: []uint64{last - 1}, Posts: []ledger.Post{
 		{Key: "case/" + id.String(), Case: id, Place: "C1", ID: "1.1", Link: "https://example.net/p1", Hash: "a", Seq: last - 1}, {Key: "alert/x", ID: "2"},
 	}}, &ledger.NoticeReceipt{Upto: last - 2})

@@ -53,6 +53,10 @@ type machine struct {
 	talk      talk
 	posts     []Post
 	summaries []Summary
+	// happenings are by the time they began. forgot is up to when closed cases may
+	// have been forgotten; zero while none was.
+	happenings []Happening
+	forgot     time.Time
 
 	// oldestClosed is when the closed case that ended first did. It follows
 	// from cases and is kept so that nobody has to look through all of them.

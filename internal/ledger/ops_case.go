@@ -378,7 +378,9 @@ type CasesForget struct {
 func (*CasesForget) kind() string { return "cases.forget" }
 
 func (b *CasesForget) apply(m *machine, x step) Result {
+	before := m.cases.n
 	m.cases.drop(func(c *Case) bool { return !c.Open() && c.ClosedAt.Before(b.Before) })
+	m.forgets(before-m.cases.n, b.Before, x)
 	m.recount()
 	m.forgetPosts()
 	m.sweep(x.at)

@@ -189,11 +189,25 @@ type NoticeAdd struct {
 	Case   remedy.CaseID   `json:"case,omitempty"`
 	Page   bool            `json:"page,omitempty"`
 	Detail string          `json:"detail"`
+	// Source is the source that it is about, which can't be believed from now on
+	// where Blind is set, and can again where it isn't.
+	Source remedy.SourceName `json:"source,omitempty"`
+	Blind  bool              `json:"blind,omitempty"`
 }
 
 func (*NoticeAdd) kind() string { return "notice.add" }
 
+func (b *NoticeAdd) since() int {
+	if b.Source != "" || b.Blind {
+		return 3
+	}
+	return 1
+}
+
 func (b *NoticeAdd) apply(m *machine, x step) Result {
+	if b.Source != "" {
+		m.sawSource(b.Source, b.Blind, b.Detail, x)
+	}
 	m.notify(Notice{Kind: b.Kind, Pool: b.Pool, Case: b.Case, Page: b.Page, Detail: b.Detail}, x)
 	return done(b.Case)
 }

@@ -65,6 +65,8 @@ type record struct {
 	Talk        *talk           `json:"talk,omitempty"`
 	Post        *Post           `json:"post,omitempty"`
 	Summary     *Summary        `json:"summary,omitempty"`
+	Happening   *Happening      `json:"happening,omitempty"`
+	Forgot      *forgot         `json:"forgot,omitempty"`
 	Trailer     *trailer        `json:"trailer,omitempty"`
 }
 
@@ -101,7 +103,7 @@ func (m *machine) clone() machine {
 	n.latches, n.resets = slices.Clone(m.latches), slices.Clone(m.resets)
 	n.records, n.runs = slices.Clone(m.records), slices.Clone(m.runs)
 	n.demotions, n.grants = slices.Clone(m.demotions), slices.Clone(m.grants)
-	n.posts, n.summaries = slices.Clone(m.posts), slices.Clone(m.summaries)
+	n.posts, n.summaries, n.happenings = slices.Clone(m.posts), slices.Clone(m.summaries), slices.Clone(m.happenings)
 	n.pools = make([]*pool, len(m.pools))
 	for i, p := range m.pools {
 		q := *p

@@ -147,6 +147,12 @@ func (m *machine) writeTalk(l *lineWriter) {
 	for i := range m.summaries {
 		l.record(record{Summary: &m.summaries[i]})
 	}
+	for i := range m.happenings {
+		l.record(record{Happening: &m.happenings[i]})
+	}
+	if !m.forgot.IsZero() {
+		l.record(record{Forgot: &forgot{Until: m.forgot}})
+	}
 }
 
 // addTalk takes in one record of what people are told; it returns how many
@@ -164,6 +170,14 @@ func (m *machine) addTalk(r record) (set int) {
 		m.summaries = append(m.summaries, *r.Summary)
 		set++
 	}
+	if r.Happening != nil {
+		m.happenings = append(m.happenings, *r.Happening)
+		set++
+	}
+	if r.Forgot != nil {
+		m.forgot = r.Forgot.Until
+		set++
+	}
 	return set
 }
 
@@ -174,6 +188,9 @@ func (m *machine) checkTalk() error {
 	}
 	if !rising(m.posts, byPost) || !rising(m.summaries, bySummary) {
 		return errors.New("its posts or summaries are out of order")
+	}
+	if !slices.IsSortedFunc(m.happenings, byHappening) {
+		return errors.New("what happened is out of order")
 	}
 	for _, p := range m.posts {
 		if p.Key == "" || p.Case != 0 && m.find(p.Case) == nil {

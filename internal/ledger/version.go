@@ -48,6 +48,10 @@ func newBodySince3(kind string) Body {
 		return new(NoticeDelivered)
 	case (*SummaryDue)(nil).kind():
 		return new(SummaryDue)
+	case (*SummarySend)(nil).kind():
+		return new(SummarySend)
+	case (*TenureBegin)(nil).kind():
+		return new(TenureBegin)
 	}
 	return nil
 }

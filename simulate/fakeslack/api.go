@@ -250,6 +250,8 @@ func (c *call) read(m method, body []byte) *refusal {
 			return refuse(ruleArguments, err.Error())
 		}
 		c.values = form
+	case kind != "application/x-www-form-urlencoded" && len(body) > 0:
+		return &refusal{rule: ruleArguments, err: "invalid_post_type", messages: []string{kind}}
 	default:
 		form, err := url.ParseQuery(string(body))
 		if err != nil {

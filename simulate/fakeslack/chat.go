@@ -53,7 +53,7 @@ func (s *Server) content(c *call, most ruleID) (content, *refusal) {
 			got.blocks = encode(blocks)
 		}
 	}
-	if raw := c.str("metadata"); raw != "" {
+	if raw := c.str("metadata"); raw != "" && raw != "{}" {
 		if no := checkMetadata(raw); no != nil {
 			return got, no
 		}
@@ -153,7 +153,7 @@ func (s *Server) own(c *call, word string) (*Message, *refusal) {
 	case m.To != "" || m.User != BotUser:
 		return nil, &refusal{rule: ruleMessageOwn, err: word}
 	case ch.Archived:
-		return nil, refuse(ruleChannelArchived)
+		return nil, &refusal{rule: ruleChannelArchived, err: "is_inactive"}
 	}
 	return m, nil
 }
@@ -179,7 +179,8 @@ func (s *Server) chatUpdate(c *call) (answer, *refusal) {
 	if !c.lie {
 		// Text without blocks takes the blocks away: the page says so.
 		m.edit(text, blocks, s.clk.Now())
-		if said.metadata != nil {
+		// Metadata that isn't given stays; an empty object takes it away.
+		if c.str("metadata") != "" {
 			m.Metadata = said.metadata
 		}
 	}

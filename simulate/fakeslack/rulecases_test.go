@@ -60,6 +60,8 @@ func callCases() map[ruleID]func(*world) {
 			w.fine("files.getUploadURLExternal", "filename", "a.txt", "length", "3")
 			w.refused("", "files.getUploadURLExternal", "filename", "a.txt")
 			w.refused("", "files.completeUploadExternal", "files", "none")
+			o, _ := w.send("chat.postMessage", "text/csv", "xoxb-fake", []byte("channel,text"))
+			w.says(o, "invalid_post_type")
 		},
 		ruleJSON: func(w *world) {
 			o, _ := w.send("chat.postMessage", "application/json; charset=utf-8", "xoxb-fake", []byte(`{"channel":"C0OPS","text":"x","blocks":[{"type":"divider"}]}`))
@@ -140,7 +142,7 @@ func messageCases() map[ruleID]func(*world) {
 			ts := w.say("x")
 			w.Archive(Ops)
 			w.refused("", "chat.postMessage", "channel", Ops, "text", "x")
-			w.refused("", "chat.update", "channel", Ops, "ts", ts, "text", "y")
+			w.refused("is_inactive", "chat.update", "channel", Ops, "ts", ts, "text", "y")
 			w.refused("", "conversations.join", "channel", Ops)
 		},
 		ruleUserKnown: func(w *world) {

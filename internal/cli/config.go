@@ -114,18 +114,24 @@ func (p *program) problems(report config.Report) {
 
 // shown is the result of `config show`.
 type shown struct {
-	Schema   string           `json:"schema"`
-	File     string           `json:"file"`
-	Hash     string           `json:"hash"`
-	Settings []config.Setting `json:"settings"`
+	Schema   string         `json:"schema"`
+	File     string         `json:"file"`
+	Hash     string         `json:"hash"`
+	Settings []shownSetting `json:"settings"`
+}
+
+// shownSetting is one key in force, and where it comes from.
+type shownSetting struct {
+	config.Setting
+	At string `json:"at"`
 }
 
 func (p *program) newConfigShowCommand() *cobra.Command {
-	var defaults bool
+	var defaults, origin bool
 	cmd := &cobra.Command{
 		Use: "show [FILE]", Short: "Show what a configuration file puts in force; secrets as <secret>", Args: cobra.MaximumNArgs(1),
 		Example: `  warden config show warden.toml
-  warden config show warden.toml --defaults`,
+  warden config show warden.toml --defaults --origin`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := fileArg(args)
 			cfg, report, err := p.loadConfig(path)
@@ -136,18 +142,23 @@ func (p *program) newConfigShowCommand() *cobra.Command {
 				return err
 			}
 			if !p.printer.asJSON() {
-				_, err := io.WriteString(p.out, cleanLines(config.Show(cfg, defaults)))
+				show := config.Show
+				if origin {
+					show = config.ShowOrigin
+				}
+				_, err := io.WriteString(p.out, cleanLines(show(cfg, defaults)))
 				return err
 			}
-			res := shown{Schema: "warden.config/v1", File: path, Hash: cfg.Hash(), Settings: []config.Setting{}}
+			res := shown{Schema: "warden.config/v1", File: path, Hash: cfg.Hash(), Settings: []shownSetting{}}
 			for _, s := range cfg.Settings() {
 				if defaults || s.Origin == config.OriginFile {
-					res.Settings = append(res.Settings, s)
+					res.Settings = append(res.Settings, shownSetting{Setting: s, At: cfg.At(s)})
 				}
 			}
 			return list(p.printer, res, res.Settings)
 		},
 	}
+	cmd.Flags().BoolVar(&origin, "origin", false, "where each value comes from: file and line, default, or another key")
 	cmd.Flags().BoolVar(&defaults, "defaults", false, "also what holds because the file does not say otherwise")
 	return cmd
 }

@@ -211,7 +211,22 @@ func tomlString(s string) string {
 // Show renders what is in force as TOML. With defaults, every key that has a
 // value is there, and a comment says where those come from that the file does
 // not set; without, only what the file sets. Secrets are "<secret>".
-func Show(c *Config, defaults bool) string {
+func Show(c *Config, defaults bool) string { return show(c, defaults, false) }
+
+// ShowOrigin is Show with where each value comes from behind it: file and line,
+// or what sets it otherwise.
+func ShowOrigin(c *Config, defaults bool) string { return show(c, defaults, true) }
+
+// At says where a setting comes from: "warden.toml:27", or its origin where the
+// file doesn't say it.
+func (c *Config) At(s Setting) string {
+	if s.Origin != OriginFile {
+		return s.Origin
+	}
+	return fmt.Sprintf("%s:%d", c.file, c.index.value(s.path).line)
+}
+
+func show(c *Config, defaults, origin bool) string {
 	var b strings.Builder
 	table := ""
 	for _, s := range c.Settings() {
@@ -223,8 +238,8 @@ func Show(c *Config, defaults bool) string {
 			b.WriteString("\n" + header(in) + "\n")
 		}
 		var comment []string
-		if s.Origin != OriginFile {
-			comment = append(comment, s.Origin)
+		if origin || s.Origin != OriginFile {
+			comment = append(comment, c.At(s))
 		}
 		if s.Note != "" {
 			comment = append(comment, s.Note)

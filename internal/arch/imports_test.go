@@ -20,6 +20,7 @@ func layers() []row {
 	remedy := []string{"internal/remedy"}
 	words := append([]string{"internal/cron"}, remedy...)
 	tools := []string{"internal/clock", "internal/failpoint", "internal/command"}
+	outlets := []string{"internal/outbound", "internal/doctor"}
 	pureCore := []string{"detectors", "policy", "internal/trust", "internal/ledger"}
 	edges := []string{"actions", "internal/source", "internal/inventory", "internal/chat", "internal/config"}
 
@@ -27,7 +28,7 @@ func layers() []row {
 	engine := slices.Concat(edge, pureCore, edges)
 	shell := slices.Concat(engine, []string{"actions/*", "internal/engine"})
 	talk := slices.Concat(edge, []string{"internal/chat", "internal/config", "internal/ledger", "internal/trust", "internal/report"})
-	cli := slices.Concat(shell, []string{"internal/chat/slack", "internal/pager", "internal/annotate", "internal/webhook", "internal/doctor", "internal/cluster", "internal/peer", "internal/peertls", "internal/web", "internal/audit", "internal/telemetry", "internal/heartbeat", "internal/report", "internal/systemd", "simulate", "simulate/*"})
+	cli := slices.Concat(shell, []string{"internal/chat/slack", "internal/pager", "internal/annotate", "internal/webhook", "internal/outbound", "internal/doctor", "internal/cluster", "internal/peer", "internal/peertls", "internal/web", "internal/audit", "internal/telemetry", "internal/heartbeat", "internal/report", "internal/systemd", "simulate", "simulate/*"})
 
 	return []row{
 		{pkg: "internal/remedy"},
@@ -50,11 +51,12 @@ func layers() []row {
 		{pkg: "internal/chat", may: append([]string{"internal/ledger", "internal/trust"}, edge...)},                      // messages are views over ledger records
 		{pkg: "internal/config", may: append([]string{"internal/trust"}, edge...)},                                       // [policy] is trust.Rules
 		{pkg: "internal/report", may: append([]string{"internal/trust", "internal/ledger", "internal/cron"}, remedy...)}, // ADR 0021
-		{pkg: "internal/chat/slack", may: talk},                                                                          // ADR 0022
-		{pkg: "internal/pager", may: talk},
-		{pkg: "internal/annotate", may: talk},
-		{pkg: "internal/webhook", may: talk},
-		{pkg: "internal/doctor", may: talk},
+		{pkg: "internal/chat/slack", may: slices.Concat(outlets, talk)},                                                  // ADR 0022
+		{pkg: "internal/pager", may: slices.Concat(outlets, talk)},
+		{pkg: "internal/annotate", may: slices.Concat(outlets, talk)},
+		{pkg: "internal/webhook", may: slices.Concat(outlets, talk)},
+		{pkg: "internal/outbound"},                                                                   // ADR 0022: one bounded request
+		{pkg: "internal/doctor", may: append([]string{"internal/config", "internal/chat"}, edge...)}, // ADR 0022
 		{pkg: "internal/telemetry", may: tools},
 		{pkg: "internal/heartbeat", may: tools},
 		{pkg: "internal/systemd", may: []string{"internal/clock"}}, // ADR 0016

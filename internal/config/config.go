@@ -46,6 +46,9 @@ type Config struct {
 	Audit      Audit                            `toml:"audit"`
 	Telemetry  Telemetry                        `toml:"telemetry"`
 	Heartbeat  Heartbeat                        `toml:"heartbeat"`
+	// Annotations and Webhooks are where else is told what happened.
+	Annotations Annotations `toml:"annotations"`
+	Webhooks    []Webhook   `toml:"webhooks"`
 
 	// file is where the config was read from; index and given say where each
 	// key stands in it and which were there at all.

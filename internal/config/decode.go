@@ -116,6 +116,8 @@ func (d *decoder) missing(f field, path []string) {
 		must = fmt.Sprintf(`add %s = "…"`, f.name)
 	case f.typ == reflect.TypeFor[Duration]():
 		must = fmt.Sprintf(`add %s = "5m"`, f.name)
+	case f.typ == reflect.TypeFor[SecretRef]():
+		must = fmt.Sprintf(`add %s = "/…", the file's path`, f.name)
 	case f.typ.Kind() == reflect.Int:
 		must = fmt.Sprintf("add %s and a whole number", f.name)
 	}

@@ -139,6 +139,9 @@ const (
 	DefaultMirrorPrefix = "warden"
 	// DefaultMirrorInterval is the finest step of carbon's usual schemas.
 	DefaultMirrorInterval = Duration(10 * time.Second)
+	// DefaultOutletTimeout bounds one request to a webhook, to Graphite's events or to
+	// Grafana.
+	DefaultOutletTimeout = Duration(10 * time.Second)
 
 	// DefaultHeartbeatInterval is what outside watchers expect of a daemon.
 	DefaultHeartbeatInterval = Duration(time.Minute)

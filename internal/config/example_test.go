@@ -121,6 +121,7 @@ run  = ["/bin/run"]
 `
 	files += "\n[[guardrails.windows]]\nname = \"w\"\nkind = \"deny\"\nschedule = \"0 0 * * *\"\nduration = \"1h\"\n"
 	files += "\n[[guardrails.block_when]]\nname = \"b\"\nsource = \"prometheus\"\nquery = \"incident\"\npresent = \"up\"\n"
+	files += "\n[[webhooks]]\nname = \"w\"\nurl = \"https://w.example.net\"\nsecret_file = \"/x\"\n"
 	for _, s := range parse(t, files+commands).Settings() {
 		if s.Origin != config.OriginDefault {
 			continue

@@ -49,6 +49,7 @@ func CheckFiles(c *Config, node string, env Env) Report {
 	d.freezeFile(c.Guardrails.FreezeFile)
 	d.clusterFiles(c.Cluster, env)
 	d.heartbeatFile(c, env)
+	d.outletFiles(c, env)
 	d.problems.Sort()
 	return d.problems
 }

@@ -108,8 +108,16 @@ func walkSchema(t reflect.Type, path []string, leaf func([]string)) {
 func homeOf(name string) string {
 	home, depth := "", math.MaxInt
 	for _, key := range Keys() {
-		if path := strings.Split(key, "."); last(path) == name && len(path) > 1 && len(path) < depth {
-			home, depth = "["+strings.Join(path[:len(path)-1], ".")+"]", len(path)
+		path := strings.Split(key, ".")
+		table, deep := "["+strings.Join(path[:len(path)-1], ".")+"]", len(path)
+		switch path[0] { // sources, pools, detectors and actions are meant rather than these
+		case "webhooks":
+			table, deep = "["+table+"]", deep+2
+		case "annotations":
+			deep++
+		}
+		if last(path) == name && len(path) > 1 && deep < depth {
+			home, depth = table, deep
 		}
 	}
 	return home

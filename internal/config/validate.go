@@ -45,6 +45,7 @@ func (v *validator) all() {
 	v.guardrails()
 	v.mirror(c.Telemetry.Graphite)
 	v.heartbeat(c.Heartbeat)
+	v.outlets()
 	v.audit(c.Audit)
 	v.between([]string{"ledger", "keep_closed"}, c.Ledger.KeepClosed, day, maxDuration)
 	if len(c.Detectors) == 0 && !v.given["detectors"] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,6 +75,7 @@ type daemon struct {
 	auditSays sayings
 	engine    *engine.Engine
 	talkers   talkers
+	outlets   *outlets
 	server    *web.Server
 	mirror    *telemetry.Mirror
 	pulse     *heartbeat.Heartbeat
@@ -109,6 +111,9 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 		return nil, err
 	}
 	d.build = builder{clock: o.Clock, env: o.Env, metrics: metrics, node: o.NodeName, dial: o.Machine.Dial}
+	if d.outlets, err = newOutlets(d); err != nil {
+		return nil, err
+	}
 	file, cfg, _, err := d.load()
 	if err != nil {
 		return nil, err
@@ -269,9 +274,12 @@ func (d *daemon) load() (*config.Config, *engine.Config, config.Report, error) {
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", d.ConfigFile, err)
 	}
-	if cfg.Couriers, err = d.talkers.couriers(file); err != nil {
+	told, terr := d.talkers.couriers(file)
+	posted, perr := d.outlets.couriers(file)
+	if err := errors.Join(terr, perr); err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", d.ConfigFile, err)
 	}
+	cfg.Couriers = slices.Concat(told, posted)
 	return file, cfg, report, nil
 }
 

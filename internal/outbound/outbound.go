@@ -208,3 +208,13 @@ func explain(ctx context.Context, err error) error {
 	}
 	return errors.New("the request failed: check url, and the way there")
 }
+
+// Refused reports whether the receiver took the request for wrong, so that
+// sending the same again will hardly help.
+func (r Reply) Refused() bool {
+	switch r.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		return false
+	}
+	return r.Status/100 == 4
+}

@@ -1,0 +1,243 @@
+// Package annotate marks on graphs what warden did: as events of graphite-web and
+// as annotations of Grafana, each at the time it happened.
+//
+// Marks follow from the records of cases and not from what people were told, so
+// after an outage the graph shows when things happened, and each once. Graphite
+// and Grafana are surfaces of their own: one that is down delays no other.
+package annotate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/ledger"
+	"warden/internal/outbound"
+	"warden/internal/remedy"
+)
+
+const (
+	// batch is how many marks are made before their receipts are committed.
+	batch = 20
+	// more is how soon the next batch follows.
+	more = time.Millisecond
+	// giveUpAfter is how long a mark is tried that is refused.
+	giveUpAfter = 24 * time.Hour
+)
+
+// Result is how one mark went, as it is counted.
+type Result string
+
+// The results.
+const (
+	Delivered Result = "delivered"
+	Failed    Result = "failed"
+	Refused   Result = "refused"
+)
+
+// Results lists every Result.
+func Results() []Result { return []Result{Delivered, Failed, Refused} }
+
+// Place is where marks are made. Its errors say what is wrong in words, and hold
+// no secret; a Reply that is not OK comes without one.
+type Place interface {
+	// Name ends the name of the surface: "graphite", "grafana".
+	Name() string
+	// Find looks whether a mark is there already; its id.
+	Find(ctx context.Context, m Mark) (id string, there bool, r outbound.Reply, err error)
+	// Make makes a mark and returns its id; empty where the place gives none.
+	Make(ctx context.Context, m Mark) (id string, r outbound.Reply, err error)
+	// Change has a mark say something else. Where the place can't, it does nothing.
+	Change(ctx context.Context, id string, m Mark) (outbound.Reply, error)
+}
+
+// Options say what a Courier marks. All are needed.
+type Options struct {
+	Place Place
+	// Tags are on every mark. All marks what people are told, besides what was done.
+	Tags []string
+	All  bool
+	// Regions says that the place shows how long something lasted. Where it doesn't,
+	// the end of what lasted is a mark of its own.
+	Regions bool
+	Logger  *zap.Logger
+	// Count is called once for each mark that was tried.
+	Count func(Result)
+}
+
+// Courier is a chat.Courier for one Place. It keeps nothing between calls.
+type Courier struct{ o Options }
+
+// New makes a Courier.
+func New(o Options) *Courier { return &Courier{o} }
+
+// Surface implements chat.Courier.
+func (c *Courier) Surface() ledger.Surface { return SurfaceOf(c.o.Place.Name()) }
+
+// SurfaceOf is the surface of the place of that name.
+func SurfaceOf(place string) ledger.Surface {
+	return ledger.SurfaceAnnotations + ledger.Surface("/"+place)
+}
+
+// job is one mark with the notices that it answers for.
+type job struct {
+	mark  Mark
+	post  ledger.Post // of what was made before; empty when nothing was
+	piece int         // which of the pieces it belongs to
+}
+
+// piece is what is done when all of its jobs are.
+type piece struct {
+	seqs []uint64
+	at   time.Time // of its newest notice
+	bad  bool      // a job of it is still to be done
+	old  bool      // ... and is given up
+}
+
+// Deliver implements chat.Courier.
+func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, error) {
+	pieces, jobs := c.plan(owed)
+	var d chat.Delivery
+	var stop, failed error
+	for i, j := range jobs {
+		if stop != nil || i >= batch {
+			pieces[j.piece].bad = true
+			continue
+		}
+		post, r, err := c.do(ctx, j)
+		switch {
+		case err == nil && r.OK():
+			c.o.Count(Delivered)
+			d.Posts = append(d.Posts, post...)
+		case err == nil && r.Refused():
+			c.o.Count(Refused)
+			failed = fmt.Errorf("annotations/%s: %w", c.o.Place.Name(), r.Failure(c.o.Place.Name()))
+			p := &pieces[j.piece]
+			p.bad = true
+			if p.old = owed.Now.Sub(p.at) > giveUpAfter; p.old {
+				c.o.Logger.Warn("a mark is dropped: it has been refused for a day", zap.String("surface", string(c.Surface())), zap.String("mark", j.mark.Key), zap.Error(failed))
+			}
+		default:
+			c.o.Count(Failed)
+			if err == nil {
+				err = r.Failure(c.o.Place.Name())
+			}
+			stop, d.Wait = fmt.Errorf("annotations/%s: %w", c.o.Place.Name(), err), r.RetryAfter
+			pieces[j.piece].bad = true
+		}
+	}
+	for _, p := range pieces {
+		if !p.bad || p.old {
+			d.Seqs = append(d.Seqs, p.seqs...)
+		}
+	}
+	if stop == nil && len(jobs) > batch {
+		d.Wait = more
+	}
+	if stop == nil {
+		stop = failed
+	}
+	return d, stop
+}
+
+// plan lists what there is to be done, and for which notices.
+func (c *Courier) plan(owed chat.Owed) (pieces []piece, jobs []job) {
+	of := map[remedy.CaseID]int{} // cases, where in pieces
+	cases := map[int]*ledger.Case{}
+	for _, m := range owed.Messages {
+		if c.point(m) {
+			mark := ofNotice(m, c.o.Tags)
+			jobs = append(jobs, job{mark: mark, piece: len(pieces)})
+			pieces = append(pieces, piece{seqs: []uint64{m.Notice.Seq}, at: m.Notice.At})
+			continue
+		}
+		if m.Case == nil {
+			pieces = append(pieces, piece{seqs: []uint64{m.Notice.Seq}})
+			continue
+		}
+		i, ok := of[m.Case.ID]
+		if !ok {
+			i = len(pieces)
+			pieces = append(pieces, piece{})
+			of[m.Case.ID], cases[i] = i, m.Case
+		}
+		pieces[i].seqs, pieces[i].at = append(pieces[i].seqs, m.Notice.Seq), m.Notice.At
+	}
+	for _, k := range owed.Changed {
+		if _, ok := of[k.ID]; !ok {
+			of[k.ID], cases[len(pieces)] = len(pieces), k
+			pieces = append(pieces, piece{at: k.ChangedAt})
+		}
+	}
+	for i := range pieces {
+		if cases[i] == nil {
+			continue
+		}
+		for _, m := range ofCase(cases[i], c.o.Tags, c.o.Regions) {
+			p, ok := owed.Post(m.Key)
+			if !ok || p.Hash != m.hash() {
+				jobs = append(jobs, job{mark: m, post: p, piece: i})
+			}
+		}
+	}
+	return pieces, jobs
+}
+
+// point reports whether a notice is a mark by itself.
+func (c *Courier) point(m chat.Message) bool {
+	switch m.Notice.Kind {
+	case ledger.NoticeDemoted, ledger.NoticeStop:
+		return true
+	case ledger.NoticeStarted:
+		return false // the execution is marked when it has ended
+	case ledger.NoticeOutcome:
+		return c.o.All && m.Case != nil && len(ofCase(m.Case, nil, true)) == 0 // denied, expired and the like
+	}
+	return c.o.All
+}
+
+// do makes one mark, or has it say what it should, and returns its receipt.
+func (c *Courier) do(ctx context.Context, j job) ([]ledger.Post, outbound.Reply, error) {
+	id := j.post.ID
+	r := outbound.Reply{Status: 200}
+	var err error
+	there := j.post.Key != ""
+	if !there { // a request that was given up, or its receipt that was lost, may have made it
+		if id, there, r, err = c.o.Place.Find(ctx, j.mark); err != nil || !r.OK() {
+			return nil, r, err
+		}
+	}
+	if there {
+		r, err = c.o.Place.Change(ctx, id, j.mark)
+	} else {
+		id, r, err = c.o.Place.Make(ctx, j.mark)
+	}
+	if err != nil || !r.OK() || j.mark.Case == 0 {
+		return nil, r, err // a point is never looked at again
+	}
+	return []ledger.Post{{Key: j.mark.Key, Case: j.mark.Case, ID: id, Hash: j.mark.hash()}}, r, nil
+}
+
+// bearer is what a place is shown; empty where it asks for nothing.
+func bearer(token func() (string, error)) (string, error) {
+	if token == nil {
+		return "", nil
+	}
+	s, err := token()
+	if err != nil || s == "" {
+		return "", err
+	}
+	return "Bearer " + s, nil
+}
+
+// errAnswer is an answer that is none.
+func errAnswer(what string) error {
+	return fmt.Errorf("%s did not answer as it is documented to: is it what url leads to, or the login page of a proxy? check url and token_file", what)
+}
+
+// has reports whether one of the lists of tags has the tag.
+func has(tags []string, tag string) bool { return slices.Contains(tags, tag) }

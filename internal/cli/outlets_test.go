@@ -60,7 +60,8 @@ func TestOutletsOfALiveDaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.write(strings.Replace(liveConfig, `"sam"`, strconv.Quote(who.Username), 1) + hook("down", down.URL) + hook("up", up.URL) +
+	quick := strings.NewReplacer(`"sam"`, strconv.Quote(who.Username), `for     = "5m"`, "for = \"5m\"\ninterval = \"1s\"").Replace(liveConfig)
+	l.write(quick + hook("down", down.URL) + hook("up", up.URL) +
 		fmt.Sprintf("\n[annotations.grafana]\nurl = %q\ntoken_file = %q\n", down.URL, file))
 	if code, out, talk := l.run("reload", "--wait"); code != ExitOK {
 		t.Fatalf("%d %s %s", code, out, talk)

@@ -21,6 +21,11 @@ type talker interface {
 // pace of its own.
 type talkers []talker
 
+// newTalkers makes one of each kind, which tell nobody before they are configured.
+func (d *daemon) newTalkers() talkers {
+	return talkers{newPagerTalker(d)}
+}
+
 // couriers are those that the file wants.
 func (t talkers) couriers(file *config.Config) ([]chat.Courier, error) {
 	var out []chat.Courier

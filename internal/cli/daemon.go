@@ -114,6 +114,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if d.outlets, err = newOutlets(d); err != nil {
 		return nil, err
 	}
+	d.talkers = d.newTalkers()
 	file, cfg, _, err := d.load()
 	if err != nil {
 		return nil, err

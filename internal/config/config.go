@@ -46,6 +46,8 @@ type Config struct {
 	Audit      Audit                            `toml:"audit"`
 	Telemetry  Telemetry                        `toml:"telemetry"`
 	Heartbeat  Heartbeat                        `toml:"heartbeat"`
+	// PagerDuty is where people are paged.
+	PagerDuty PagerDuty `toml:"pagerduty"`
 	// Annotations and Webhooks are where else is told what happened.
 	Annotations Annotations `toml:"annotations"`
 	Webhooks    []Webhook   `toml:"webhooks"`

@@ -143,6 +143,10 @@ const (
 	// Grafana.
 	DefaultOutletTimeout = Duration(10 * time.Second)
 
+	// DefaultLookback covers an alert that fires on the same trouble long before a
+	// detector is sure.
+	DefaultLookback = Duration(30 * time.Minute)
+
 	// DefaultHeartbeatInterval is what outside watchers expect of a daemon.
 	DefaultHeartbeatInterval = Duration(time.Minute)
 )

@@ -50,6 +50,7 @@ func CheckFiles(c *Config, node string, env Env) Report {
 	d.clusterFiles(c.Cluster, env)
 	d.heartbeatFile(c, env)
 	d.outletFiles(c, env)
+	d.pagerDutyFiles(c, env)
 	d.problems.Sort()
 	return d.problems
 }

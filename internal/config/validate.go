@@ -46,6 +46,7 @@ func (v *validator) all() {
 	v.mirror(c.Telemetry.Graphite)
 	v.heartbeat(c.Heartbeat)
 	v.outlets()
+	v.pagerduty(c.PagerDuty)
 	v.audit(c.Audit)
 	v.between([]string{"ledger", "keep_closed"}, c.Ledger.KeepClosed, day, maxDuration)
 	if len(c.Detectors) == 0 && !v.given["detectors"] {

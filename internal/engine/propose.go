@@ -285,21 +285,7 @@ func (p *poolRound) judgement(name remedy.DetectorName) *judgement {
 
 // sourceNotices tells once when a source goes blind, and when it sees again.
 func (e *Engine) sourceNotices(r *round) []ledger.Body {
-	blind := map[remedy.SourceName]string{}
-	for _, pool := range sorted(r.pools) {
-		p := r.pools[pool]
-		for i := range p.judgements {
-			j := &p.judgements[i]
-			name := j.detector.Spec().Source
-			if fresh, ok := j.SourceFresh.Get(); !ok {
-				blind[name] = j.SourceFresh.Why
-			} else if !fresh {
-				blind[name] = "its canary_target is not fresh"
-			} else if _, seen := blind[name]; !seen {
-				blind[name] = ""
-			}
-		}
-	}
+	blind := r.sources()
 	var bodies []ledger.Body
 	r.blind = make(map[remedy.SourceName]bool, len(blind))
 	for _, name := range sorted(blind) {

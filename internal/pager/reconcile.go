@@ -1,0 +1,207 @@
+package pager
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/PagerDuty/go-pagerduty"
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// The receipts of alerts: what is open, and since when something has lasted that
+// isn't worth an alert yet. Both are kept in the ledger, so that the next leader
+// goes on counting.
+const (
+	alertPost = "alert/"
+	sincePost = "since/"
+)
+
+// step is one thing to do so that PagerDuty agrees with what is wrong.
+type step struct {
+	// trigger is sent when it is not nil; resolve is the key of an alert to end.
+	trigger *condition
+	resolve string
+	// post is the receipt, once that is done.
+	post ledger.Post
+	// moved says that the alert was opened by another routing key, and can't be
+	// ended by this one.
+	moved bool
+	// late says that it happened too long ago to be told.
+	late bool
+}
+
+// reconcile says what to do so that what was sent agrees with what is wrong. It
+// is pure: whoever leads comes to the same. Ends come first.
+func reconcile(now time.Time, wrong []condition, st State, cluster, print string) []step {
+	have, want := map[string]ledger.Post{}, map[string]bool{}
+	for _, p := range st.Posts {
+		have[p.Key] = p
+	}
+	var begin, end []step
+	for i := range wrong {
+		c := &wrong[i]
+		if st.unknowable(c.kind) {
+			continue
+		}
+		want[c.key] = true
+		since, counting := c.since, have[sincePost+c.key]
+		if since.IsZero() {
+			at, err := time.Parse(time.RFC3339Nano, counting.ID)
+			if err != nil {
+				begin = append(begin, step{post: ledger.Post{Key: sincePost + c.key, ID: now.UTC().Format(time.RFC3339Nano)}})
+				continue
+			}
+			since = at
+		}
+		if now.Sub(since) < c.after {
+			continue
+		}
+		p, open := have[alertPost+c.key]
+		switch {
+		case open && p.Hash == c.mark && p.Place == print:
+		case !open && c.once && now.Sub(since) > keepFor:
+			begin = append(begin, step{late: true, trigger: c})
+		default:
+			begin = append(begin, step{trigger: c, moved: open && p.Place != print, post: ledger.Post{Key: alertPost + c.key, ID: idOf(c.id), Place: print, Hash: c.mark}})
+		}
+	}
+	for _, p := range st.Posts {
+		key, alert := strings.CutPrefix(p.Key, alertPost)
+		if !alert {
+			if key, alert = strings.CutPrefix(p.Key, sincePost); !alert {
+				continue
+			}
+		}
+		if want[key] || st.unknowable(kindOf(key, cluster)) {
+			continue
+		}
+		s := step{post: ledger.Post{Key: p.Key, Gone: true}}
+		if strings.HasPrefix(p.Key, alertPost) {
+			s.resolve, s.moved = key, p.Place != print
+		}
+		end = append(end, s)
+	}
+	slices.SortFunc(end, func(a, b step) int { return cmp.Compare(a.post.Key, b.post.Key) })
+	return append(end, begin...)
+}
+
+// idOf is the case that an alert is about, for its receipt.
+func idOf(id remedy.CaseID) string {
+	if id == 0 {
+		return ""
+	}
+	return id.String()
+}
+
+// kindOf reads an alert's kind from its key.
+func kindOf(key, cluster string) string {
+	rest, _ := strings.CutPrefix(key, keyPrefix+strings.ReplaceAll(chat.Clean(cmp.Or(cluster, "-")), "/", "_")+"/")
+	kind, _, _ := strings.Cut(rest, "/")
+	return kind
+}
+
+// printOf tells one routing key from another, and gives neither away.
+func printOf(key string) string {
+	sum := sha256.Sum256([]byte("warden routing key\x00" + key))
+	return hex.EncodeToString(sum[:6])
+}
+
+// alerts makes PagerDuty agree with what is wrong with warden.
+func (d *delivery) alerts(ctx context.Context) error {
+	if ok, err := d.api.canSend(); !ok {
+		return err
+	}
+	now := d.state.Now
+	for _, s := range reconcile(now, conditions(d.state, d.s), d.state, d.s.Cluster, printOf(d.api.key)) {
+		if s.moved {
+			d.once("an alert was opened with another routing key: if it is still open in PagerDuty, resolve it by hand", zap.String("alert", s.post.Key))
+		}
+		if s.late {
+			d.once("an alert is not sent: what it is about is more than a day old", zap.String("alert", s.trigger.key), zap.String("about", s.trigger.summary))
+			continue
+		}
+		if s.trigger == nil && s.resolve == "" || s.resolve != "" && s.moved {
+			d.receipt(s.post)
+			continue
+		}
+		if d.resting(s, now) {
+			continue
+		}
+		sent, err := d.send(ctx, s)
+		if err != nil {
+			return err
+		}
+		if sent {
+			d.receipt(s.post)
+		}
+	}
+	return nil
+}
+
+// once logs something once.
+func (d *delivery) once(what string, about ...zap.Field) {
+	key := what
+	for _, f := range about {
+		key += f.String
+	}
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	if !d.c.said[key] {
+		d.c.said[key] = true
+		d.c.Logger.Warn(what, about...)
+	}
+}
+
+// resting reports whether an event was refused lately, as one for a routing key
+// that is not there: it is not sent in every round.
+func (d *delivery) resting(s step, now time.Time) bool {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	at, ok := d.c.tried[s.post.Key]
+	return ok && now.Sub(at) < refusedPause && !now.Before(at)
+}
+
+// send sends one event. It reports false for one that PagerDuty refused: it is
+// wanted still, and is tried again after a pause.
+func (d *delivery) send(ctx context.Context, s step) (bool, error) {
+	event := &pagerduty.V2Event{RoutingKey: d.api.key, Action: "resolve", DedupKey: s.resolve}
+	if c := s.trigger; c != nil {
+		details := map[string]any{"what to do": detail(c.do), "since": c.since.UTC().Format(time.RFC3339)}
+		if c.since.IsZero() {
+			delete(details, "since")
+		}
+		if c.id != 0 {
+			details["case"] = c.id.String()
+		}
+		event.Action, event.DedupKey, event.Client = "trigger", c.key, "warden"
+		event.Payload = &pagerduty.V2Payload{
+			Summary: clip(chat.Clean(c.summary), maxSummary), Source: clip("warden/"+d.s.Cluster+"/"+chat.Clean(c.source), maxDetail), Severity: c.severity,
+			Timestamp: d.state.Now.UTC().Format(time.RFC3339), Component: detail(c.component), Group: detail(string(c.pool)), Class: c.kind, Details: details,
+		}
+		if d.c.Talk != nil && c.id != 0 {
+			event.ClientURL = cleanLink(d.c.Talk(c.id))
+		}
+	}
+	_, err := call(ctx, func(ctx context.Context) (*pagerduty.V2EventResponse, error) {
+		return d.api.events.ManageEventWithContext(ctx, event)
+	})
+	if err == nil {
+		return true, nil
+	}
+	if d.trouble(err, "the alert", zap.String("alert", event.DedupKey)) {
+		return false, err
+	}
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	d.c.tried[s.post.Key] = d.state.Now
+	return false, nil
+}

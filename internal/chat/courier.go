@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"warden/internal/ledger"
+	"warden/internal/remedy"
 )
 
 // Courier brings notices to one surface, such as Slack. Its methods are called
@@ -32,6 +33,11 @@ type Owed struct {
 	Changed []*ledger.Case
 	// Post finds what was posted under a key; false where nothing was.
 	Post func(key string) (ledger.Post, bool)
+	// Posts are all receipts of this surface, by key.
+	Posts []ledger.Post
+	// About is a case as it is now, in a message without a notice; false where the
+	// case is gone. Nil where nobody can say.
+	About func(id remedy.CaseID) (Message, bool)
 	// Now is the committed time.
 	Now time.Time
 }

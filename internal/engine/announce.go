@@ -116,7 +116,7 @@ func (e *Engine) tell(ctx context.Context) (delivered bool) {
 // message is a notice with the records it is about, as they are now.
 func (e *Engine) message(n ledger.Notice, again uint64) chat.Message {
 	c, _ := e.Ledger.Case(n.Case)
-	m := chat.Message{Notice: n, Case: c, Again: n.Seq <= again}
+	m := chat.Message{Notice: n, Case: c, Again: n.Seq > 0 && n.Seq <= again}
 	if c != nil {
 		m.Level = e.Ledger.Level(c.Action, c.Pool)
 		m.ManualHint = e.Config().Actions[c.Action].Spec.Hint(c.Pool, c.Host)
@@ -126,7 +126,7 @@ func (e *Engine) message(n ledger.Notice, again uint64) chat.Message {
 		e.summarized(&m)
 	case n.Kind == ledger.NoticeDemoted:
 		e.demotedMessage(&m)
-	case n.Kind == ledger.NoticeQuestion && c != nil && c.Detector != "":
+	case c != nil && c.Detector != "" && (n.Kind == ledger.NoticeQuestion || c.Ask != nil && c.Answer == nil):
 		if in, ok := e.Ledger.Trust(c.Action, c.Pool); ok {
 			m.Sure = trust.Sure(in, c.Detector, e.Ledger.Status().Time)
 		}

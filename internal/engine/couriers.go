@@ -151,8 +151,9 @@ func (e *Engine) owed(s ledger.Surface, again uint64) chat.Owed {
 	for _, n := range e.Ledger.PendingFor(s) {
 		o.Messages = append(o.Messages, e.message(n, again))
 	}
+	o.Posts, o.About = e.Ledger.Posts(s), e.aboutCase
 	seen := map[remedy.CaseID]bool{}
-	for _, p := range e.Ledger.Posts(s) {
+	for _, p := range o.Posts {
 		if p.Case == 0 || seen[p.Case] {
 			continue
 		}
@@ -162,6 +163,15 @@ func (e *Engine) owed(s ledger.Surface, again uint64) chat.Owed {
 		}
 	}
 	return o
+}
+
+// aboutCase is a case as it is now, in a message without a notice.
+func (e *Engine) aboutCase(id remedy.CaseID) (chat.Message, bool) {
+	c, ok := e.Ledger.Case(id)
+	if !ok {
+		return chat.Message{}, false
+	}
+	return e.message(ledger.Notice{Case: id, Pool: c.Pool, At: c.ChangedAt}, 0), true
 }
 
 // surfacesSince is the version of entries that knows surfaces.

@@ -1,0 +1,248 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	api "github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/remedy"
+)
+
+// answerWithin bounds one answer: asking a leader takes that long at most.
+const answerWithin = 2 * time.Minute
+
+// snoozeFor is what the button for later asks for.
+const snoozeFor = 30 * time.Minute
+
+// first reports whether a click is not one that came before: Slack delivers some
+// twice, and people tap twice.
+func (s *Slack) first(keys ...string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Clock.Now()
+	if len(s.seen) > 5000 {
+		for k, at := range s.seen {
+			if now.Sub(at) > 10*time.Minute {
+				delete(s.seen, k)
+			}
+		}
+	}
+	fresh := true
+	for _, k := range keys {
+		if k == "" {
+			continue
+		}
+		if at, ok := s.seen[k]; ok && now.Sub(at) < 10*time.Minute {
+			fresh = false
+		}
+		s.seen[k] = now
+	}
+	return fresh
+}
+
+// Interaction answers a tap or a dialog. It was acknowledged already; what comes
+// of it is an edit of the message, or words that only who tapped sees.
+func (s *Slack) interaction(ctx context.Context, envelope string, cb api.InteractionCallback) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	switch cb.Type { //exhaustive:ignore // nothing else is warden's
+	case api.InteractionTypeBlockActions:
+		for _, a := range cb.ActionCallback.BlockActions {
+			if a == nil || !strings.HasPrefix(a.ActionID, actionPrefix) || !s.first("e/"+envelope, "a/"+cb.User.ID+"/"+a.ActionID+"/"+a.ActionTs+"/"+a.Value) {
+				continue
+			}
+			s.tapped(ctx, cb, *a)
+		}
+	case api.InteractionTypeViewSubmission:
+		if strings.HasPrefix(cb.View.CallbackID, actionPrefix) && s.first("e/"+envelope, "v/"+cb.User.ID+"/"+cb.View.ID+"/"+cb.View.Hash) {
+			s.submitted(ctx, cb)
+		}
+	}
+}
+
+// tapped does what a button says.
+func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.BlockAction) {
+	where := place{channel: cb.Channel.ID, user: cb.User.ID, thread: cb.Message.ThreadTimestamp}
+	if where.channel == "" {
+		where.channel = cb.Container.ChannelID
+	}
+	x, err := s.session(ctx)
+	if err != nil {
+		s.Logger.Warn("a click can't be answered", zap.Error(err))
+		return
+	}
+	v, err := x.signer.read(a.Value)
+	if err == nil && actionPrefix+string(v.Verb) != a.ActionID {
+		err = ErrForged
+	}
+	if err != nil {
+		s.refuse(ctx, x, where, a.ActionID, cb.User.ID, err)
+		return
+	}
+	by, err := s.actor(ctx, x, cb.User.TeamID, cb.User.ID)
+	if err != nil {
+		s.refuse(ctx, x, where, a.ActionID, cb.User.ID, err)
+		return
+	}
+	if err := s.current(v); err != nil {
+		s.refuse(ctx, x, where, a.ActionID, by.Name, err)
+		return
+	}
+	switch v.Verb { //exhaustive:ignore // the others are done at once
+	case chat.VerbDetails:
+		s.details(ctx, x, where, v)
+		return
+	case chat.VerbDeny:
+		if s.Settings().AskReason && cb.TriggerID != "" {
+			err := s.askReason(ctx, x, cb.TriggerID, where, a.Value, v)
+			if err == nil {
+				return
+			}
+			s.Logger.Warn("the reason for a no can't be asked: it counts without one", zap.Error(err))
+		}
+	}
+	s.do(ctx, x, where, by, wishOf(v))
+}
+
+// current refuses what is about an earlier question than the case's.
+func (s *Slack) current(v Value) error {
+	switch v.Verb { //exhaustive:ignore // the others are about the case, whatever it asks
+	case chat.VerbApprove, chat.VerbDeny, chat.VerbSnooze:
+	default:
+		return nil
+	}
+	c, _ := s.Case(v.Case)
+	if v.asked(c) || c.Ask == nil && c.Veto == nil {
+		return nil // the ledger says what became of it
+	}
+	return fmt.Errorf("this question of %s was asked again since, and nothing was done: answer the newest message of it", v.Case)
+}
+
+func wishOf(v Value) Wish {
+	w := Wish{Verb: v.Verb, Case: v.Case, Plan: v.Plan}
+	if v.Verb == chat.VerbSnooze {
+		w.For = snoozeFor
+	}
+	return w
+}
+
+// do has the desk do it, and says what people can't see in the message.
+func (s *Slack) do(ctx context.Context, x session, where place, by remedy.Actor, w Wish) {
+	if err := s.Desk.Do(ctx, by, w); err != nil {
+		s.refuse(ctx, x, where, string(w.Verb)+" "+w.Case.String(), by.Name, err)
+		return
+	}
+	s.Logger.Info("somebody answered in Slack", zap.String("verb", string(w.Verb)), zap.Stringer("case", w.Case), zap.String("by", by.Name))
+	if said := chat.Noted(w.Verb, w.Case, w.For); said != "" {
+		s.whisper(ctx, x, where, said)
+	}
+}
+
+// refuse tells who tapped why nothing was done, and notes that they did.
+func (s *Slack) refuse(ctx context.Context, x session, where place, what, by string, err error) {
+	s.Logger.Warn("an answer in Slack was refused", zap.String("request", what), zap.String("by", by), zap.String("user", where.user), zap.Error(err))
+	_, notYours := errors.AsType[*NotYours](err)
+	s.whisper(ctx, x, where, chat.NotDone(err.Error(), notYours))
+}
+
+// place is where somebody tapped.
+type place struct{ channel, user, thread string }
+
+// whisper says something that only one person sees. It is nothing that anybody
+// needs later.
+func (s *Slack) whisper(ctx context.Context, x session, where place, words string) {
+	if where.channel == "" || where.user == "" {
+		return
+	}
+	b := api.NewSectionBlock(text(api.MarkdownType, short(mark(words), maxSection)), nil, nil)
+	opts := []api.MsgOption{api.MsgOptionText(short(plain(words), maxText), false), api.MsgOptionBlocks(b)}
+	if where.thread != "" {
+		opts = append(opts, api.MsgOptionTS(where.thread))
+	}
+	if _, err := x.client.PostEphemeralContext(ctx, where.channel, where.user, opts...); err != nil {
+		s.Logger.Warn("somebody can't be told what became of their click", zap.String("user", where.user), zap.Error(s.noted(err)))
+	}
+}
+
+// The ids of the dialog that asks why somebody says no.
+const (
+	reasonCallback = actionPrefix + "reason"
+	reasonBlock    = "reason"
+	reasonField    = "text"
+	maxReason      = 500
+)
+
+// askReason opens the dialog. What it is about travels in it, as the button had
+// it.
+func (s *Slack) askReason(ctx context.Context, x session, trigger string, where place, value string, v Value) error {
+	input := api.NewPlainTextInputBlockElement(text(api.PlainTextType, "false alarm, known work, not now …"), reasonField)
+	input.MaxLength = maxReason
+	block := api.NewInputBlock(reasonBlock, text(api.PlainTextType, "Why not? It becomes a label."), nil, input)
+	block.Optional = true
+	_, err := x.client.OpenViewContext(ctx, trigger, api.ModalViewRequest{
+		Type: api.VTModal, CallbackID: reasonCallback, PrivateMetadata: value + " " + where.channel,
+		Title: text(api.PlainTextType, short("Say no to "+v.Case.String(), 24)), Submit: text(api.PlainTextType, "Say no"), Close: text(api.PlainTextType, "Go back"),
+		Blocks: api.Blocks{BlockSet: []api.Block{block}},
+	})
+	return err
+}
+
+// submitted takes the dialog's answer.
+func (s *Slack) submitted(ctx context.Context, cb api.InteractionCallback) {
+	value, channel, _ := strings.Cut(cb.View.PrivateMetadata, " ")
+	where := place{channel: channel, user: cb.User.ID}
+	x, err := s.session(ctx)
+	if err != nil {
+		s.Logger.Warn("a dialog can't be answered", zap.Error(err))
+		return
+	}
+	v, err := x.signer.read(value)
+	if err == nil && v.Verb != chat.VerbDeny {
+		err = ErrForged
+	}
+	by, who := remedy.Actor{}, error(nil)
+	if err == nil {
+		if by, who = s.actor(ctx, x, cb.User.TeamID, cb.User.ID); who != nil {
+			err = who
+		} else {
+			err = s.current(v)
+		}
+	}
+	if err != nil {
+		s.refuse(ctx, x, where, cb.View.CallbackID, cb.User.ID, err)
+		return
+	}
+	w := wishOf(v)
+	if cb.View.State != nil {
+		w.Reason = strings.TrimSpace(cb.View.State.Values[reasonBlock][reasonField].Value)
+	}
+	if r := []rune(w.Reason); len(r) > maxReason {
+		w.Reason = string(r[:maxReason])
+	}
+	s.do(ctx, x, where, by, w)
+}
+
+// details shows the short form of how a case came about.
+func (s *Slack) details(ctx context.Context, x session, where place, v Value) {
+	c, ok := s.Case(v.Case)
+	if !ok {
+		s.whisper(ctx, x, where, v.Case.String()+" is gone from the ledger; the audit files have it.")
+		return
+	}
+	b := &builder{}
+	for i, l := range chat.Details(c, s.Settings().Zone) {
+		b.section(fmt.Sprintf("d%d", i), short(mark(l), maxSection))
+	}
+	if len(b.blocks) == 0 {
+		return
+	}
+	if _, err := x.client.PostEphemeralContext(ctx, where.channel, where.user, api.MsgOptionText(short(plain("Details of "+c.ID.String()), maxText), false), api.MsgOptionBlocks(b.blocks...)); err != nil {
+		s.Logger.Warn("details can't be shown", zap.Error(s.noted(err)))
+	}
+}

@@ -1,0 +1,258 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"warden/internal/chat"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// round is one Deliver.
+type round struct {
+	*Slack
+	set  Settings
+	x    session
+	owed chat.Owed
+	got  chat.Delivery
+	// wait is the shortest time after which something more can be sent.
+	wait time.Duration
+}
+
+// Deliver implements chat.Courier. It sends what may be sent now, at most one
+// message a channel, and says when to call again: what changes meanwhile is
+// merged into what is sent then.
+func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, error) {
+	jobs, done := plan(owed)
+	r := &round{Slack: s, set: s.Settings(), owed: owed, got: chat.Delivery{Seqs: done}}
+	if len(jobs) == 0 {
+		return r.got, nil
+	}
+	if d := s.ready(""); d > 0 {
+		r.got.Wait = d
+		return r.got, nil
+	}
+	x, err := s.session(ctx)
+	if err != nil {
+		r.got.Wait = s.ready("")
+		return r.got, err
+	}
+	r.x = x
+	jobs = r.missed(ctx, jobs)
+	var failed error
+	for _, j := range jobs {
+		if ctx.Err() != nil {
+			break
+		}
+		err := r.deliver(ctx, j)
+		if errors.Is(err, errLater) {
+			continue
+		}
+		if err != nil {
+			failed = errors.Join(failed, err)
+			if slackCode(err) == "" {
+				break // Slack itself is away: the others would fail as well
+			}
+		}
+	}
+	r.threads(ctx)
+	r.got.Wait = max(r.wait, s.ready(""))
+	return r.got, failed
+}
+
+// later notes when a channel may be written to again.
+func (r *round) later(channel string) error {
+	d := max(r.ready(channel), time.Millisecond)
+	if r.wait == 0 || d < r.wait {
+		r.wait = d
+	}
+	return errLater
+}
+
+// deliver brings one message up to date.
+func (r *round) deliver(ctx context.Context, j job) error {
+	c := j.m.Case
+	post, posted := r.owed.Post(j.key)
+	if j.key != caseKey(j.m.Notice.Case) || c == nil {
+		return r.news(ctx, j, post, posted)
+	}
+	o := chat.CardOptions{Zone: r.set.Zone, Tone: r.set.Tone}
+	card := chat.CardOf(j.m, o)
+	var complaint *ledger.Post
+	if card.State == chat.CardComplaint {
+		n := said{N: 1, Since: j.m.Notice.At, Case: c.ID}
+		if p, ok := r.owed.Post(complaintKey(c)); ok {
+			was := saidIn(p)
+			switch young := r.set.ComplainEvery > 0 && r.owed.Now.Sub(was.Since) < r.set.ComplainEvery; {
+			case was.Case > c.ID: // the message speaks of a later case by now
+				r.got.Seqs = append(r.got.Seqs, j.seqs...)
+				return nil
+			case was.Case == c.ID:
+				n = was
+				post, posted = orElse(post, posted, p)
+			case young:
+				n = said{N: was.N + 1, Since: was.Since, Case: c.ID}
+				post, posted = orElse(post, posted, p)
+				post.Hash = ""
+			}
+		}
+		o.Repeat, o.Since = n.N, n.Since
+		if n.N < 2 {
+			o.Since = time.Time{}
+		}
+		card = chat.CardOf(j.m, o)
+		complaint = &ledger.Post{Key: complaintKey(c), Case: c.ID, Hash: n.String()}
+	}
+	if r.inDigest(post) {
+		if card.State == chat.CardComplaint || card.State == chat.CardOver && !j.urgent {
+			return r.digest(ctx, j, card)
+		}
+		post, posted = ledger.Post{}, false
+	}
+	if !posted && !j.urgent && r.overBudget(c.Pool) {
+		return r.digest(ctx, j, card)
+	}
+	return r.card(ctx, j, card, post, posted, complaint)
+}
+
+func orElse(post ledger.Post, posted bool, p ledger.Post) (ledger.Post, bool) {
+	if posted {
+		return post, true
+	}
+	return p, p.ID != ""
+}
+
+// card posts or edits a case's message.
+func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Post, posted bool, complaint *ledger.Post) error {
+	c := j.m.Case
+	l := links{}
+	to := target{channel: r.set.channelOf(j.m)}
+	if posted {
+		to = target{channel: post.Place, ts: post.ID}
+		if asksAnew(card, c, post) && j.asks > post.Seq {
+			l.Earlier, to = post.Link, target{channel: r.set.channelOf(j.m)}
+		}
+	}
+	card.Again = to.ts == "" && (card.Again || r.doubtful(j.key))
+	mention := ""
+	if to.ts == "" {
+		mention = r.mention(ctx, card, c)
+	}
+	made := r.render(card, c, mention, l)
+	mark := stamp(card, c, r.render(withoutAgain(card), c, "", links{}).hash())
+	if posted && to.ts != "" && post.Hash == mark {
+		r.told(j, post, mark, complaint, false)
+		return nil
+	}
+	at, err := r.put(ctx, j, to, made, func(earlier string) rendered {
+		return r.render(card, c, r.mention(ctx, card, c), links{Earlier: earlier})
+	}, post.Link)
+	if err != nil {
+		return err
+	}
+	fresh := at.ts != to.ts
+	if fresh {
+		r.spend(c.Pool)
+	}
+	post = ledger.Post{Key: j.key, Case: c.ID, Place: at.channel, ID: at.ts, Link: r.x.permalink(at.channel, at.ts), Seq: post.Seq}
+	r.told(j, post, mark, complaint, fresh)
+	r.overflow(ctx, at, made.Full)
+	return nil
+}
+
+func withoutAgain(k chat.Card) chat.Card {
+	k.Again = false
+	return k
+}
+
+// put sends a message where it belongs. One that can't be edited any more is
+// posted anew, and leads to the old one; a channel that takes none is replaced by
+// the one for all.
+func (r *round) put(ctx context.Context, j job, to target, made rendered, anew func(earlier string) rendered, earlier string) (target, error) {
+	at, gone, err := r.send(ctx, r.x, j.key, to, made)
+	if gone {
+		to = target{channel: r.set.channelOf(j.m)}
+		made = anew(earlier)
+		if r.ready(to.channel) > 0 {
+			// The failed edit used the channel's turn: it is posted in the next one.
+			r.free(to.channel)
+		}
+		at, _, err = r.send(ctx, r.x, j.key, to, made)
+	}
+	if err != nil && to.ts == "" && to.channel != r.set.Channel && unusable(err) {
+		at, _, err = r.send(ctx, r.x, j.key, target{channel: r.set.Channel}, made)
+	}
+	if errors.Is(err, errLater) {
+		return at, r.later(to.channel)
+	}
+	return at, err
+}
+
+// free gives a channel its turn back, of which nothing came.
+func (s *Slack) free(channel string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.next, channel)
+}
+
+// unusable reports whether nothing can be posted in a channel.
+func unusable(err error) bool {
+	switch slackCode(err) {
+	case "is_archived", "channel_not_found", "not_in_channel", "restricted_action", "restricted_action_read_only_channel":
+		return true
+	}
+	return false
+}
+
+// told notes what got through.
+func (r *round) told(j job, post ledger.Post, mark string, complaint *ledger.Post, fresh bool) {
+	post.Hash = mark
+	for _, q := range j.seqs {
+		post.Seq = max(post.Seq, q)
+	}
+	r.got.Seqs = append(r.got.Seqs, j.seqs...)
+	r.got.Posts = append(r.got.Posts, receipt(post))
+	if complaint != nil {
+		complaint.Place, complaint.ID, complaint.Link = post.Place, post.ID, post.Link
+		r.got.Posts = append(r.got.Posts, receipt(*complaint))
+	}
+	if fresh && j.m.Case != nil {
+		// What led to the message is in it: its thread begins with what comes next.
+		r.got.Posts = append(r.got.Posts, ledger.Post{Key: threadKey(j.m.Case.ID), Case: j.m.Case.ID, Place: post.Place, ID: post.ID, Hash: shown(lastEvent(j.m.Case))})
+	}
+}
+
+// receipt is a post as the ledger takes it.
+func receipt(p ledger.Post) ledger.Post {
+	p.Surface, p.At, p.Gone = "", time.Time{}, false
+	if len(p.Link) > 500 {
+		p.Link = ""
+	}
+	return p
+}
+
+func (r *round) render(card chat.Card, c *ledger.Case, mention string, l links) rendered {
+	return render(r.set.Words.apply(card, c), r.sign(c), mention, l)
+}
+
+// sign writes the values of a case's buttons.
+func (r *round) sign(c *ledger.Case) func(chat.Verb) string {
+	if c == nil {
+		return nil
+	}
+	return func(v chat.Verb) string {
+		return r.x.signer.sign(Value{Verb: v, Case: c.ID, Plan: c.PlanHash, Nonce: nonce(c)})
+	}
+}
+
+// doubtful reports whether an earlier attempt may have posted it.
+func (s *Slack) doubtful(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.maybe[key]
+}
+
+// threadKey is the key of what a case's thread has been told.
+func threadKey(id remedy.CaseID) string { return "thread/" + id.String() }

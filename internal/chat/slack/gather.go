@@ -1,0 +1,310 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/slack-go/slack"
+
+	"warden/internal/chat"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// news posts what is not told by the card of a case. It is never edited.
+func (r *round) news(ctx context.Context, j job, post ledger.Post, posted bool) error {
+	if posted {
+		r.told(j, post, post.Hash, nil, false)
+		return nil
+	}
+	card := chat.CardOf(j.m, chat.CardOptions{Zone: r.set.Zone, Tone: r.set.Tone})
+	card.Again = card.Again || r.doubtful(j.key)
+	pool := j.m.Notice.Pool
+	if !j.urgent && pool != "" && r.overBudget(pool) {
+		return r.digest(ctx, j, card)
+	}
+	made := r.render(card, nil, "", links{})
+	to := target{channel: r.set.channelOf(j.m)}
+	at, err := r.put(ctx, j, to, made, func(string) rendered { return made }, "")
+	if err != nil {
+		return err
+	}
+	r.spend(pool)
+	r.got.Seqs = append(r.got.Seqs, j.seqs...)
+	if j.m.Notice.Kind == ledger.NoticeSummary {
+		r.got.Posts = append(r.got.Posts, ledger.Post{Key: j.key, Place: at.channel, ID: at.ts, Link: r.x.permalink(at.channel, at.ts), Hash: made.hash()})
+	}
+	r.overflow(ctx, at, made.Full)
+	return nil
+}
+
+// missed puts together what was over before Slack could be reached: one message
+// a channel, said once. The jobs that are left are those of which something is
+// still to be done.
+func (r *round) missed(ctx context.Context, jobs []job) []job {
+	old := func(j job) bool {
+		_, posted := r.owed.Post(j.key)
+		over := j.m.Case == nil || !j.m.Case.Open() || !chat.TellsCase(j.m.Notice.Kind)
+		return !posted && over && !j.m.Notice.Page && j.m.Notice.Kind != ledger.NoticeSummary && len(j.seqs) > 0 && r.owed.Now.Sub(j.oldest) > behind
+	}
+	by := map[string][]job{}
+	var channels []string
+	var left []job
+	for _, j := range jobs {
+		if !old(j) {
+			left = append(left, j)
+			continue
+		}
+		ch := r.set.channelOf(j.m)
+		if by[ch] == nil {
+			channels = append(channels, ch)
+		}
+		by[ch] = append(by[ch], j)
+	}
+	for _, ch := range channels {
+		all := by[ch]
+		if len(all) == 1 {
+			left = append(left, all[0]) // one is told as it is
+			continue
+		}
+		slices.SortStableFunc(all, func(a, b job) int { return a.oldest.Compare(b.oldest) })
+		if err := r.catchUp(ctx, ch, all); err != nil && !errors.Is(err, errLater) {
+			left = append(left, all...)
+		}
+	}
+	return left
+}
+
+// catchUp says once what happened while nobody could be told.
+func (r *round) catchUp(ctx context.Context, channel string, all []job) error {
+	first := all[0].oldest
+	card := chat.Card{
+		State: chat.CardNews, Title: fmt.Sprintf("While you could not see me: %d things, all over", len(all)),
+		Text:  fmt.Sprintf("While you could not see me, since %s: %d things, all over", chat.When(first, r.owed.Now, r.set.Zone), len(all)),
+		Again: all[0].m.Again,
+	}
+	// What happened to one subject more than once is told as it stands.
+	at := map[string]int{}
+	for _, j := range all {
+		line := chat.CardOf(j.m, chat.CardOptions{Zone: r.set.Zone, Tone: chat.TonePlain}).Text
+		text := chat.When(j.m.Notice.At, r.owed.Now, r.set.Zone) + "  " + line
+		topic := string(j.m.Notice.Kind) + string(j.m.Notice.Pool)
+		if j.m.Case != nil {
+			topic = j.m.Case.ID.String() + topic
+		}
+		if i, ok := at[topic]; ok {
+			card.Lead[i] = text
+			continue
+		}
+		at[topic] = len(card.Lead)
+		card.Lead = append(card.Lead, text)
+	}
+	card.Foot = []string{"only how each ended; warden cases has the rest"}
+	made := render(card, nil, "", links{})
+	key := fmt.Sprintf("missed/%d", all[0].seqs[0])
+	card.Again = card.Again || r.doubtful(key)
+	to, _, err := r.send(ctx, r.x, key, target{channel: channel}, made)
+	if errors.Is(err, errLater) {
+		return r.later(channel)
+	}
+	if err != nil {
+		return err
+	}
+	for _, j := range all {
+		r.got.Seqs = append(r.got.Seqs, j.seqs...)
+	}
+	r.overflow(ctx, to, made.Full)
+	return nil
+}
+
+// overBudget reports whether a pool has had its messages of the hour.
+func (r *round) overBudget(pool remedy.PoolName) bool {
+	if r.set.Budget <= 0 {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ago := r.owed.Now.Add(-time.Hour)
+	r.spent[pool] = slices.DeleteFunc(r.spent[pool], func(t time.Time) bool { return !t.After(ago) })
+	return len(r.spent[pool]) >= r.set.Budget
+}
+
+func (r *round) spend(pool remedy.PoolName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.spent[pool] = append(r.spent[pool], r.owed.Now)
+}
+
+// digestKey is the key of the message that the rest of an hour shares.
+func digestKey(pool remedy.PoolName, now time.Time) string {
+	return "digest/" + digest(string(pool)) + "/" + now.UTC().Format("2006010215")
+}
+
+// inDigest reports whether a case's message is one that it shares.
+func (r *round) inDigest(p ledger.Post) bool { return strings.HasPrefix(p.Hash, digestMark) }
+
+const (
+	digestMark = "digest "
+	digestMost = 20
+)
+
+// digest tells a case in the message that the rest of the hour shares, which is
+// edited in place.
+func (r *round) digest(ctx context.Context, j job, card chat.Card) error {
+	pool := card.Pool
+	key := digestKey(pool, r.owed.Now)
+	post, posted := r.owed.Post(j.key)
+	if r.inDigest(post) { // it stays where it is told
+		key = strings.TrimPrefix(post.Hash, digestMark)
+	}
+	shared, there := r.owed.Post(key)
+	lines := []string{card.Text}
+	for _, p := range r.owed.Posts {
+		if p.Hash != digestMark+key || p.Case == 0 || j.m.Case != nil && p.Case == j.m.Case.ID || r.owed.About == nil {
+			continue
+		}
+		if m, ok := r.owed.About(p.Case); ok {
+			lines = append(lines, chat.CardOf(m, chat.CardOptions{Zone: r.set.Zone, Tone: chat.TonePlain}).Text)
+		}
+	}
+	n := len(lines)
+	if n > digestMost {
+		lines = append(lines[:digestMost], fmt.Sprintf("and %d more: warden cases --pool %s", n-digestMost, pool))
+	}
+	say := fmt.Sprintf("%d more in pool %s this hour, told together", n, pool)
+	made := render(chat.Card{State: chat.CardNews, Title: say, Text: say, Lead: lines, Foot: []string{fmt.Sprintf("more than %d messages an hour: see budget_per_hour", r.set.Budget)}}, nil, "", links{})
+	to := target{channel: r.set.channelOf(j.m)}
+	if there {
+		to = target{channel: shared.Place, ts: shared.ID}
+	}
+	if there && shared.Hash == made.hash() && posted {
+		r.got.Seqs = append(r.got.Seqs, j.seqs...)
+		post.Hash = digestMark + key
+		r.got.Posts = append(r.got.Posts, receipt(post))
+		return nil
+	}
+	at, err := r.put(ctx, job{key: key, m: j.m}, to, made, func(string) rendered { return made }, "")
+	if err != nil {
+		return err
+	}
+	r.got.Seqs = append(r.got.Seqs, j.seqs...)
+	link := r.x.permalink(at.channel, at.ts)
+	r.got.Posts = append(r.got.Posts, ledger.Post{Key: key, Place: at.channel, ID: at.ts, Link: link, Hash: made.hash()})
+	if c := j.m.Case; c != nil && chat.TellsCase(j.m.Notice.Kind) {
+		r.got.Posts = append(r.got.Posts, ledger.Post{Key: j.key, Case: c.ID, Place: at.channel, ID: at.ts, Link: link, Hash: digestMark + key})
+	}
+	return nil
+}
+
+// threads tells the threads of cases what happened since they were told last, all
+// of it in one message a case.
+func (r *round) threads(ctx context.Context) {
+	for _, p := range r.owed.Posts {
+		if !strings.HasPrefix(p.Key, "thread/") || p.ID == "" || r.owed.About == nil || ctx.Err() != nil {
+			continue
+		}
+		m, ok := r.owed.About(p.Case)
+		if !ok || m.Case == nil {
+			continue
+		}
+		since, err := time.Parse(time.RFC3339Nano, p.Hash)
+		if err != nil || !lastEvent(m.Case).After(since) {
+			continue
+		}
+		made := threadOf(m.Case, since, r.set.Zone)
+		at, gone, err := r.send(ctx, r.x, p.Key, target{channel: p.Place, thread: p.ID}, made)
+		switch {
+		case errors.Is(err, errLater):
+			_ = r.later(p.Place)
+			continue
+		case err != nil && !gone && slackCode(err) == "":
+			return // it is said the next time
+		case err == nil:
+			r.overflow(ctx, target{channel: at.channel, thread: p.ID}, made.Full)
+		}
+		p.Hash = shown(lastEvent(m.Case))
+		r.got.Posts = append(r.got.Posts, receipt(p))
+	}
+}
+
+// threadOf is one line for each event after an instant, and what a command that
+// went wrong has printed.
+func threadOf(c *ledger.Case, since time.Time, zone *time.Location) rendered {
+	b := &builder{}
+	var lines []string
+	for _, e := range c.Events {
+		if e.At.After(since) {
+			by := ""
+			if e.By != "" && e.By != "warden" {
+				by = " · " + e.By
+			}
+			lines = append(lines, chat.When(e.At, c.ChangedAt, zone)+"  "+e.What+by)
+		}
+	}
+	b.lines("events", lines)
+	if x := c.Execution(); x != nil && x.FinishedAt.After(since) && x.Outcome != remedy.OutcomeDone && strings.TrimSpace(x.Output) != "" {
+		b.section("output", "```"+b.fit(preformatted(strings.Split(strings.TrimSpace(x.Output), "\n")), maxSection-6)+"```")
+	}
+	text := c.ID.String()
+	if len(lines) > 0 {
+		text += ": " + lines[len(lines)-1]
+	}
+	return rendered{Text: short(plain(text), maxText), Blocks: b.blocks}
+}
+
+// overflow puts what had to be cut into the thread. It is worth a wait: the
+// message says that it is there.
+func (r *round) overflow(ctx context.Context, at target, full []string) {
+	thread := at.thread
+	if thread == "" {
+		thread = at.ts
+	}
+	for _, text := range full {
+		for _, part := range parts(text, maxSection) {
+			if d := r.ready(at.channel); d > 0 {
+				select {
+				case <-ctx.Done():
+					return
+				case <-r.Clock.After(d):
+				}
+			}
+			b := []api.Block{api.NewSectionBlock(newText(part), nil, nil)}
+			if _, _, err := r.send(ctx, r.x, "full", target{channel: at.channel, thread: thread}, rendered{Text: short(part, maxText), Blocks: b}); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func newText(s string) *api.TextBlockObject { return text(api.MarkdownType, s) }
+
+// parts cuts escaped text into pieces, at most maxParts of them, never within an
+// entity.
+func parts(s string, most int) []string {
+	const maxParts = 4
+	var out []string
+	for s != "" && len(out) < maxParts {
+		r := []rune(s)
+		n := min(len(r), most)
+		if n < len(r) {
+			for i := n - 1; i > n-6 && i > 0; i-- {
+				if r[i] == ';' {
+					break
+				}
+				if r[i] == '&' {
+					n = i
+					break
+				}
+			}
+		}
+		out, s = append(out, string(r[:n])), string(r[n:])
+	}
+	if s != "" {
+		out[len(out)-1] = short(out[len(out)-1]+" ", most-1) + "…"
+	}
+	return out
+}

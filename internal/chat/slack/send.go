@@ -1,0 +1,168 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/slack-go/slack"
+	"go.uber.org/zap"
+)
+
+// pace is how far posts in one channel are apart: Slack takes about one a second
+// (https://docs.slack.dev/apis/web-api/rate-limits).
+const pace = time.Second
+
+// errLater says that a channel, or all of Slack, is to be left alone for a while.
+var errLater = errors.New("not yet")
+
+// ready is how long a channel is to be left alone.
+func (s *Slack) ready(channel string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Clock.Now()
+	return max(s.mute.Sub(now), s.next[channel].Sub(now), 0)
+}
+
+func (s *Slack) used(channels ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range channels {
+		s.next[c] = s.Clock.Now().Add(pace)
+	}
+}
+
+// target is where a message is, or is to be.
+type target struct {
+	channel, ts string
+	// thread is the message that it answers; empty for none.
+	thread string
+}
+
+// send posts a message, or edits the one that is there. It returns where it is.
+// gone says that what should have been edited can't be any more.
+func (s *Slack) send(ctx context.Context, x session, key string, to target, r rendered) (at target, gone bool, err error) {
+	if s.ready(to.channel) > 0 {
+		return to, false, errLater
+	}
+	defer s.used(to.channel)
+	for _, blocks := range [][]api.Block{r.Blocks, withoutCharts(r.Blocks), nil} {
+		if blocks != nil && len(blocks) == len(r.Blocks) && err != nil {
+			continue // it has no chart to leave out
+		}
+		at, err = s.once(ctx, x, key, to, r, blocks)
+		if !refusedBlocks(err) {
+			break
+		}
+		s.Logger.Warn("Slack refused the blocks of a message: it goes with less", zap.String("key", key), zap.Error(err))
+	}
+	code := slackCode(err)
+	if to.ts != "" && slices.Contains([]string{"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_archived", "not_in_channel"}, code) {
+		return to, true, err
+	}
+	return at, false, s.noted(err)
+}
+
+func (s *Slack) once(ctx context.Context, x session, key string, to target, r rendered, blocks []api.Block) (target, error) {
+	txt := r.Text
+	if blocks == nil && len(r.Blocks) > 0 {
+		txt = textOf(r)
+	}
+	opts := []api.MsgOption{
+		api.MsgOptionText(txt, false), api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(),
+		api.MsgOptionMetadata(api.SlackMetadata{EventType: "warden_message", EventPayload: map[string]any{"key": key, "cluster": x.cluster}}),
+	}
+	if len(blocks) > 0 {
+		opts = append(opts, api.MsgOptionBlocks(blocks...))
+	}
+	if to.ts != "" {
+		channel, ts, _, err := x.client.UpdateMessageContext(ctx, to.channel, to.ts, opts...)
+		if err != nil {
+			return to, fmt.Errorf("edit the message of %s: %w", key, err)
+		}
+		return target{channel: channel, ts: ts, thread: to.thread}, nil
+	}
+	if to.thread != "" {
+		opts = append(opts, api.MsgOptionTS(to.thread))
+	}
+	channel, ts, err := x.client.PostMessageContext(ctx, to.channel, opts...)
+	if err != nil {
+		if slackCode(err) == "" && ambiguous(err) {
+			s.mu.Lock()
+			s.maybe[key] = true
+			s.mu.Unlock()
+		}
+		return to, fmt.Errorf("post the message of %s in %s: %w", key, to.channel, err)
+	}
+	s.mu.Lock()
+	delete(s.maybe, key)
+	s.mu.Unlock()
+	return target{channel: channel, ts: ts, thread: to.thread}, nil
+}
+
+// slackCode is Slack's word for what is wrong; empty where it said none.
+func slackCode(err error) string {
+	if e, ok := errors.AsType[api.SlackErrorResponse](err); ok {
+		return e.Err
+	}
+	return ""
+}
+
+// ambiguous reports whether a post may have been made although it failed: it may
+// not where it never got there, or was turned away.
+func ambiguous(err error) bool {
+	if _, limited := errors.AsType[*api.RateLimitedError](err); limited {
+		return false
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {
+		return false
+	}
+	return true
+}
+
+func refusedBlocks(err error) bool {
+	return slices.Contains([]string{"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}, slackCode(err))
+}
+
+// withoutCharts are blocks that every workspace takes.
+func withoutCharts(blocks []api.Block) []api.Block {
+	return slices.DeleteFunc(slices.Clone(blocks), func(b api.Block) bool { return b.BlockType() == api.MBTDataVisualization })
+}
+
+// textOf is all that a message says, for where its blocks were refused: less
+// pretty, and nothing lost.
+func textOf(r rendered) string {
+	out := []string{r.Text}
+	for _, b := range r.Blocks {
+		switch b := b.(type) {
+		case *api.SectionBlock:
+			if b.Text != nil {
+				out = append(out, b.Text.Text)
+			}
+			for _, f := range b.Fields {
+				out = append(out, f.Text)
+			}
+		case *api.ContextBlock:
+			for _, e := range b.ContextElements.Elements {
+				if t, ok := e.(*api.TextBlockObject); ok {
+					out = append(out, t.Text)
+				}
+			}
+		}
+	}
+	return short(strings.Join(out, "\n"), maxText)
+}
+
+// hash is of what a message shows.
+func (r rendered) hash() string {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return ""
+	}
+	return digest(string(b))
+}

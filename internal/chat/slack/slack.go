@@ -1,0 +1,182 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	api "github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/clock"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// Settings are those of [chat.slack] in force.
+type Settings struct {
+	// HTTP takes clicks over HTTP; else over a socket that is opened from here.
+	HTTP bool
+	// BotToken, AppToken and SigningSecret read the secrets, each time they are
+	// needed, so that one that was replaced is noticed.
+	BotToken, AppToken, SigningSecret func() (string, error)
+	// Channel is where people are told, Channels where those of a pool are.
+	Channel  string
+	Channels map[remedy.PoolName]string
+	// Summary is where the morning summary goes; Channel when empty.
+	Summary string
+	Tone    chat.Tone
+	Zone    *time.Location
+	// ComplainEvery is how long one message stands for all complaints about one
+	// host and action.
+	ComplainEvery time.Duration
+	// Budget is how many messages a pool gets in an hour before the others share
+	// one; 0 for no bound. What asks or pages is never held back.
+	Budget int
+	// AskReason has a no ask for its reason.
+	AskReason bool
+	// APIURL is where Slack is; Slack's own when empty.
+	APIURL string
+	// People finds who has an e-mail address: their unix user; false for nobody.
+	People func(email string) (unix string, ok bool)
+	// MaxSnooze is how long a question may be put off.
+	MaxSnooze time.Duration
+	// Words are the user's templates; nil for none.
+	Words *Templates
+}
+
+// Options is what a Slack is made of. All fields are required.
+type Options struct {
+	Settings func() Settings
+	// ClusterID is the id of the cluster; empty before it was founded.
+	ClusterID func() string
+	// Leader reports whether this node knows a leader.
+	Leader func() bool
+	// Case finds a case as this node knows it.
+	Case func(remedy.CaseID) (*ledger.Case, bool)
+	Desk Desk
+	// Clock paces what is sent: Slack's own time, whatever warden's clock does.
+	Clock  clock.Clock
+	Logger *zap.Logger
+	// Client makes requests; nil for one of its own.
+	Client *http.Client
+}
+
+// Slack is one workspace: a chat.Courier, and the place where clicks come in. It
+// is safe for concurrent use, and outlives reloads.
+type Slack struct {
+	Options
+
+	mu    sync.Mutex
+	since session // of the tokens in force
+	// next is when a channel may be written to again, and mute all of Slack.
+	next map[string]time.Time
+	mute time.Time
+	// maybe are keys whose posting ended in an error that leaves open whether it
+	// was posted.
+	maybe map[string]bool
+	// spent are the times of the posts of the last hour, by pool.
+	spent map[remedy.PoolName][]time.Time
+	// seen are the clicks of the last minutes, by envelope and action.
+	seen map[string]time.Time
+	// people are who was looked up lately.
+	people map[string]looked
+	groups groupsSeen
+	// ids are users by e-mail address, for mentions.
+	ids map[string]looked
+}
+
+// New makes one. Nothing is contacted.
+func New(o Options) *Slack {
+	if o.Client == nil {
+		o.Client = &http.Client{Timeout: 15 * time.Second}
+	}
+	return &Slack{
+		Options: o, next: map[string]time.Time{}, maybe: map[string]bool{}, spent: map[remedy.PoolName][]time.Time{}, seen: map[string]time.Time{},
+		people: map[string]looked{}, ids: map[string]looked{},
+	}
+}
+
+// Surface implements chat.Courier.
+func (*Slack) Surface() ledger.Surface { return ledger.SurfaceSlack }
+
+// session is what is known of the workspace that a token is for.
+type session struct {
+	token, cluster, url string
+	client              *api.Client
+	signer              signer
+	// team is the workspace's id and home its address; empty before the first
+	// call that said so.
+	team, home, bot string
+}
+
+// session is the client for the token in force, and what signs buttons.
+func (s *Slack) session(ctx context.Context) (session, error) {
+	set := s.Settings()
+	token, err := set.BotToken()
+	if err != nil {
+		return session{}, err
+	}
+	cluster := s.ClusterID()
+	switch {
+	case token == "":
+		return session{}, errors.New("there is no bot token: see chat.slack.bot_token_file")
+	case cluster == "":
+		return session{}, errors.New("the cluster has no id yet")
+	}
+	s.mu.Lock()
+	have := s.since
+	s.mu.Unlock()
+	if have.token == token && have.cluster == cluster && have.url == set.APIURL && have.team != "" {
+		return have, nil
+	}
+	app := ""
+	if set.AppToken != nil && !set.HTTP {
+		if app, err = set.AppToken(); err != nil {
+			return session{}, err
+		}
+	}
+	sign, err := newSigner(token, cluster)
+	if err != nil {
+		return session{}, err
+	}
+	next := session{token: token, cluster: cluster, url: set.APIURL, signer: sign}
+	opts := []api.Option{api.OptionHTTPClient(s.Client), api.OptionAppLevelToken(app)}
+	if set.APIURL != "" {
+		opts = append(opts, api.OptionAPIURL(strings.TrimSuffix(set.APIURL, "/")+"/"))
+	}
+	next.client = api.New(token, opts...)
+	who, err := next.client.AuthTestContext(ctx)
+	if err != nil {
+		return session{}, fmt.Errorf("ask Slack who I am: %w", s.noted(err))
+	}
+	next.team, next.home, next.bot = who.TeamID, strings.TrimSuffix(who.URL, "/"), who.UserID
+	s.mu.Lock()
+	s.since = next
+	s.people, s.groups, s.ids = map[string]looked{}, groupsSeen{}, map[string]looked{}
+	s.mu.Unlock()
+	return next, nil
+}
+
+// noted remembers how long Slack wants to be left alone.
+func (s *Slack) noted(err error) error {
+	if limited, ok := errors.AsType[*api.RateLimitedError](err); ok {
+		s.mu.Lock()
+		s.mute = s.Clock.Now().Add(max(limited.RetryAfter, time.Second))
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// permalink leads to a message.
+func (x session) permalink(channel, ts string) string {
+	if x.home == "" || channel == "" || ts == "" {
+		return ""
+	}
+	return x.home + "/archives/" + channel + "/p" + strings.ReplaceAll(ts, ".", "")
+}

@@ -15,6 +15,7 @@ import (
 	"warden/detectors"
 	"warden/internal/audit"
 	"warden/internal/chat"
+	"warden/internal/chat/slack"
 	"warden/internal/clock"
 	"warden/internal/cluster"
 	"warden/internal/config"
@@ -79,6 +80,7 @@ type daemon struct {
 	server    *web.Server
 	mirror    *telemetry.Mirror
 	pulse     *heartbeat.Heartbeat
+	slack     *slack.Slack
 	// quit takes why the process should end and be started again.
 	quit chan error
 	// supervisor keeps systemd informed.
@@ -96,6 +98,7 @@ type daemon struct {
 func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d := &daemon{daemonOptions: o, ledger: ledger.New(), quit: make(chan error, 1)}
 	d.floor.ledger = d.ledger
+	d.slack = d.newSlack()
 	metrics, err := source.NewMetrics(o.Registry)
 	if err != nil {
 		return nil, err
@@ -218,6 +221,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	group.Go(func() { d.pulse.Run(leading) })
 	group.Go(func() { d.engine.Follow(serving) })
 	group.Go(func() { d.report.run(serving) })
+	group.Go(func() { d.slack.Run(serving) })
 	d.servePeers()
 	led := make(chan struct{})
 	group.Go(func() {
@@ -280,7 +284,7 @@ func (d *daemon) load() (*config.Config, *engine.Config, config.Report, error) {
 	if err := errors.Join(terr, perr); err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", d.ConfigFile, err)
 	}
-	cfg.Couriers = slices.Concat(told, posted)
+	cfg.Couriers = slices.Concat(told, posted, d.slackCouriers(file))
 	return file, cfg, report, nil
 }
 

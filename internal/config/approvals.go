@@ -128,8 +128,17 @@ func (c *Config) resolve(entries []string) []remedy.Approver {
 				walk(members, cmp.Or(role, name), append(slices.Clip(within), name))
 			case group:
 				add(remedy.Approver{Match: e, Role: role})
+			case strings.HasPrefix(e, "slack:"):
+				if c.Chat.Slack.Enabled {
+					add(remedy.Approver{Match: e, Role: role})
+				}
 			case strings.Contains(e, "@"):
-				if who, p, ok := c.personByEmail(e); ok {
+				who, p, ok := c.personByEmail(e)
+				if len(p.Unix) == 0 && c.Chat.Slack.Enabled {
+					// Nobody comes as a unix user: Slack vouches for the address.
+					add(remedy.Approver{Match: strings.ToLower(e), Person: who, Role: role})
+				}
+				if ok {
 					for _, u := range p.Unix {
 						add(remedy.Approver{Match: u, Person: who, Email: p.Email, Role: role})
 					}

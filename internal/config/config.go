@@ -41,6 +41,7 @@ type Config struct {
 	Actions    map[remedy.ActionName]Action     `toml:"actions"`
 	Policy     Policy                           `toml:"policy"`
 	Approvals  Approvals                        `toml:"approvals"`
+	Chat       Chat                             `toml:"chat"`
 	Guardrails Guardrails                       `toml:"guardrails"`
 	Ledger     Ledger                           `toml:"ledger"`
 	Audit      Audit                            `toml:"audit"`

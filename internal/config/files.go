@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"warden/internal/command"
 )
@@ -51,6 +52,7 @@ func CheckFiles(c *Config, node string, env Env) Report {
 	d.heartbeatFile(c, env)
 	d.outletFiles(c, env)
 	d.pagerDutyFiles(c, env)
+	d.slackFiles(c, env)
 	d.problems.Sort()
 	return d.problems
 }
@@ -149,5 +151,27 @@ func (d *decoder) clusterFiles(c Cluster, env Env) {
 	}
 	if err != nil {
 		d.badValue(join(nil, "cluster", "tls_key_file"), "tls_key_file: %v", err)
+	}
+}
+
+// slackFiles checks that the secrets of [chat.slack] can be read, and are what
+// they should be.
+func (d *decoder) slackFiles(c *Config, env Env) {
+	s := c.Chat.Slack
+	if !s.Enabled {
+		return
+	}
+	for _, one := range []struct {
+		key, prefix string
+		ref         SecretRef
+	}{{"bot_token_file", "xoxb-", s.BotTokenFile}, {"app_token_file", "xapp-", s.AppTokenFile}, {"signing_secret_file", "", s.SigningSecretFile}} {
+		at := []string{"chat", "slack", one.key}
+		secret, err := readSecret(one.ref, env, at...)
+		switch {
+		case err != nil:
+			d.badValue(at, "%v", err)
+		case secret.IsSet() && !strings.HasPrefix(secret.Reveal(), one.prefix):
+			d.badValue(at, "%s refers to something that doesn't begin with %s: it is another token; see `warden chat manifest`", one.key, one.prefix)
+		}
 	}
 }

@@ -42,6 +42,7 @@ func (v *validator) all() {
 	v.sharedHosts()
 	v.policy(c.Policy)
 	v.approvals(c.Approvals)
+	v.chat(c.Chat.Slack)
 	v.guardrails()
 	v.mirror(c.Telemetry.Graphite)
 	v.heartbeat(c.Heartbeat)

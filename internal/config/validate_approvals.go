@@ -99,11 +99,23 @@ func (v *validator) entries(p []string, entries []string) {
 	for i, e := range entries {
 		item := join(p, element(i))
 		switch {
+		case strings.HasPrefix(e, "slack:"):
+			v.slackApprover(item, e)
 		case strings.Contains(e, "@") && !strings.HasPrefix(e, "@") && isEmail(e):
 			v.email(item, e)
 		case !approver.MatchString(e):
 			v.fail(item, "%s: %s is no approver: write \"fran\" for a unix user, \"@ops\" for a role or a unix group, or an e-mail address of [approvals.people]", last(p), quote(e))
 		}
+	}
+}
+
+// slackApprover checks an approver that only Slack knows.
+func (v *validator) slackApprover(p []string, e string) {
+	switch {
+	case !slackKey.MatchString(e):
+		v.fail(p, "%s: %s is no approver of Slack: write \"slack:@oncall-ops\" for a user group's handle, or \"slack:U024BE7LH\" for a user's id", last(p[:len(p)-1]), quote(e))
+	case !v.config.Chat.Slack.Enabled:
+		v.fail(p, "%s: %s can answer in Slack only: set enabled = true in [chat.slack], or name a unix user", last(p[:len(p)-1]), quote(e))
 	}
 }
 
@@ -114,14 +126,16 @@ func (v *validator) email(p []string, email string) {
 		known = append(known, person.Email)
 	}
 	name, person, ok := v.config.personByEmail(email)
+	slack := v.config.Chat.Slack.Enabled
 	switch {
+	case !ok && slack: // whoever Slack says has that address
 	case !ok:
 		hint := didYouMean(email, known)
 		if hint == "" {
 			hint = "; add [approvals.people.NAME] with email and unix"
 		}
 		v.fail(p, "nobody of [approvals.people] has the e-mail address %s%s", quote(email), hint)
-	case len(person.Unix) == 0:
+	case len(person.Unix) == 0 && !slack:
 		v.warn(p, "approvals.people.%s has no unix user, so they can't answer yet: add unix = [\"user\"]", name)
 	}
 }

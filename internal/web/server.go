@@ -31,6 +31,7 @@ type Server struct {
 	servers   []*http.Server
 	address   string
 	peers     http.Handler
+	local     http.Handler
 }
 
 // Open opens the socket and, if an address is given, the TCP listener. Nothing
@@ -50,6 +51,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.add(local, s.surface.anywhere(api), withPeer)
+	s.local = s.surface.common(s.surface.anywhere(api))
 	if o.Listen != "" {
 		l, err := listenLoopback(ctx, o.Listen)
 		if err != nil {

@@ -75,7 +75,7 @@ func (s *Slack) once(ctx context.Context, x session, key string, to target, r re
 	}
 	opts := []api.MsgOption{
 		api.MsgOptionText(txt, false), api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(),
-		api.MsgOptionMetadata(api.SlackMetadata{EventType: "warden_message", EventPayload: map[string]any{"key": key, "cluster": x.cluster}}),
+		api.MsgOptionMetadata(api.SlackMetadata{EventType: "case_message", EventPayload: map[string]any{"key": key, "cluster": x.cluster}}),
 	}
 	if len(blocks) > 0 {
 		opts = append(opts, api.MsgOptionBlocks(blocks...))

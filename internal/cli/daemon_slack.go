@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"warden/internal/chat"
+	"warden/internal/chat/slack"
+	"warden/internal/clock"
+	"warden/internal/config"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/internal/web"
+)
+
+// newSlack makes the node's side of Slack. It lives as long as the daemon, and
+// asks for the settings whenever it needs them.
+func (d *daemon) newSlack() *slack.Slack {
+	return slack.New(slack.Options{
+		Settings:  d.slackSettings,
+		ClusterID: func() string { return d.ledger.Status().ClusterID },
+		Leader: func() bool {
+			id, _ := d.Machine.leader(d.node)
+			return id != ""
+		},
+		Case:   func(id remedy.CaseID) (*ledger.Case, bool) { return d.ledger.Case(id) },
+		Desk:   slackDesk{d},
+		Clock:  clock.System(),
+		Logger: d.Logger.Named("slack"),
+		Client: &http.Client{Timeout: 15 * time.Second},
+	})
+}
+
+// slackCouriers is Slack where a config file wants it.
+func (d *daemon) slackCouriers(file *config.Config) []chat.Courier {
+	var out []chat.Courier
+	if file.Chat.Slack.Enabled {
+		out = append(out, d.slack)
+	}
+	return out
+}
+
+// slackSettings are the settings of [chat.slack] in force; none where it is off.
+func (d *daemon) slackSettings() slack.Settings {
+	file := d.File()
+	if file == nil || !file.Chat.Slack.Enabled {
+		return slack.Settings{}
+	}
+	return slackSettings(file, d.Env)
+}
+
+// slackSettings are what a config file says of Slack.
+func slackSettings(file *config.Config, env config.Env) slack.Settings {
+	s := file.Chat.Slack
+	secret := func(which func(config.SlackSecrets) config.Secret) func() (string, error) {
+		return func() (string, error) {
+			all, err := file.SlackSecrets(env)
+			return which(all).Reveal(), err
+		}
+	}
+	return slack.Settings{
+		HTTP:          s.Mode == config.SlackHTTP,
+		BotToken:      secret(func(x config.SlackSecrets) config.Secret { return x.BotToken }),
+		AppToken:      secret(func(x config.SlackSecrets) config.Secret { return x.AppToken }),
+		SigningSecret: secret(func(x config.SlackSecrets) config.Secret { return x.SigningSecret }),
+		Channel:       s.Channel, Channels: s.Channels, Summary: s.SummaryChannel,
+		Tone: chat.Tone(s.Tone), Zone: s.Zone(), ComplainEvery: s.ComplainAtMostEvery.Std(), Budget: s.BudgetPerHour,
+		AskReason: file.Approvals.AskReasonOnDeny, APIURL: s.APIURL, People: file.UnixOf, MaxSnooze: file.Approvals.MaxSnooze.Std(),
+	}
+}
+
+// slackDesk does what people ask for in Slack as the unix socket would.
+type slackDesk struct{ d *daemon }
+
+// Do implements slack.Desk.
+func (s slackDesk) Do(ctx context.Context, by remedy.Actor, w slack.Wish) error {
+	c, err := s.d.server.As(by)
+	if err != nil {
+		return err
+	}
+	switch w.Verb { //exhaustive:ignore // the others are no wishes
+	case chat.VerbApprove:
+		_, err = c.Approve(ctx, w.Case, web.ApproveRequest{PlanHash: w.Plan, Reason: w.Reason})
+	case chat.VerbDeny:
+		_, err = c.Deny(ctx, w.Case, web.DenyRequest{Reason: w.Reason})
+	case chat.VerbSnooze:
+		_, err = c.Snooze(ctx, w.Case, web.SnoozeRequest{Seconds: int64(min(w.For, s.d.File().Approvals.MaxSnooze.Std()) / time.Second), Reason: w.Reason})
+	case chat.VerbCancel:
+		_, err = c.Cancel(ctx, w.Case, web.CancelRequest{Reason: w.Reason})
+	case chat.VerbUndo:
+		_, err = c.Undo(ctx, w.Case, web.UndoRequest{})
+	case chat.VerbRight:
+		_, err = c.Label(ctx, w.Case, web.LabelRequest{Label: "right", Note: w.Reason})
+	case chat.VerbWrong:
+		_, err = c.Label(ctx, w.Case, web.LabelRequest{Label: "wrong", Note: w.Reason})
+	case chat.VerbDid:
+		_, err = c.Label(ctx, w.Case, web.LabelRequest{Label: "right", Note: "done by hand"})
+	default:
+		err = fmt.Errorf("%q is nothing that can be asked for by a button; use the command line", w.Verb)
+	}
+	if refused, ok := errors.AsType[*web.APIError](err); ok && refused.Status == http.StatusForbidden {
+		return &slack.NotYours{Err: err}
+	}
+	return err
+}

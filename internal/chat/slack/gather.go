@@ -48,7 +48,7 @@ func (r *round) news(ctx context.Context, j job, post ledger.Post, posted bool) 
 func (r *round) missed(ctx context.Context, jobs []job) []job {
 	old := func(j job) bool {
 		_, posted := r.owed.Post(j.key)
-		over := j.m.Case == nil || !j.m.Case.Open() || !chat.TellsCase(j.m.Notice.Kind)
+		over := j.m.Case == nil || !j.m.Case.Open() || !r.byCard(j)
 		return !posted && over && !j.m.Notice.Page && j.m.Notice.Kind != ledger.NoticeSummary && len(j.seqs) > 0 && r.owed.Now.Sub(j.oldest) > behind
 	}
 	by := map[string][]job{}
@@ -78,6 +78,9 @@ func (r *round) missed(ctx context.Context, jobs []job) []job {
 	}
 	return left
 }
+
+// byCard reports whether a job is told by the card of its case.
+func (*round) byCard(j job) bool { return j.m.Case != nil && j.key == caseKey(j.m.Case.ID) }
 
 // catchUp says once what happened while nobody could be told.
 func (r *round) catchUp(ctx context.Context, channel string, all []job) error {

@@ -1,0 +1,255 @@
+package slack_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"warden/internal/chat"
+	"warden/internal/chat/slack"
+	"warden/internal/clock"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/simulate/fakeslack"
+)
+
+const clusterID = "0f8a6c5e-cluster"
+
+func at(hour, minute, second int) time.Time {
+	return time.Date(2026, 11, 20, hour, minute, second, 0, time.UTC)
+}
+
+// world is one workspace, one ledger's worth of records, and one Slack to test.
+type world struct {
+	t     *testing.T
+	fake  *fakeslack.Server
+	slack *slack.Slack
+	logs  *observer.ObservedLogs
+
+	mu     sync.Mutex
+	set    slack.Settings
+	leader bool
+	cases  map[remedy.CaseID]*ledger.Case
+	posts  map[string]ledger.Post
+	owed   []chat.Message
+	now    time.Time
+	wishes []wish
+	seq    uint64
+	says   func(by remedy.Actor, w slack.Wish) error
+}
+
+type wish struct {
+	By remedy.Actor
+	slack.Wish
+}
+
+// Do implements slack.Desk.
+func (w *world) Do(_ context.Context, by remedy.Actor, x slack.Wish) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wishes = append(w.wishes, wish{by, x})
+	if w.says != nil {
+		return w.says(by, x)
+	}
+	return nil
+}
+
+func newWorld(t *testing.T, change ...func(*fakeslack.Options)) *world {
+	t.Helper()
+	o := fakeslack.Options{Unlimited: true}
+	for _, f := range change {
+		f(&o)
+	}
+	fake, err := fakeslack.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fake.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	core, logs := observer.New(zap.DebugLevel)
+	w := &world{t: t, fake: fake, logs: logs, leader: true, cases: map[remedy.CaseID]*ledger.Case{}, posts: map[string]ledger.Post{}, now: at(3, 12, 5)}
+	secret := func(s string) func() (string, error) { return func() (string, error) { return s, nil } }
+	w.set = slack.Settings{
+		BotToken: secret("xoxb-fake"), AppToken: secret("xapp-fake"), SigningSecret: secret("shhh"), Channel: "#ops", Tone: chat.ToneBitter,
+		ComplainEvery: 6 * time.Hour, Budget: 20, APIURL: fake.URL() + "/api/", MaxSnooze: 4 * time.Hour,
+		People: func(mail string) (string, bool) {
+			if mail == "fran@example.net" {
+				return "fran", true
+			}
+			return "", false
+		},
+	}
+	w.slack = slack.New(slack.Options{
+		Settings: func() slack.Settings { w.mu.Lock(); defer w.mu.Unlock(); return w.set }, ClusterID: func() string { return clusterID },
+		Leader: func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.leader },
+		Case: func(id remedy.CaseID) (*ledger.Case, bool) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			c, ok := w.cases[id]
+			return c, ok
+		},
+		Desk: w, Clock: clock.System(), Logger: zap.New(core),
+	})
+	return w
+}
+
+// run serves clicks until the test ends.
+func (w *world) run() {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); w.slack.Run(ctx) }()
+	w.t.Cleanup(func() { cancel(); <-done })
+}
+
+// put makes a case as it is, and owes a notice about it.
+func (w *world) put(c *ledger.Case, kinds ...ledger.NoticeKind) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cases[c.ID] = c
+	for _, k := range kinds {
+		w.owe(ledger.Notice{Kind: k, Case: c.ID, Pool: c.Pool, At: w.now})
+	}
+}
+
+func (w *world) owe(n ledger.Notice) {
+	w.seq++
+	n.Seq = w.seq
+	w.owed = append(w.owed, chat.Message{Notice: n})
+}
+
+func (w *world) message(n ledger.Notice) chat.Message {
+	m := chat.Message{Notice: n, Case: w.cases[n.Case], Level: remedy.LevelConfirm, Sure: "57 of 58 right in 90 d; at least 90.9% (95% confidence)"}
+	if m.Case != nil && m.Case.CountedLevel != 0 {
+		m.Level = m.Case.CountedLevel
+	}
+	return m
+}
+
+// view is what the engine would hand over.
+func (w *world) view() chat.Owed {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o := chat.Owed{Now: w.now, Post: func(key string) (ledger.Post, bool) { w.mu.Lock(); defer w.mu.Unlock(); p, ok := w.posts[key]; return p, ok }}
+	for _, m := range w.owed {
+		full := w.message(m.Notice)
+		full.Again = m.Again
+		o.Messages = append(o.Messages, full)
+	}
+	for _, p := range w.posts {
+		o.Posts = append(o.Posts, p)
+		if c := w.cases[p.Case]; c != nil && strings.HasPrefix(p.Key, "case/") {
+			o.Changed = append(o.Changed, c)
+		}
+	}
+	slices.SortFunc(o.Posts, func(a, b ledger.Post) int { return strings.Compare(a.Key, b.Key) })
+	o.About = func(id remedy.CaseID) (chat.Message, bool) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		c, ok := w.cases[id]
+		if !ok {
+			return chat.Message{}, false
+		}
+		return w.message(ledger.Notice{Case: id, Pool: c.Pool, At: c.ChangedAt}), true
+	}
+	return o
+}
+
+// once delivers once, and commits what got through.
+func (w *world) once() (chat.Delivery, error) {
+	got, err := w.slack.Deliver(w.t.Context(), w.view())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.owed = slices.DeleteFunc(w.owed, func(m chat.Message) bool { return slices.Contains(got.Seqs, m.Notice.Seq) })
+	for _, p := range got.Posts {
+		w.posts[p.Key] = p
+	}
+	return got, err
+}
+
+// settle delivers until nothing is left to be said.
+func (w *world) settle() {
+	w.t.Helper()
+	for range 60 {
+		got, err := w.once()
+		if err != nil {
+			w.t.Fatalf("deliver: %v", err)
+		}
+		if got.Wait == 0 {
+			if n := len(w.owed); n > 0 {
+				w.t.Fatalf("%d notices are owed and nothing is waited for", n)
+			}
+			return
+		}
+		<-time.After(min(got.Wait, 2*time.Second))
+	}
+	w.t.Fatal("it never settles")
+}
+
+// until waits for something to be true.
+func (w *world) until(what string, ok func() bool) {
+	w.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !ok() {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("not within a minute: %s\n%v", what, w.logs.All())
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+func (w *world) asked() []wish {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.wishes)
+}
+
+// clean fails the test where anything broke a rule of Slack's.
+func (w *world) clean() {
+	w.t.Helper()
+	for _, b := range w.fake.Breaches() {
+		w.t.Errorf("a rule of Slack's was broken: %+v", b)
+	}
+}
+
+var errNot = errors.New("only @oncall-ops and fran may approve drain in pool edge")
+
+// question is W-3, which asks to drain web-07.
+func question() *ledger.Case {
+	plan := &remedy.Plan{
+		Action: "drain", Pool: "edge", Host: "web-07", Steps: []string{"set server edge/web-07 state drain"}, UndoSteps: []string{"set server edge/web-07 state ready"},
+		Summary: "drain web-07 in HAProxy backend edge", ManualHint: "enc remove edge web-07",
+	}
+	f := &remedy.Finding{
+		Detector: "canary_missing", Pool: "edge", Host: "web-07", At: at(3, 11, 0), Verdict: remedy.VerdictBad, Value: remedy.Known(0.08),
+		Term: remedy.Term{Unit: "of expected canary data", Bad: 0.5, Clear: 0.8}, Window: 10 * time.Minute, For: 5 * time.Minute, BadSince: at(3, 6, 0), BadNow: true, Newest: at(3, 10, 50), Points: 20,
+	}
+	allow := func(g, observed, limit string) remedy.Answer {
+		return remedy.Answer{Guardrail: g, Effect: remedy.EffectAllow, Cap: remedy.LevelAuto, Observed: observed, Limit: limit}
+	}
+	return &ledger.Case{
+		ID: 3, Pool: "edge", Host: "web-07", Action: "drain", Detector: "canary_missing", Stage: remedy.StageWaiting, OpenedAt: at(3, 11, 30), ChangedAt: at(3, 12, 0),
+		Opened: f, Latest: f, Plan: plan, PlanHash: plan.Hash(),
+		Decision: &remedy.Decision{Level: remedy.LevelConfirm, Effective: remedy.LevelConfirm, WouldAct: true, Answers: []remedy.Answer{
+			allow("freeze", "not frozen", ""), allow("common_mode", "1 of 10 bad", "2 (20 %)"), allow("pool_floor", "9 of 10 in service after this", "floor 6"), allow("max_out", "1 of 10 out after this", "2"),
+		}},
+		Ask:    &ledger.Ask{PlanHash: plan.Hash(), Approvers: []string{"slack:@oncall-ops", "fran"}, AskedAt: at(3, 12, 0), ExpiresAt: at(3, 32, 0)},
+		Events: []ledger.Event{{At: at(3, 11, 30), What: "detected"}, {At: at(3, 12, 0), What: "asked"}},
+	}
+}
+
+// copyOf is a case with changes, as a later entry leaves it.
+func copyOf(c *ledger.Case, change func(*ledger.Case)) *ledger.Case {
+	n := *c
+	n.Events = slices.Clone(c.Events)
+	change(&n)
+	return &n
+}

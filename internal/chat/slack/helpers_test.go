@@ -138,7 +138,12 @@ func (w *world) message(n ledger.Notice) chat.Message {
 func (w *world) view() chat.Owed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	o := chat.Owed{Now: w.now, Post: func(key string) (ledger.Post, bool) { w.mu.Lock(); defer w.mu.Unlock(); p, ok := w.posts[key]; return p, ok }}
+	o := chat.Owed{Now: w.now, Post: func(key string) (ledger.Post, bool) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		p, ok := w.posts[key]
+		return p, ok
+	}}
 	for _, m := range w.owed {
 		full := w.message(m.Notice)
 		full.Again = m.Again

@@ -2,7 +2,9 @@ package pager
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -58,7 +60,7 @@ func newRoom(t *testing.T) *room {
 		Services: []fakepager.Service{{ID: "PINGEST", Name: "ingest"}, {ID: "PWARDEN", Name: "warden", Keys: []string{key, newKey}}, {ID: "POTHER", Name: "other"}},
 	})
 	r.web = httptest.NewServer(r.pd)
-	t.Cleanup(r.web.Close)
+	t.Cleanup(r.close)
 	r.set = Settings{
 		Cluster: "prod", APIURL: r.web.URL, EventsURL: r.web.URL, From: email, Services: []string{"PINGEST"},
 		HostKeys: []string{"source", "custom_details.host", "custom_details.instance"}, Lookback: 30 * time.Minute, Notes: NotesOutcomes, ChangeEvents: true,
@@ -70,9 +72,18 @@ func newRoom(t *testing.T) *room {
 	return r
 }
 
+// close ends the connections and the server.
+func (r *room) close() {
+	r.c.pager.http.CloseIdleConnections()
+	r.web.Close()
+}
+
 // failover puts another node's courier in the place of this one's: it knows the
 // posts, and nothing else.
 func (r *room) failover() {
+	if r.c != nil {
+		r.c.pager.http.CloseIdleConnections()
+	}
 	core, logs := observer.New(zap.DebugLevel)
 	if r.logs != nil {
 		r.checkSecrets(r.logs)
@@ -144,8 +155,17 @@ func (r *room) deliverWithin(within time.Duration) (chat.Delivery, error) {
 // must delivers, and wants all of it to get through.
 func (r *room) must() {
 	r.t.Helper()
-	if _, err := r.deliver(); err != nil {
-		r.t.Fatalf("%v", err)
+	for again := 0; ; again++ { // the engine looks again after each commit
+		if again > 10 {
+			r.t.Fatal("there is something to commit each time")
+		}
+		got, err := r.deliver()
+		if err != nil {
+			r.t.Fatalf("%v", err)
+		}
+		if len(got.Posts) == 0 {
+			break
+		}
 	}
 	if len(r.owed) != 0 {
 		r.t.Fatalf("%d notices are still owed", len(r.owed))
@@ -256,4 +276,17 @@ func (r *room) ended(c *ledger.Case, stage remedy.Stage, outcome, ran remedy.Out
 	x := &n.Executions[0]
 	x.Outcome, x.Took, x.TookAt = ran, remedy.Unknown[bool](""), time.Time{}
 	return &n
+}
+
+// answerLost loses the answer to the first POST, after it took effect.
+type answerLost struct{ done bool }
+
+func (l *answerLost) RoundTrip(q *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(q)
+	if q.Method == http.MethodPost && err == nil && !l.done {
+		l.done = true
+		_ = resp.Body.Close()
+		return nil, errors.New("the connection broke at PLANTED")
+	}
+	return resp, err
 }

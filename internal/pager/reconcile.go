@@ -70,8 +70,12 @@ func reconcile(now time.Time, wrong []condition, st State, cluster, print string
 		case open && p.Hash == c.mark && p.Place == print:
 		case !open && c.once && now.Sub(since) > keepFor:
 			begin = append(begin, step{late: true, trigger: c})
+		case !open || p.Place != print:
+			// What is going to be sent is on record before it is, so that somebody ends
+			// it although the receipt is lost and its cause is gone by then.
+			begin = append(begin, step{moved: open, post: ledger.Post{Key: alertPost + c.key, ID: idOf(c.id), Place: print}})
 		default:
-			begin = append(begin, step{trigger: c, moved: open && p.Place != print, post: ledger.Post{Key: alertPost + c.key, ID: idOf(c.id), Place: print, Hash: c.mark}})
+			begin = append(begin, step{trigger: c, post: ledger.Post{Key: alertPost + c.key, ID: idOf(c.id), Place: print, Hash: c.mark}})
 		}
 	}
 	for _, p := range st.Posts {

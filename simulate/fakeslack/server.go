@@ -146,6 +146,7 @@ func New(opts Options) (*Server, error) {
 	s.sockets.init()
 	s.hooks.byID = map[string]*hook{}
 	s.views.init()
+	s.people.init()
 	s.files.byID = map[string]*file{}
 	return s, nil
 }
@@ -190,6 +191,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /link/{ticket}", s.serveSocket)
 	mux.HandleFunc("POST /hook/{id}", s.serveHook)
 	mux.HandleFunc("POST /upload/{id}", s.serveUpload)
+	page := s.Page()
+	for _, path := range []string{"/chat", "/chat/", "/chat.css", "/chat.js"} {
+		mux.Handle(path, page)
+	}
 	return mux
 }
 
@@ -226,6 +231,3 @@ func (s *Server) id(prefix string) string {
 	s.serial++
 	return fmt.Sprintf("%s%08d", prefix, s.serial)
 }
-
-// people is what the page knows of who looks at it.
-type people struct{}

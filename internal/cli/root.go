@@ -79,6 +79,7 @@ func (p *program) commands() []*cobra.Command {
 	return []*cobra.Command{
 		p.newAgentCommand(),
 		p.newDemoCommand(),
+		p.newDoctorCommand(),
 
 		p.newStatusCommand(),
 		p.newCasesCommand(),

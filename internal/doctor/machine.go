@@ -29,7 +29,7 @@ func Problems(report config.Report, well string) []Result {
 		if p.Line > 0 {
 			where = fmt.Sprintf("%s:%d", p.File, p.Line)
 		}
-		out = append(out, Bad(status, p.Key, "as it says; the place is "+where+", and `warden config check --files` says it again", "%s", p.Text))
+		out = append(out, Bad(status, p.Key, "mend it at "+where+", as it says; `warden config check --files` looks again", "%s", p.Text))
 	}
 	if len(out) == 0 {
 		out = append(out, Good("", "%s", well))

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"strings"
 	"time"
 
 	"warden/internal/ledger"
@@ -32,6 +33,8 @@ type Card struct {
 	// ByHand is plan C: a command, or prose where Prose is set.
 	ByHand string
 	Prose  bool
+	// Hand says what is done by hand: "By hand", or "Undo by hand".
+	Hand string
 	// Foot are small words at the end, the case first.
 	Foot []string
 	// Calls is whom the card may call by name.
@@ -180,8 +183,8 @@ func (k *Card) hand(w *writer) {
 	}
 	for _, l := range w.lines {
 		for _, lead := range []string{"By hand: ", "Undo by hand: "} {
-			if rest, ok := cutPrefix(l, lead); ok {
-				k.ByHand = rest
+			if rest, ok := strings.CutPrefix(l, lead); ok {
+				k.ByHand, k.Hand = rest, strings.TrimSuffix(lead, ": ")
 				p := w.c.Plan
 				k.Prose = p != nil && p.ManualHint == "" && p.UndoHint == ""
 			}

@@ -8,8 +8,6 @@ import (
 	"warden/internal/remedy"
 )
 
-func cutPrefix(s, lead string) (string, bool) { return strings.CutPrefix(s, lead) }
-
 // card chooses by the case alone, never by the notice: what people see is how it
 // stands.
 func (w *cardWriter) card() Card {

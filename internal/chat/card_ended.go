@@ -13,6 +13,10 @@ func (w *cardWriter) endedCard() Card {
 	c := w.c
 	fresh := writer{m: w.m, c: c, o: w.writer.o}
 	h := fresh.outcome()
+	if c.Outcome == remedy.OutcomeDenied && c.Answer != nil {
+		fresh.lines = nil
+		h = fresh.answered()
+	}
 	k := Card{State: CardOver, Title: h.fit(), Text: h.fit(), Lead: withoutHand(fresh.lines), Output: w.outputOf()}
 	labels := []Button{{Verb: VerbRight, Label: "Good call"}, {Verb: VerbWrong, Label: "It was wrong"}}
 	details := Button{Verb: VerbDetails, Label: "Details"}

@@ -46,7 +46,7 @@ func (s *Slack) first(keys ...string) bool {
 	return fresh
 }
 
-// Interaction answers a tap or a dialog. It was acknowledged already; what comes
+// interaction answers a tap or a dialog. It was acknowledged already; what comes
 // of it is an edit of the message, or words that only who tapped sees.
 func (s *Slack) interaction(ctx context.Context, envelope string, cb api.InteractionCallback) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
@@ -236,12 +236,7 @@ func (s *Slack) details(ctx context.Context, x session, where place, v Value) {
 		return
 	}
 	b := &builder{}
-	for i, l := range chat.Details(c, s.Settings().Zone) {
-		b.section(fmt.Sprintf("d%d", i), short(mark(l), maxSection))
-	}
-	if len(b.blocks) == 0 {
-		return
-	}
+	b.lines("details", chat.Details(c, s.Settings().Zone))
 	if _, err := x.client.PostEphemeralContext(ctx, where.channel, where.user, api.MsgOptionText(short(plain("Details of "+c.ID.String()), maxText), false), api.MsgOptionBlocks(b.blocks...)); err != nil {
 		s.Logger.Warn("details can't be shown", zap.Error(s.noted(err)))
 	}

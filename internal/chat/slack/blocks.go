@@ -34,7 +34,7 @@ func render(k chat.Card, sign func(chat.Verb) string, mention string, l links) r
 		b.section("joke", "_"+mark(k.Joke)+"_")
 	}
 	if len(k.Output) > 0 {
-		b.section("output", "```"+b.fit(preformatted(k.Output), maxSection-6)+"```")
+		b.section("output", "```"+b.fit(preformatted(k.Output), mostOutput)+"```")
 	}
 	if mention != "" {
 		b.section("call", mention)
@@ -61,9 +61,9 @@ func render(k chat.Card, sign func(chat.Verb) string, mention string, l links) r
 	switch {
 	case k.ByHand == "":
 	case k.Prose:
-		small = append(small, "By hand: "+mark(k.ByHand))
+		small = append(small, mark(k.Hand)+": "+mark(k.ByHand))
 	default:
-		small = append(small, "By hand: "+code(k.ByHand))
+		small = append(small, mark(k.Hand)+": "+code(k.ByHand))
 	}
 	b.context("foot", small)
 	out.Blocks, out.Full = b.blocks, b.full
@@ -114,20 +114,16 @@ func (b *builder) section(id, s string) {
 	b.add(api.NewSectionBlock(text(api.MarkdownType, s), nil, nil, api.SectionBlockOptionBlockID(id)))
 }
 
-// lines are paragraphs of text, together in one block. The first stands out.
+// lines are paragraphs of text, together in one block.
 func (b *builder) lines(id string, lines []string) {
 	var out []string
-	for i, l := range lines {
-		switch l = mark(strings.TrimRight(l, " ")); {
-		case l == "":
-		case i == 0 && len(lines) > 1:
-			out = append(out, l)
-		default:
+	for _, l := range lines {
+		if l = commands(strings.TrimRight(l, " ")); l != "" {
 			out = append(out, l)
 		}
 	}
 	if len(out) > 0 {
-		b.section(id, b.fit(strings.Join(out, "\n"), maxSection))
+		b.section(id, b.fit(strings.Join(out, "\n"), mostLead))
 	}
 }
 
@@ -136,10 +132,10 @@ func (b *builder) facts(facts []chat.CardFact) {
 	var fields []*api.TextBlockObject
 	for i, f := range facts {
 		if i == 0 {
-			b.section("why", b.fit("*"+mark(f.Label)+"*  "+mark(f.Text), maxSection))
+			b.section("why", b.fit("*"+mark(f.Label)+"*  "+mark(f.Text), mostFact))
 			continue
 		}
-		fields = append(fields, text(api.MarkdownType, b.fit("*"+mark(f.Label)+"*\n"+mark(f.Text), maxField)))
+		fields = append(fields, text(api.MarkdownType, b.fit("*"+mark(f.Label)+"*\n"+mark(f.Text), mostFact)))
 	}
 	if len(fields) > 0 {
 		b.add(api.NewSectionBlock(nil, fields[:min(len(fields), maxFields)], nil, api.SectionBlockOptionBlockID("facts")))
@@ -173,7 +169,7 @@ const actionPrefix = "warden."
 func (b *builder) context(id string, all []string) {
 	var out []api.MixedElement
 	for _, s := range all {
-		out = append(out, text(api.MarkdownType, b.fit(s, maxContext)))
+		out = append(out, text(api.MarkdownType, b.fit(s, mostFoot)))
 	}
 	if len(out) > 0 {
 		b.add(api.NewContextBlock(id, out...))

@@ -19,6 +19,10 @@ type round struct {
 	got  chat.Delivery
 	// wait is the shortest time after which something more can be sent.
 	wait time.Duration
+	// shared are the cases that are told together, by the key of their message.
+	shared map[string][]job
+	// spoke is the case of which each shared complaint speaks since this round.
+	spoke map[string]remedy.CaseID
 }
 
 // Deliver implements chat.Courier. It sends what may be sent now, at most one
@@ -26,7 +30,7 @@ type round struct {
 // merged into what is sent then.
 func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, error) {
 	jobs, done := plan(owed)
-	r := &round{Slack: s, set: s.Settings(), owed: owed, got: chat.Delivery{Seqs: done}}
+	r := &round{Slack: s, set: s.Settings(), owed: owed, got: chat.Delivery{Seqs: done}, spoke: map[string]remedy.CaseID{}}
 	if len(jobs) == 0 {
 		return r.got, nil
 	}
@@ -57,6 +61,9 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 			}
 		}
 	}
+	if ctx.Err() == nil {
+		failed = errors.Join(failed, r.digests(ctx))
+	}
 	r.threads(ctx)
 	r.got.Wait = max(r.wait, s.ready(""))
 	return r.got, failed
@@ -82,11 +89,15 @@ func (r *round) deliver(ctx context.Context, j job) error {
 	card := chat.CardOf(j.m, o)
 	var complaint *ledger.Post
 	if card.State == chat.CardComplaint {
+		if r.spoke[complaintKey(c)] > c.ID { // the message speaks of a later case by now
+			r.got.Seqs = append(r.got.Seqs, j.seqs...)
+			return nil
+		}
 		n := said{N: 1, Since: j.m.Notice.At, Case: c.ID}
 		if p, ok := r.owed.Post(complaintKey(c)); ok {
 			was := saidIn(p)
 			switch young := r.set.ComplainEvery > 0 && r.owed.Now.Sub(was.Since) < r.set.ComplainEvery; {
-			case was.Case > c.ID: // the message speaks of a later case by now
+			case was.Case > c.ID:
 				r.got.Seqs = append(r.got.Seqs, j.seqs...)
 				return nil
 			case was.Case == c.ID:
@@ -107,12 +118,14 @@ func (r *round) deliver(ctx context.Context, j job) error {
 	}
 	if r.inDigest(post) {
 		if card.State == chat.CardComplaint || card.State == chat.CardOver && !j.urgent {
-			return r.digest(ctx, j, card)
+			r.digest(j, post)
+			return nil
 		}
 		post, posted = ledger.Post{}, false
 	}
 	if !posted && !j.urgent && r.overBudget(c.Pool) {
-		return r.digest(ctx, j, card)
+		r.digest(j, post)
+		return nil
 	}
 	return r.card(ctx, j, card, post, posted, complaint)
 }
@@ -217,6 +230,7 @@ func (r *round) told(j job, post ledger.Post, mark string, complaint *ledger.Pos
 	if complaint != nil {
 		complaint.Place, complaint.ID, complaint.Link = post.Place, post.ID, post.Link
 		r.got.Posts = append(r.got.Posts, receipt(*complaint))
+		r.spoke[complaint.Key] = complaint.Case
 	}
 	if fresh && j.m.Case != nil {
 		// What led to the message is in it: its thread begins with what comes next.

@@ -13,9 +13,7 @@ import (
 const (
 	maxHeader    = 150
 	maxSection   = 3000
-	maxField     = 2000
 	maxFields    = 10
-	maxContext   = 2000
 	maxButton    = 75
 	maxValue     = 2000
 	maxConfTitle = 100
@@ -23,6 +21,16 @@ const (
 	maxConfButt  = 30
 	maxBlocks    = 50
 	maxText      = 4000 // what is shown well; 40,000 are taken
+)
+
+// The bounds of one message's parts. Together they stay below the 12,000
+// characters that all blocks of a message may hold, and are more than anybody
+// reads: the rest is in the thread.
+const (
+	mostLead   = 2500
+	mostFact   = 800
+	mostOutput = 1500
+	mostFoot   = 600
 )
 
 var (
@@ -69,33 +77,32 @@ func code(s string) string {
 	return "`" + entities.Replace(s) + "`"
 }
 
+// own matches warden's own commands, which are there to be copied.
+var own = regexp.MustCompile("`warden [^`]*`")
+
+// commands is mark, but that warden's own commands are in code style.
+func commands(s string) string {
+	var out strings.Builder
+	from := 0
+	for _, at := range own.FindAllStringIndex(s, -1) {
+		out.WriteString(mark(s[from:at[0]]))
+		out.WriteString(code(s[at[0]+1 : at[1]-1]))
+		from = at[1]
+	}
+	out.WriteString(mark(s[from:]))
+	return out.String()
+}
+
 // more ends what was cut, so that nobody takes it for all there is.
 const more = " …(full in thread)"
 
-// fit shortens escaped text to a number of characters, never within an entity,
-// and reports whether it did.
+// fit shortens escaped text to a number of characters, and reports whether it
+// did.
 func fit(s string, most int) (string, bool) {
 	if utf8.RuneCountInString(s) <= most {
 		return s, false
 	}
-	r := []rune(s)[:most-utf8.RuneCountInString(more)]
-	for i := len(r) - 1; i >= 0 && i > len(r)-6; i-- {
-		if r[i] == ';' {
-			break
-		}
-		if r[i] == '&' {
-			r = r[:i]
-			break
-		}
-	}
-	out := string(r)
-	if strings.Count(out, "`")%2 == 1 {
-		out = strings.TrimSuffix(out, "`") // a code that was cut is closed
-		if strings.Count(out, "`")%2 == 1 {
-			out = string([]rune(out)[:max(0, utf8.RuneCountInString(out)-1)]) + "`"
-		}
-	}
-	return out + more, true
+	return cut(s, most-utf8.RuneCountInString(more)) + more, true
 }
 
 // short is fit where there is no thread to look into.
@@ -103,6 +110,36 @@ func short(s string, most int) string {
 	if utf8.RuneCountInString(s) <= most {
 		return s
 	}
-	out, _ := fit(s, most+utf8.RuneCountInString(more)-1)
-	return strings.TrimSuffix(out, more) + "…"
+	return cut(s, most-1) + "…"
+}
+
+// cut is the beginning of escaped text, never ending within an entity; code that
+// is cut is closed.
+func cut(s string, most int) string {
+	r := []rune(s)
+	r = r[:whole(r, min(len(r), most))]
+	if strings.Count(string(r), "`")%2 == 0 {
+		return string(r)
+	}
+	if n := len(r); n < most {
+		return string(r) + "`"
+	}
+	r = r[:whole(r, len(r)-1)]
+	if strings.Count(string(r), "`")%2 == 0 {
+		return string(r) // what was cut off was the mark itself
+	}
+	return string(r) + "`"
+}
+
+// whole is the largest number of characters, up to n, that end in no entity.
+func whole(r []rune, n int) int {
+	for i := n - 1; i >= 0 && i >= n-5; i-- {
+		switch r[i] {
+		case ';':
+			return n
+		case '&':
+			return i
+		}
+	}
+	return n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,9 +25,6 @@ func (r *round) news(ctx context.Context, j job, post ledger.Post, posted bool) 
 	card := chat.CardOf(j.m, chat.CardOptions{Zone: r.set.Zone, Tone: r.set.Tone})
 	card.Again = card.Again || r.doubtful(j.key)
 	pool := j.m.Notice.Pool
-	if !j.urgent && pool != "" && r.overBudget(pool) {
-		return r.digest(ctx, j, card)
-	}
 	made := r.render(card, nil, "", links{})
 	to := target{channel: r.set.channelOf(j.m)}
 	at, err := r.put(ctx, j, to, made, func(string) rendered { return made }, "")
@@ -106,7 +104,7 @@ func (r *round) catchUp(ctx context.Context, channel string, all []job) error {
 		at[topic] = len(card.Lead)
 		card.Lead = append(card.Lead, text)
 	}
-	card.Foot = []string{"only how each ended; warden cases has the rest"}
+	card.Foot = []string{"only how each ended: see `warden cases`"}
 	made := render(card, nil, "", links{})
 	key := fmt.Sprintf("missed/%d", all[0].seqs[0])
 	card.Again = card.Again || r.doubtful(key)
@@ -155,50 +153,72 @@ const (
 	digestMost = 20
 )
 
-// digest tells a case in the message that the rest of the hour shares, which is
-// edited in place.
-func (r *round) digest(ctx context.Context, j job, card chat.Card) error {
-	pool := card.Pool
-	key := digestKey(pool, r.owed.Now)
-	post, posted := r.owed.Post(j.key)
+// digest has a case told in the message that the rest of the hour shares.
+func (r *round) digest(j job, post ledger.Post) {
+	key := digestKey(j.m.Case.Pool, r.owed.Now)
 	if r.inDigest(post) { // it stays where it is told
 		key = strings.TrimPrefix(post.Hash, digestMark)
 	}
-	shared, there := r.owed.Post(key)
-	lines := []string{card.Text}
+	if r.shared == nil {
+		r.shared = map[string][]job{}
+	}
+	r.shared[key] = append(r.shared[key], j)
+}
+
+// digests brings the shared messages up to date, each with one edit.
+func (r *round) digests(ctx context.Context) error {
+	var failed error
+	for _, key := range slices.Sorted(maps.Keys(r.shared)) {
+		if err := r.share(ctx, key, r.shared[key]); err != nil && !errors.Is(err, errLater) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+// share edits one of them: it has a line for each case that is told there, the
+// newest first.
+func (r *round) share(ctx context.Context, key string, jobs []job) error {
+	in := map[remedy.CaseID]chat.Message{}
 	for _, p := range r.owed.Posts {
-		if p.Hash != digestMark+key || p.Case == 0 || j.m.Case != nil && p.Case == j.m.Case.ID || r.owed.About == nil {
-			continue
-		}
-		if m, ok := r.owed.About(p.Case); ok {
-			lines = append(lines, chat.CardOf(m, chat.CardOptions{Zone: r.set.Zone, Tone: chat.TonePlain}).Text)
+		if p.Hash == digestMark+key && r.owed.About != nil {
+			if m, ok := r.owed.About(p.Case); ok {
+				in[p.Case] = m
+			}
 		}
 	}
-	n := len(lines)
-	if n > digestMost {
-		lines = append(lines[:digestMost], fmt.Sprintf("and %d more: warden cases --pool %s", n-digestMost, pool))
+	for _, j := range jobs {
+		in[j.m.Case.ID] = j.m
 	}
-	say := fmt.Sprintf("%d more in pool %s this hour, told together", n, pool)
+	ids := slices.Sorted(maps.Keys(in))
+	slices.Reverse(ids)
+	pool := in[ids[0]].Case.Pool
+	var lines []string
+	for i, id := range ids {
+		if i == digestMost {
+			lines = append(lines, fmt.Sprintf("and %d more: `warden cases --pool %s`", len(ids)-i, pool))
+			break
+		}
+		lines = append(lines, chat.CardOf(in[id], chat.CardOptions{Zone: r.set.Zone, Tone: chat.TonePlain}).Text)
+	}
+	say := fmt.Sprintf("%d more in pool %s this hour, told together", len(ids), pool)
 	made := render(chat.Card{State: chat.CardNews, Title: say, Text: say, Lead: lines, Foot: []string{fmt.Sprintf("more than %d messages an hour: see budget_per_hour", r.set.Budget)}}, nil, "", links{})
-	to := target{channel: r.set.channelOf(j.m)}
+	shared, there := r.owed.Post(key)
+	to := target{channel: r.set.channelOf(jobs[0].m)}
 	if there {
 		to = target{channel: shared.Place, ts: shared.ID}
 	}
-	if there && shared.Hash == made.hash() && posted {
+	if !there || shared.Hash != made.hash() {
+		at, err := r.put(ctx, job{key: key, m: jobs[0].m}, to, made, func(string) rendered { return made }, "")
+		if err != nil {
+			return err
+		}
+		shared = ledger.Post{Key: key, Place: at.channel, ID: at.ts, Link: r.x.permalink(at.channel, at.ts), Hash: made.hash()}
+		r.got.Posts = append(r.got.Posts, shared)
+	}
+	for _, j := range jobs {
 		r.got.Seqs = append(r.got.Seqs, j.seqs...)
-		post.Hash = digestMark + key
-		r.got.Posts = append(r.got.Posts, receipt(post))
-		return nil
-	}
-	at, err := r.put(ctx, job{key: key, m: j.m}, to, made, func(string) rendered { return made }, "")
-	if err != nil {
-		return err
-	}
-	r.got.Seqs = append(r.got.Seqs, j.seqs...)
-	link := r.x.permalink(at.channel, at.ts)
-	r.got.Posts = append(r.got.Posts, ledger.Post{Key: key, Place: at.channel, ID: at.ts, Link: link, Hash: made.hash()})
-	if c := j.m.Case; c != nil && chat.TellsCase(j.m.Notice.Kind) {
-		r.got.Posts = append(r.got.Posts, ledger.Post{Key: j.key, Case: c.ID, Place: at.channel, ID: at.ts, Link: link, Hash: digestMark + key})
+		r.got.Posts = append(r.got.Posts, ledger.Post{Key: j.key, Case: j.m.Case.ID, Place: shared.Place, ID: shared.ID, Link: shared.Link, Hash: digestMark + key})
 	}
 	return nil
 }
@@ -250,7 +270,7 @@ func threadOf(c *ledger.Case, since time.Time, zone *time.Location) rendered {
 	}
 	b.lines("events", lines)
 	if x := c.Execution(); x != nil && x.FinishedAt.After(since) && x.Outcome != remedy.OutcomeDone && strings.TrimSpace(x.Output) != "" {
-		b.section("output", "```"+b.fit(preformatted(strings.Split(strings.TrimSpace(x.Output), "\n")), maxSection-6)+"```")
+		b.section("output", "```"+b.fit(preformatted(strings.Split(strings.TrimSpace(x.Output), "\n")), mostOutput)+"```")
 	}
 	text := c.ID.String()
 	if len(lines) > 0 {
@@ -292,22 +312,11 @@ func parts(s string, most int) []string {
 	var out []string
 	for s != "" && len(out) < maxParts {
 		r := []rune(s)
-		n := min(len(r), most)
-		if n < len(r) {
-			for i := n - 1; i > n-6 && i > 0; i-- {
-				if r[i] == ';' {
-					break
-				}
-				if r[i] == '&' {
-					n = i
-					break
-				}
-			}
-		}
+		n := whole(r, min(len(r), most))
 		out, s = append(out, string(r[:n])), string(r[n:])
 	}
 	if s != "" {
-		out[len(out)-1] = short(out[len(out)-1]+" ", most-1) + "…"
+		out[len(out)-1] = cut(out[len(out)-1], most-1) + "…"
 	}
 	return out
 }

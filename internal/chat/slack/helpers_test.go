@@ -30,6 +30,7 @@ func at(hour, minute, second int) time.Time {
 type world struct {
 	t     *testing.T
 	fake  *fakeslack.Server
+	clk   clock.Clock
 	slack *slack.Slack
 	logs  *observer.ObservedLogs
 
@@ -61,7 +62,29 @@ func (w *world) Do(_ context.Context, by remedy.Actor, x slack.Wish) error {
 	return nil
 }
 
+// jumping is a clock that is there at once when somebody waits for it.
+type jumping struct{ *clock.Stepped }
+
+// After implements clock.Clock.
+func (j jumping) After(d time.Duration) <-chan time.Time {
+	ch := j.Stepped.After(d)
+	j.Advance(d)
+	return ch
+}
+
+// quick is a world whose Slack waits for nothing. It takes no clicks over a
+// socket.
+func quick(t *testing.T, change ...func(*fakeslack.Options)) *world {
+	t.Helper()
+	return newWorldAt(t, jumping{clock.NewStepped(at(3, 12, 5))}, change...)
+}
+
 func newWorld(t *testing.T, change ...func(*fakeslack.Options)) *world {
+	t.Helper()
+	return newWorldAt(t, clock.System(), change...)
+}
+
+func newWorldAt(t *testing.T, clk clock.Clock, change ...func(*fakeslack.Options)) *world {
 	t.Helper()
 	o := fakeslack.Options{Unlimited: true}
 	for _, f := range change {
@@ -76,7 +99,7 @@ func newWorld(t *testing.T, change ...func(*fakeslack.Options)) *world {
 	}
 	t.Cleanup(fake.Close)
 	core, logs := observer.New(zap.DebugLevel)
-	w := &world{t: t, fake: fake, logs: logs, leader: true, cases: map[remedy.CaseID]*ledger.Case{}, posts: map[string]ledger.Post{}, now: at(3, 12, 5)}
+	w := &world{t: t, fake: fake, clk: clk, logs: logs, leader: true, cases: map[remedy.CaseID]*ledger.Case{}, posts: map[string]ledger.Post{}, now: at(3, 12, 5)}
 	secret := func(s string) func() (string, error) { return func() (string, error) { return s, nil } }
 	w.set = slack.Settings{
 		BotToken: secret("xoxb-fake"), AppToken: secret("xapp-fake"), SigningSecret: secret("shhh"), Channel: "#ops", Tone: chat.ToneBitter,
@@ -97,7 +120,7 @@ func newWorld(t *testing.T, change ...func(*fakeslack.Options)) *world {
 			c, ok := w.cases[id]
 			return c, ok
 		},
-		Desk: w, Clock: clock.System(), Logger: zap.New(core),
+		Desk: w, Clock: clk, Logger: zap.New(core),
 	})
 	return w
 }
@@ -194,7 +217,7 @@ func (w *world) settle() {
 			}
 			return
 		}
-		<-time.After(min(got.Wait, 2*time.Second))
+		<-w.clk.After(got.Wait)
 	}
 	w.t.Fatal("it never settles")
 }

@@ -62,7 +62,7 @@ func (s *Slack) send(ctx context.Context, x session, key string, to target, r re
 		s.Logger.Warn("Slack refused the blocks of a message: it goes with less", zap.String("key", key), zap.Error(err))
 	}
 	code := slackCode(err)
-	if to.ts != "" && slices.Contains([]string{"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_archived", "not_in_channel"}, code) {
+	if to.ts != "" && slices.Contains([]string{"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_archived", "is_inactive", "not_in_channel"}, code) {
 		return to, true, err
 	}
 	return at, false, s.noted(err)

@@ -172,7 +172,7 @@ func TestAPostOfWhichNobodyKnowsSaysSo(t *testing.T) {
 	w.fake.Fail("chat.postMessage", fakeslack.Late(), 1)
 	w.put(question(), ledger.NoticeQuestion)
 	if _, err := w.once(); err == nil {
-		t.Skip("the answer came after all")
+		t.Fatal("a call that was cut off went well")
 	}
 	<-w.clk.After(time.Minute)
 	w.settle()

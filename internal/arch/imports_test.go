@@ -48,14 +48,14 @@ func layers() []row {
 		{pkg: "actions/*", may: append([]string{"actions"}, edge...)},
 		{pkg: "internal/source", may: edge},
 		{pkg: "internal/inventory", may: edge},
-		{pkg: "internal/chat", may: append([]string{"internal/ledger", "internal/trust"}, edge...)},                      // messages are views over ledger records
-		{pkg: "internal/config", may: append([]string{"internal/trust"}, edge...)},                                       // [policy] is trust.Rules
-		{pkg: "internal/report", may: append([]string{"internal/trust", "internal/ledger", "internal/cron"}, remedy...)}, // ADR 0021
-		{pkg: "internal/chat/slack", may: slices.Concat(outlets, talk)},                                                  // ADR 0022
+		{pkg: "internal/chat", may: append([]string{"internal/ledger", "internal/trust"}, edge...)}, // messages are views over ledger records
+		{pkg: "internal/config", may: append([]string{"internal/trust"}, edge...)},                  // [policy] is trust.Rules
+		{pkg: "internal/report", may: append([]string{"internal/trust", "internal/ledger", "internal/chat", "internal/cron"}, remedy...)}, // ADR 0021, 0022
+		{pkg: "internal/chat/slack", may: slices.Concat(outlets, talk)},                                                                   // ADR 0022
 		{pkg: "internal/pager", may: slices.Concat(outlets, talk)},
 		{pkg: "internal/annotate", may: slices.Concat(outlets, talk)},
 		{pkg: "internal/webhook", may: slices.Concat(outlets, talk)},
-		{pkg: "internal/outbound"},                                                                   // ADR 0022: one bounded request
+		{pkg: "internal/outbound"}, // ADR 0022: one bounded request
 		{pkg: "internal/doctor", may: append([]string{"internal/config", "internal/chat"}, edge...)}, // ADR 0022
 		{pkg: "internal/telemetry", may: tools},
 		{pkg: "internal/heartbeat", may: tools},

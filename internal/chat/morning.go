@@ -162,3 +162,13 @@ type MorningNow struct {
 	// ChecksAnHour is how many verdicts on hosts detectors give in an hour.
 	ChecksAnHour int
 }
+
+// VerbWords is an action as words that a host follows: "drain ", "draining ",
+// "drained ". An action other than drain is run.
+func VerbWords(a remedy.ActionName) (do, doing, did string) {
+	w := doingWords(a)
+	return w.do, w.ing, w.did
+}
+
+// Fit cuts a line to a number of characters, and says so with an ellipsis.
+func Fit(s string, most int) string { return clip(s, most) }

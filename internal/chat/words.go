@@ -110,6 +110,8 @@ func (w *writer) message() headline {
 		return w.about("source", "Without data there are no verdicts, and unknown never acts.", sourceBack)
 	case ledger.NoticeConfig, ledger.NoticeReviewed:
 		return w.reloaded()
+	case ledger.NoticeSummary:
+		return w.morning()
 	case ledger.NoticeLabel:
 		return w.onCase(w.labelled)
 	case ledger.NoticeDemoted:

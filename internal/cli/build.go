@@ -57,6 +57,7 @@ func (b builder) build(c *config.Config) (*engine.Config, error) {
 		Corroborate:    c.Guardrails.Corroborate != config.CorroborateOff,
 		Trust:          c.Policy.Rules(),
 	}
+	summary(out, c.Summary)
 	var errs []error
 	for _, w := range c.Guardrails.Windows {
 		v, err := newWindow(w)

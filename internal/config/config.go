@@ -47,6 +47,7 @@ type Config struct {
 	Audit      Audit                            `toml:"audit"`
 	Telemetry  Telemetry                        `toml:"telemetry"`
 	Heartbeat  Heartbeat                        `toml:"heartbeat"`
+	Summary    Summary                          `toml:"summary"`
 	// PagerDuty is where people are paged.
 	PagerDuty PagerDuty `toml:"pagerduty"`
 	// Annotations and Webhooks are where else is told what happened.

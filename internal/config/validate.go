@@ -46,6 +46,7 @@ func (v *validator) all() {
 	v.guardrails()
 	v.mirror(c.Telemetry.Graphite)
 	v.heartbeat(c.Heartbeat)
+	v.summary(c.Summary)
 	v.outlets()
 	v.pagerduty(c.PagerDuty)
 	v.audit(c.Audit)

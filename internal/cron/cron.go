@@ -10,6 +10,7 @@ package cron
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -204,6 +205,9 @@ func (s Schedule) Last(now, since time.Time, loc *time.Location) time.Time {
 	}
 	return time.Time{}
 }
+
+// TimesADay is how often the schedule occurs on a day on which it does.
+func (s Schedule) TimesADay() int { return bits.OnesCount64(s.minute) * bits.OnesCount64(s.hour) }
 
 // horizon is how far ahead Next looks: two leap days are at most eight years
 // apart.

@@ -61,9 +61,6 @@ func (v *validator) summary(s Summary) {
 			v.fail(p, "sections: %s is there already; remove it", quote(name))
 		}
 	}
-	if v.given[pathKey(at("sections"))] && len(s.Sections) == 0 {
-		v.fail(at("sections"), "sections is empty, so a summary says nothing: name some, leave sections out for all, or use enabled = false")
-	}
 	if !s.Enabled && v.given[pathKey(at())] && !v.given[pathKey(at("enabled"))] {
 		v.warn(at(), "[summary] has no effect on its own: add enabled = true for one every morning, or enabled = false to have it said")
 	}

@@ -230,6 +230,8 @@ func (f *fakeAPI) handler() http.Handler {
 	handle("DELETE /api/v1/holds", f.release)
 	handle("GET /api/v1/breakers", f.breakers)
 	handle("POST /api/v1/breakers/reset", f.resetBreaker)
+	handle("GET /api/v1/summary", f.morning)
+	handle("POST /api/v1/summary/send", f.sendSummary)
 	handle("POST /api/v1/freeze", f.setFreeze)
 	handle("DELETE /api/v1/freeze", f.unfreeze)
 	handle("POST /api/v1/pools/{name}/accept", f.accept)

@@ -105,6 +105,7 @@ func (p *program) commands() []*cobra.Command {
 
 		p.newTrustCommand(),
 		p.newLabelCommand(),
+		p.newSummaryCommand(),
 		p.newPromoteCommand(),
 		p.newDemoteCommand(),
 

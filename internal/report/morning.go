@@ -143,9 +143,16 @@ func short[S ~string](s S) string { return chat.Fit(chat.Clean(string(s)), short
 
 // bound keeps a part to what is read.
 func (w *morning) bound(p chat.MorningPart) chat.MorningPart {
-	if n := len(p.Items) - w.o.MostItems; w.o.MostItems > 0 && n > 0 {
+	if n := len(p.Items) - w.o.MostItems; w.o.MostItems > 0 && n > 0 && p.Name != chat.MorningLabels {
 		p.Items = p.Items[:w.o.MostItems]
-		more := fmt.Sprintf("and %d more: `warden cases`", n)
+		where := "warden cases"
+		switch p.Name { //exhaustive:ignore // the others are about cases
+		case chat.MorningTrust:
+			where = "warden trust"
+		case chat.MorningSelf:
+			where = "warden status"
+		}
+		more := fmt.Sprintf("and %d more: `%s`", n, where)
 		if p.More != "" {
 			more += "; " + p.More
 		}

@@ -179,6 +179,7 @@ func (w *morning) execution(c *ledger.Case, x *ledger.Execution, i *chat.Morning
 		stress(i, "on some of its load balancers only")
 	case remedy.OutcomeUnknown:
 		stress(i, "nobody knows whether it happened")
+		return "tried to " + strings.TrimSpace(do+host) + ", " + who
 	default:
 		if x.Kind != remedy.KindUndo && x.Kind != remedy.KindReassert {
 			switch took, known := x.Took.Get(); {
@@ -254,7 +255,7 @@ func (w *morning) waits(c *ledger.Case, q question) chat.MorningItem {
 	switch {
 	case q == unanswered:
 		stress(&i, "nobody answered by %s", w.when(c.Ask.ExpiresAt))
-		if command := quoted("warden run %s %s --pool %s", string(c.Action), string(c.Host), string(c.Pool)); command != "" {
+		if command := quoted("warden run %s %s --pool %s --reason TEXT", string(c.Action), string(c.Host), string(c.Pool)); command != "" {
 			i.Offers = append(i.Offers, chat.MorningOffer{Verb: chat.OfferRun, Label: label(do+"%s", c.Host), Command: command})
 		}
 	case !still:

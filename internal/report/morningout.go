@@ -89,7 +89,7 @@ func (w *morning) labels(parts []chat.MorningPart) chat.MorningPart {
 			continue
 		}
 		for _, i := range part.Items {
-			if slices.ContainsFunc(i.Offers, func(o chat.MorningOffer) bool { return o.Verb == chat.OfferRight }) {
+			if i.Ask != nil || slices.ContainsFunc(i.Offers, func(o chat.MorningOffer) bool { return o.Verb == chat.OfferRight }) {
 				offered[i.Case] = true
 			}
 		}

@@ -34,15 +34,16 @@ func (w *morning) self() chat.MorningPart {
 	for _, x := range w.night.Waivers {
 		add(time.Time{}, "its word on levels doesn't count", "%s is waived", short(x.Node))
 	}
-	same, differ := w.configs()
-	add(time.Time{}, differ, "%s", same)
+	if same, differ := w.configs(); same != "" {
+		add(time.Time{}, differ, "%s", same)
+	}
 	for _, t := range w.tenures() {
 		w.trouble = true
 		p.Items = append(p.Items, t)
 	}
 	for _, h := range w.night.Happenings {
 		if h.Kind == ledger.HappenedBlind && h.At.Before(w.to) && (h.Until.IsZero() || h.Until.After(w.from)) {
-			add(h.At, "hands off while it was so", "%s could not be believed %s", short(h.Source), w.span(h.At, h.Until))
+			add(time.Time{}, "hands off while it was so", "%s could not be believed %s", short(h.Source), w.span(h.At, h.Until))
 		}
 	}
 	for _, pool := range w.night.Pools {
@@ -52,7 +53,7 @@ func (w *morning) self() chat.MorningPart {
 				if s.On {
 					until = time.Time{}
 				}
-				add(s.StartedAt, "hands off while it was so", "common mode in %s %s", short(pool.Name), w.span(s.StartedAt, until))
+				add(time.Time{}, "hands off while it was so", "common mode in %s %s", short(pool.Name), w.span(s.StartedAt, until))
 			}
 		}
 		if pool.Blocked != "" {
@@ -104,7 +105,7 @@ func (w *morning) configs() (same, differ string) {
 	case silent > 0:
 		return "config", fmt.Sprintf("%s told nothing of theirs", plural(silent, "node"))
 	case len(hashes) < 2 && len(w.night.Voters) < 2:
-		return "config known", ""
+		return "", ""
 	case len(hashes) < 2:
 		return "config same everywhere", ""
 	}

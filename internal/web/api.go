@@ -74,6 +74,7 @@ func (s *surface) describe(mux *http.ServeMux) *huma.OpenAPI {
 	s.trustRoutes(api)
 	s.trustSeriesRoutes(api)
 	s.statsRoutes(api)
+	s.summaryRoutes(api)
 	s.explainRoutes(api)
 	s.trialRoutes(api)
 	s.operatorRoutes(api)

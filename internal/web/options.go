@@ -75,6 +75,7 @@ type Engine interface {
 	CaseDesk
 	StopDesk
 	TrustDesk
+	SummaryDesk
 }
 
 // Build says which build this is.

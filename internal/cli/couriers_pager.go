@@ -26,10 +26,15 @@ func newPagerTalker(d *daemon) *pagerTalker {
 
 // configure implements talker.
 func (t *pagerTalker) configure(file *config.Config) (chat.Courier, error) {
-	p := file.PagerDuty
-	if !p.Enabled {
+	if !file.PagerDuty.Enabled {
 		return nil, nil //nolint:nilnil // the surface is off, which is no error
 	}
+	return t.pager.Courier(pagerSettings(file, t.d.Env)), nil
+}
+
+// pagerSettings are the settings of [pagerduty].
+func pagerSettings(file *config.Config, env config.Env) pager.Settings {
+	p := file.PagerDuty
 	s := pager.Settings{
 		Cluster: file.Cluster.Name, APIURL: p.APIURL, EventsURL: p.EventsURL, From: p.FromEmail, Services: p.Services,
 		HostKeys: p.Match.HostKeys, Lookback: p.Match.Lookback.Std(), Notes: p.Notes, ChangeEvents: p.ChangeEvents, Resolve: p.ResolveAfterVerified,
@@ -37,7 +42,7 @@ func (t *pagerTalker) configure(file *config.Config) (chat.Courier, error) {
 	}
 	secret := func(pick func(config.PagerDutySecrets) config.Secret) func() (string, error) {
 		return func() (string, error) {
-			got, err := file.PagerDutySecrets(t.d.Env)
+			got, err := file.PagerDutySecrets(env)
 			return pick(got).Reveal(), err
 		}
 	}
@@ -47,7 +52,7 @@ func (t *pagerTalker) configure(file *config.Config) (chat.Courier, error) {
 	if p.RoutingKeyFile.IsSet() {
 		s.RoutingKey = secret(func(g config.PagerDutySecrets) config.Secret { return g.RoutingKey })
 	}
-	return t.pager.Courier(s), nil
+	return s
 }
 
 // talk is where the people of Slack talk about a case.

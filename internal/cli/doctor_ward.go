@@ -9,11 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"warden/internal/annotate"
 	"warden/internal/chat"
 	"warden/internal/config"
 	"warden/internal/doctor"
 	"warden/internal/engine"
+	"warden/internal/pager"
 	"warden/internal/peertls"
 	"warden/internal/remedy"
 	"warden/internal/webhook"
@@ -227,6 +230,9 @@ func (w *ward) outside() []doctor.Check {
 		checks = append(checks, doctor.Check{Name: "annotations", Run: func(context.Context) []doctor.Result {
 			return []doctor.Result{doctor.Bad(doctor.Fail, "", "mend [annotations] in the config", "%v", err)}
 		}})
+	}
+	if w.file.PagerDuty.Enabled {
+		checks = append(checks, pager.New(pager.Options{Clock: w.p.clock, Logger: zap.NewNop()}).Checks(pagerSettings(w.file, w.env))...)
 	}
 	for _, h := range w.file.Webhooks {
 		o, err := webhookOf(w.file, h, w.env)

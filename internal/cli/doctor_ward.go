@@ -13,6 +13,7 @@ import (
 
 	"warden/internal/annotate"
 	"warden/internal/chat"
+	"warden/internal/chat/slack"
 	"warden/internal/config"
 	"warden/internal/doctor"
 	"warden/internal/engine"
@@ -230,6 +231,13 @@ func (w *ward) outside() []doctor.Check {
 		checks = append(checks, doctor.Check{Name: "annotations", Run: func(context.Context) []doctor.Result {
 			return []doctor.Result{doctor.Bad(doctor.Fail, "", "mend [annotations] in the config", "%v", err)}
 		}})
+	}
+	if w.file.Chat.Slack.Enabled {
+		var all []remedy.Approver
+		for _, name := range sortedKeys(w.file.Actions) {
+			all = append(all, w.file.ApproversOf(name)...)
+		}
+		checks = append(checks, slack.Checks(slackSettings(w.file, w.env), all, nil)...)
 	}
 	if w.file.PagerDuty.Enabled {
 		checks = append(checks, pager.New(pager.Options{Clock: w.p.clock, Logger: zap.NewNop()}).Checks(pagerSettings(w.file, w.env))...)

@@ -78,8 +78,23 @@ func (e *Engine) foundBad(cfg *Config, o startOrder) bool {
 	if j == nil {
 		return false
 	}
+	if d, ok := cfg.detector(o.c.Detector); ok && d.Spec().Digest != j.detector.Spec().Digest {
+		return false // a reload has changed it since, and the last look would be by another
+	}
 	f, ok := j.finding(o.c.Host)
 	return ok && f.Verdict == remedy.VerdictBad
+}
+
+// judgedBy notes by which detector, as it is in the config, the act is decided, and
+// what that found: the evidence counts for it. Only an act by a detector's word has
+// one, and older voters can't read it.
+func (e *Engine) judgedBy(o startOrder, j *judgement, b *ledger.ExecStart) {
+	if o.kind != remedy.KindAct || j == nil || e.Ledger.Floor().Version < trustSince {
+		return
+	}
+	if f, ok := j.finding(o.c.Host); ok {
+		b.Digest, b.Finding = j.detector.Spec().Digest, &f
+	}
 }
 
 // startOrder is what is to be started.
@@ -144,6 +159,7 @@ func (e *Engine) startUpToDate(ctx context.Context, cfg *Config, o startOrder) e
 			BadOthers: j.othersBad(o.c.Host),
 			Domain:    e.view.Load().round.pool(o.c.Pool).domain(e.Ledger.Pool(o.c.Pool, e.Clock.Now()).DomainLabel, o.c.Host),
 		}
+		e.judgedBy(o, j, body)
 		if err := e.prior(ctx, x, body); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func (m *machine) adoptTrust(now *machine, x step) {
 	m.trustReports = slices.DeleteFunc(slices.Clone(now.trustReports), func(r TrustReport) bool { return !voter(r.Node) })
 	m.demotions = mergeDemotions(now.demotions, m.demotions)
 	m.grants = mergeGrants(now.grants, m.grants)
-	m.records = mergeRecords(now.records, m.records)
+	m.records = onceEach(mergeRecords(now.records, m.records))
 	m.runs = mergeRuns(now.runs, m.runs)
 	if !m.learns() {
 		return
@@ -32,7 +32,7 @@ func (m *machine) adoptTrust(now *machine, x step) {
 	for _, c := range slices.Backward(m.openCases("")) {
 		if s := m.sample(c); s != nil && c.ProposedAt.IsZero() {
 			n := *c
-			n.ProposedAt = s.At
+			n.ProposedAt = s.ProposedAt()
 			m.cases.replace(&n)
 		}
 	}
@@ -96,7 +96,47 @@ func mergeRecords(a, b []*trust.Record) []*trust.Record {
 // sameSample reports whether both are about one case; restored states may give a
 // number to two.
 func sameSample(a, b trust.Sample) bool {
-	return a.Case == b.Case && a.Host == b.Host && a.At.Equal(b.At)
+	return a.Case == b.Case && a.Host == b.Host && a.ProposedAt().Equal(b.ProposedAt())
+}
+
+// onceEach leaves each case in one record of its action and pool: a START may have
+// moved it to another digest's in one of two states. It stays where it was acted
+// on, and of two such, or none, in the one to which it was moved, or else in the
+// first; with what was said and done in either.
+func onceEach(records []*trust.Record) []*trust.Record {
+	out := slices.Clone(records)
+	type place struct{ record, sample int }
+	for from := 0; from < len(out); {
+		to := from
+		seen, gone := map[remedy.CaseID][]place{}, map[place]bool{}
+		for ; to < len(out) && out[to].Action == out[from].Action && out[to].Pool == out[from].Pool; to++ {
+			r := *out[to]
+			r.Cases = slices.Clone(r.Cases)
+			out[to] = &r
+			for j, s := range r.Cases {
+				at := place{to, j}
+				k := slices.IndexFunc(seen[s.Case], func(p place) bool { return sameSample(out[p.record].Cases[p.sample], s) })
+				if k < 0 {
+					seen[s.Case] = append(seen[s.Case], at)
+					continue
+				}
+				first := seen[s.Case][k]
+				is := out[first.record].Cases[first.sample]
+				if s.Acted && !is.Acted || s.Acted == is.Acted && !s.FirstAt.IsZero() && is.FirstAt.IsZero() {
+					seen[s.Case][k], first, at = at, at, first
+					is, s = s, is
+				}
+				out[first.record].Cases[first.sample] = mergeSample(is, s)
+				gone[at] = true
+			}
+		}
+		for i := from; i < to && len(gone) > 0; i++ {
+			j := -1
+			out[i].Cases = slices.DeleteFunc(out[i].Cases, func(trust.Sample) bool { j++; return gone[place{i, j}] })
+		}
+		from = to
+	}
+	return out
 }
 
 // mergeRecord is a with what only b knows. Of what is in numbers only, the one

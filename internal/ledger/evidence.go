@@ -59,8 +59,8 @@ func (m *machine) sample(c *Case) *trust.Sample {
 }
 
 // proposed makes a case evidence about its detector, once: when it is first
-// counted, asked about or acted on. The case is an editable copy.
-func (m *machine) proposed(c *Case, digest string, level remedy.Level, badHosts int, x step) {
+// counted, asked about or acted on, by what was found then. The case is an editable copy.
+func (m *machine) proposed(c *Case, digest string, f *remedy.Finding, level remedy.Level, badHosts int, x step) {
 	if !m.learns() || c.Detector == "" || !c.ProposedAt.IsZero() {
 		return
 	}
@@ -68,24 +68,36 @@ func (m *machine) proposed(c *Case, digest string, level remedy.Level, badHosts 
 	if _, _, there := m.sampleOf(c); there {
 		return // as a restored ledger may know
 	}
-	s := trust.Sample{Case: c.ID, Host: c.Host, At: x.at, Level: level, BadHosts: max(0, badHosts), N: m.findPool(c.Pool).Size.N}
-	if f := c.Latest; f != nil {
-		s.Value, s.HasValue = f.Value.Get()
-		s.Bad, s.Direction = f.Bad, f.Direction
-		since := f.BadSince
-		if o := c.Opened; o != nil && !o.BadSince.IsZero() && (since.IsZero() || o.BadSince.Before(since)) {
-			since = o.BadSince // good in between would have closed it
-		}
-		if !since.IsZero() {
-			s.BadFor = max(0, f.At.Sub(since))
-		}
+	s := trust.Sample{Case: c.ID, Host: c.Host, At: x.at, Level: level}
+	s.BadHosts, s.N = max(0, badHosts), m.findPool(c.Pool).Size.N
+	if f != nil {
+		found(&s, c, f, f.At)
 	}
-	i := m.recordOf(trust.Key{Action: c.Action, Pool: c.Pool, Detector: c.Detector, Digest: digest}, x.at)
-	r := *m.records[i]
+	m.addSample(m.recordOf(trust.Key{Action: c.Action, Pool: c.Pool, Detector: c.Detector, Digest: digest}, x.at), s, x.at)
+}
+
+// found has the sample of a case say what was found, and for how long the host had
+// been bad at an instant.
+func found(s *trust.Sample, c *Case, f *remedy.Finding, at time.Time) {
+	s.Value, s.HasValue = f.Value.Get()
+	s.Bad, s.Direction, s.BadFor = f.Bad, f.Direction, 0
+	since := f.BadSince
+	if o := c.Opened; o != nil && !o.BadSince.IsZero() && (since.IsZero() || o.BadSince.Before(since)) {
+		since = o.BadSince // good in between would have closed it
+	}
+	if !since.IsZero() {
+		s.BadFor = max(0, at.Sub(since))
+	}
+}
+
+// addSample puts a sample in its place in a record, and folds what that makes too
+// much.
+func (m *machine) addSample(record int, s trust.Sample, now time.Time) {
+	r := *m.records[record]
 	at, _ := slices.BinarySearchFunc(r.Cases, s, compareSamples)
 	r.Cases = slices.Insert(slices.Clone(r.Cases), at, s)
-	m.setRecord(i, &r)
-	m.fold(i, x.at)
+	m.setRecord(record, &r)
+	m.fold(record, now)
 }
 
 // compareSamples orders samples by the time of their proposal; of one instant,

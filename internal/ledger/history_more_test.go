@@ -80,6 +80,12 @@ func (h *history) attemptOn(c *ledger.Case) {
 		Domain:   h.domain(c.Host),
 		TakesOut: c.Action == "drain" && !h.yes(4), UndoReason: pick(h, []remedy.UndoReason{"", remedy.UndoTest, remedy.UndoFixed, remedy.UndoWasFine}),
 	}
+	if kind == remedy.KindAct && h.check.learned && !h.yes(3) {
+		b.Digest = h.digest()
+		if !h.yes(3) {
+			b.Finding = new(finding(c.Host, remedy.VerdictBad))
+		}
+	}
 	switch h.between(0, 19) {
 	case 0:
 		b.Basis.Pool--

@@ -24,6 +24,7 @@ type trusted struct {
 	grants    map[rungName]trust.Grant
 	samples   map[remedy.CaseID]trust.Sample
 	of        map[remedy.CaseID]rungName
+	by        map[remedy.CaseID]string    // the digest for which it counts
 	kept      map[rungName]int            // samples, one by one and in numbers
 	read      map[rungName]trust.Evidence // what a verdict reads, and nothing else
 }
@@ -33,7 +34,7 @@ func (h *history) trusted() trusted {
 	out := trusted{
 		levels: map[rungName]remedy.Level{}, files: map[rungName]remedy.Level{}, left: map[rungName]remedy.Level{}, demotions: map[rungName]trust.Demotion{},
 		grants: map[rungName]trust.Grant{}, samples: map[remedy.CaseID]trust.Sample{},
-		of: map[remedy.CaseID]rungName{}, kept: map[rungName]int{}, read: map[rungName]trust.Evidence{},
+		of: map[remedy.CaseID]rungName{}, by: map[remedy.CaseID]string{}, kept: map[rungName]int{}, read: map[rungName]trust.Evidence{},
 	}
 	for _, p := range somePools() {
 		for _, a := range someActions() {
@@ -58,7 +59,7 @@ func (h *history) trusted() trusted {
 					if _, twice := out.samples[s.Case]; twice {
 						h.t.Fatalf("%s is evidence twice", s.Case)
 					}
-					out.samples[s.Case], out.of[s.Case] = s, key
+					out.samples[s.Case], out.of[s.Case], out.by[s.Case] = s, key, r.Digest
 				}
 			}
 		}
@@ -71,6 +72,7 @@ func (h *history) trusted() trusted {
 func (h *history) trustHolds(was trusted, bodies []ledger.Body, a ledger.Applied, by remedy.Actor) {
 	h.t.Helper()
 	now := h.trusted()
+	acting := map[remedy.CaseID]string{} // by which digest a START acts
 	raise, judged, reviewed := false, map[rungName]uint64{}, map[rungName]bool{}
 	unseen := func(key rungName, seen time.Time) bool {
 		d, had := was.demotions[key]
@@ -81,6 +83,10 @@ func (h *history) trustHolds(was trusted, bodies []ledger.Body, a ledger.Applied
 			continue
 		}
 		switch b := b.(type) {
+		case *ledger.ExecStart:
+			if b.Kind == remedy.KindAct && b.Digest != "" {
+				acting[b.Case] = b.Digest
+			}
 		case *ledger.NodeReport, *ledger.TrustReport:
 			raise = true
 		case *ledger.VoterRemove, *ledger.NodeWaive:
@@ -149,8 +155,14 @@ func (h *history) trustHolds(was trusted, bodies []ledger.Body, a ledger.Applied
 			continue
 		}
 		after, ok := now.samples[id]
-		if !ok || len(after.Said) < len(s.Said) || !after.At.Equal(s.At) {
-			h.t.Fatalf("the evidence about %s went from %+v to %+v by %+v", id, s, after, bodies)
+		moves := acting[id] != "" && acting[id] != was.by[id]
+		if !ok || len(after.Said) < len(s.Said) || !moves && (!after.At.Equal(s.At) || now.by[id] != was.by[id]) || !after.ProposedAt().Equal(s.ProposedAt()) {
+			h.t.Fatalf("the evidence about %s went from %+v (%s) to %+v (%s) by %+v", id, s, was.by[id], after, now.by[id], bodies)
+		}
+	}
+	for id, digest := range acting {
+		if by, ok := now.by[id]; ok && by != digest {
+			h.t.Fatalf("%s is acted on by %s and counts for %s", id, digest, by)
 		}
 	}
 }

@@ -156,7 +156,7 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 	case remedy.LevelBlocked:
 	}
 	if c.Stage == remedy.StageWaiting { // asked about, or announced
-		m.proposed(c, b.digest(c), d.Effective, b.BadHosts, x)
+		m.proposed(c, b.digest(c), c.Latest, d.Effective, b.BadHosts, x)
 		m.isAskedAbout(c, x)
 	}
 }
@@ -190,7 +190,7 @@ func (m *machine) count(c *Case, p *pool, b *CaseJudge, x step) {
 		m.bump(counterWouldHaveAsked, caseLabels(c))
 	}
 	c.CountedAt, c.CountedLevel = x.at, b.Decision.Effective
-	m.proposed(c, b.digest(c), b.Decision.Effective, b.BadHosts, x)
+	m.proposed(c, b.digest(c), c.Latest, b.Decision.Effective, b.BadHosts, x)
 	if b.Shadow && b.Decision.WouldAct && b.Decision.Effective < remedy.LevelConfirm {
 		p.endShadow(c.Host, x.at)
 		p.addStart(Start{

@@ -46,9 +46,21 @@ type ExecStart struct {
 	// that it is about.
 	Prior     string                 `json:"prior,omitempty"`
 	Balancers []remedy.BalancerState `json:"balancers,omitempty"`
+	// Digest is that of the case's detector as it judged when this was decided, and
+	// Finding what it found then: the evidence counts for what is acted by. Both
+	// since version 3, for an act only.
+	Digest  string          `json:"digest,omitempty"`
+	Finding *remedy.Finding `json:"finding,omitempty"`
 }
 
 func (*ExecStart) kind() string { return "exec.start" }
+
+func (b *ExecStart) since() int {
+	if b.Digest != "" || b.Finding != nil {
+		return 3
+	}
+	return 1
+}
 
 func (b *ExecStart) apply(m *machine, x step) Result {
 	c := m.find(b.Case)
@@ -94,7 +106,7 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 	case remedy.KindAct, remedy.KindManual:
 		c.BadOthers = b.BadOthers
 		if b.Kind == remedy.KindAct {
-			m.proposed(c, c.Digest, m.effective(c.Action, c.Pool), b.BadOthers+1, x)
+			m.actedBy(c, b, x)
 		}
 		p.endShadow(c.Host, x.at)
 		p.addStart(Start{Case: c.ID, Host: c.Host, Action: c.Action, Detector: c.Detector, At: x.at, TakesOut: b.TakesOut}, x.at)

@@ -46,13 +46,17 @@ type Sample struct {
 	// At is when it was first proposed, at any rung; Level the effective level then.
 	At    time.Time    `json:"at"`
 	Level remedy.Level `json:"level"`
+	// FirstAt is when it was first proposed where At is later: a case that was acted
+	// on by another digest than it was proposed by, whose record was in numbers up
+	// to a later time, has At from its START. Zero elsewhere.
+	FirstAt time.Time `json:"first_at,omitzero"`
 	// Said are the statements, oldest first: see Bounded.
 	Said []Statement `json:"said,omitempty"`
 	// Acted says that warden acted on it, by itself or approved; Approved that a
 	// person had said yes.
 	Acted    bool `json:"acted,omitempty"`
 	Approved bool `json:"approved,omitempty"`
-	// Finding at the first proposal: the value, the term's bad threshold, how long
+	// Finding at the first proposal, or at START where the detector had changed: the value, the term's bad threshold, how long
 	// the host had been bad, how many hosts of the N of the pool were bad then.
 	Value     float64          `json:"value,omitempty"`
 	HasValue  bool             `json:"has_value,omitempty"`
@@ -72,6 +76,14 @@ type Sample struct {
 	AnsweredAt time.Time `json:"answered_at,omitzero"`
 	// Took is whether the action took; unknown while nobody knows.
 	Took remedy.Fact[bool] `json:"took"`
+}
+
+// ProposedAt is when the case was first proposed, whatever it counts from.
+func (s *Sample) ProposedAt() time.Time {
+	if s.FirstAt.IsZero() {
+		return s.At
+	}
+	return s.FirstAt
 }
 
 // RunKey names one record of how reliable an action is. Another digest of the

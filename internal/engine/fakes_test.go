@@ -68,6 +68,7 @@ type memLog struct {
 	l       *ledger.Ledger
 	hooks   *hooks
 	index   uint64
+	term    uint64 // of entries; 1 where it is not set
 	entries []ledger.Entry
 	fault   func(e ledger.Entry) fault
 	verify  func() error
@@ -107,7 +108,7 @@ func (m *memLog) Commit(_ context.Context, e ledger.Entry) (ledger.Applied, erro
 	if m.arrivals != nil {
 		apply = m.arrivals.Apply
 	}
-	applied := apply(m.index, 1, data).(ledger.Applied)
+	applied := apply(m.index, max(m.term, 1), data).(ledger.Applied)
 	m.entries = append(m.entries, e)
 	m.hooks.hit("after " + what)
 	if how == unsure {

@@ -195,6 +195,7 @@ func (f *fakeAPI) handler() http.Handler {
 	}
 	f.operatorRoutes(handle)
 	mux.HandleFunc("GET /api/v1/operator/raft/snapshot", f.saveSnapshot)
+	handle("GET /api/v1/timeline", f.timeline)
 	handle("GET /api/v1/status", func(*http.Request) (any, error) { return f.status(), nil })
 	handle("GET /api/v1/config", f.config)
 	handle("GET /api/v1/policy", func(*http.Request) (any, error) { return f.policy(), nil })

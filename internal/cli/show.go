@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -14,14 +15,34 @@ import (
 )
 
 func (p *program) newShowCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "show CASE", Short: "Show a case: facts, plan, stage, outcome", GroupID: groupLook, Args: cobra.ExactArgs(1),
+	var f incidentFlags
+	cmd := &cobra.Command{
+		Use: "show CASE | --incident ID", Short: "Show a case: facts, plan, stage, outcome; or an incident's timeline", GroupID: groupLook, Args: cobra.MaximumNArgs(1),
 		Example: `  warden show W-1042
-  warden show W-1042 --json`,
+  warden show W-1042 --json
+  warden show --incident Q2K5M8XW3T --out md
+  warden show --host ingest-17 --since 02:30 --until 04:00 --out md`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case f.given() && len(args) > 0:
+				return usage("give a case or an incident, not both; `warden show --help` shows how")
+			case f.given():
+				return p.showIncident(cmd.Context(), &f)
+			case len(args) == 0:
+				return usage("it needs a case, such as W-1042; `warden cases` lists them. For a timeline give --incident, or --host and --since")
+			case f.since != "" || f.until != "":
+				return usage("--since and --until are for a timeline: give --incident or --host as well")
+			}
 			return p.lookAt(cmd.Context(), args[0], p.showCase)
 		},
 	}
+	cmd.Flags().StringVar(&f.incident, "incident", "", "the timeline of PagerDuty's incident `ID`: what warden saw, did and did not do")
+	cmd.Flags().StringSliceVar(&f.hosts, "host", nil, "the timeline of a `HOST`, for an incident that warden has no note on; may be repeated")
+	cmd.Flags().StringVar(&f.since, "since", "", "where the timeline begins, a `TIME` such as 02:30 (default: half an hour before its first case)")
+	cmd.Flags().StringVar(&f.until, "until", "", "where it ends, a `TIME` (default: with its last case)")
+	cmd.Flags().StringVar(&f.out, "out", "md", "the timeline's `FORMAT`: md, to paste in a review")
+	complete(cmd, "out", "md")
+	return cmd
 }
 
 // lookAt fetches a case and shows it.
@@ -108,6 +129,7 @@ func (p *program) showCase(d *web.CaseDetail) {
 		add("cancelled", "%s", joined(": ", fmt.Sprintf("by %s, %s", s.By.Name, o.stamp(s.At)), s.Reason))
 	}
 	rows = append(rows, o.labelRows(d.Labels)...)
+	rows = append(rows, postRows(d.Posts)...)
 	if helped, known := k.Helped.Get(); known {
 		add("helped", "%s", yesNo(helped))
 	}
@@ -287,4 +309,20 @@ func howFar(d *remedy.Decision, now remedy.Level) string {
 		text += say("; the level is %s now", now)
 	}
 	return text
+}
+
+// postRows say where people talk of a case.
+func postRows(posts []web.CasePost) [][]cell {
+	var rows [][]cell
+	for _, x := range posts {
+		label := map[string]string{"case": string(x.Surface), "incident": "incident"}[x.About]
+		text := strings.TrimSpace(x.ID + "  " + x.Link)
+		if n, several := strings.CutPrefix(x.ID, "ambiguous: "); several {
+			text = "none: " + n + " open incidents may be about the host (ambiguous: " + n + ")"
+		} else if x.About == "case" {
+			text = cmp.Or(x.Link, x.ID)
+		}
+		rows = append(rows, []cell{c("%s", label), c("%s", text)})
+	}
+	return rows
 }

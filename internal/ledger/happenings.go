@@ -130,3 +130,10 @@ func mergeHappenings(now, saved []Happening) []Happening {
 	slices.SortStableFunc(all, byHappening)
 	return all[max(0, len(all)-maxHappenings):]
 }
+
+// Happenings returns what became of warden itself, by when it began. It is a copy.
+func (l *Ledger) Happenings() []Happening {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Clone(l.m.happenings)
+}

@@ -78,6 +78,7 @@ func (s *surface) describe(mux *http.ServeMux) *huma.OpenAPI {
 	s.explainRoutes(api)
 	s.trialRoutes(api)
 	s.operatorRoutes(api)
+	s.timelineRoutes(api)
 	for name, schema := range schemas.Map() {
 		if !strings.HasSuffix(name, "Request") {
 			schema.AdditionalProperties = nil // answers gain fields; only requests are read strictly
@@ -222,7 +223,7 @@ func (s *surface) caseDetail(id remedy.CaseID) (*CaseDetail, error) {
 		level = min(level, file)
 	}
 	detail := &CaseDetail{Schema: SchemaCase, ServedAt: s.now(), Effective: level, Case: c, Labels: s.labels(c)}
-	detail.Probe = s.fitness(c)
+	detail.Probe, detail.Posts = s.fitness(c), s.posts(id)
 	if now, ok := s.Engine.Now(id); ok {
 		detail.Now = &now
 	}

@@ -251,6 +251,8 @@ type CaseDetail struct {
 	Probe *HostFinding `json:"probe,omitempty" doc:"of a host that is out: what the pool's probe says; good is fit to return"`
 	// Labels is what was said of the case; null where it is no evidence.
 	Labels *CaseLabels `json:"labels,omitempty" doc:"what was said of the case; absent where it is no evidence"`
+	// Posts are where people are told of it.
+	Posts []CasePost `json:"posts,omitempty" doc:"where people are told of it: its Slack message, its PagerDuty incident"`
 }
 
 // CaseLabels is what was said of whether the detector was right about a case.

@@ -189,21 +189,22 @@ func (c *Courier) plan(owed chat.Owed) (pieces []piece, jobs []job) {
 
 // point reports whether a notice is a mark by itself.
 func (c *Courier) point(m chat.Message) bool {
-	switch m.Notice.Kind {
-	case ledger.NoticeDemoted, ledger.NoticeStop:
+	switch kind := m.Notice.Kind; {
+	case kind == ledger.NoticeDemoted, kind == ledger.NoticeStop:
 		return true
-	case ledger.NoticeStarted:
+	case kind == ledger.NoticeStarted:
 		return false // the execution is marked when it has ended
-	case ledger.NoticeOutcome:
+	case kind == ledger.NoticeOutcome:
 		return c.o.All && m.Case != nil && len(ofCase(m.Case, nil, true)) == 0 // denied, expired and the like
+	default:
+		return c.o.All
 	}
-	return c.o.All
 }
 
 // do makes one mark, or has it say what it should, and returns its receipt.
 func (c *Courier) do(ctx context.Context, j job) ([]ledger.Post, outbound.Reply, error) {
 	id := j.post.ID
-	r := outbound.Reply{Status: 200}
+	var r outbound.Reply
 	var err error
 	there := j.post.Key != ""
 	if !there { // a request that was given up, or its receipt that was lost, may have made it

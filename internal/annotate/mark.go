@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -59,10 +60,10 @@ func ofCase(c *ledger.Case, tags []string, regions bool) []Mark {
 			continue
 		}
 		kind, did := "act", string(c.Action)
-		switch x.Kind {
-		case remedy.KindUndo:
+		switch {
+		case x.Kind == remedy.KindUndo:
 			kind, did = "undo", "undo of "+did
-		case remedy.KindReassert:
+		case x.Kind == remedy.KindReassert:
 			kind, did = "reassert", did+" put back after a reload"
 		}
 		unique := fmt.Sprintf("%s.%d", c.ID, i+1)
@@ -133,7 +134,7 @@ func ofNotice(m chat.Message, tags []string) Mark {
 // tagged adds to the configured tags; none is empty, too long, or two.
 func tagged(tags []string, more ...string) []string {
 	var out []string
-	for _, t := range append(tags[:len(tags):len(tags)], more...) {
+	for _, t := range append(slices.Clip(tags), more...) {
 		t = strings.Map(func(r rune) rune {
 			if r <= ' ' || r >= 0x7f || r == ',' || r == '"' {
 				return '_'

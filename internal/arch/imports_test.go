@@ -55,7 +55,7 @@ func layers() []row {
 		{pkg: "internal/pager", may: slices.Concat(outlets, talk)},
 		{pkg: "internal/annotate", may: slices.Concat(outlets, talk)},
 		{pkg: "internal/webhook", may: slices.Concat(outlets, talk)},
-		{pkg: "internal/outbound"}, // ADR 0022: one bounded request
+		{pkg: "internal/outbound", may: []string{"internal/clock"}},                                  // ADR 0022: one bounded request
 		{pkg: "internal/doctor", may: append([]string{"internal/config", "internal/chat"}, edge...)}, // ADR 0022
 		{pkg: "internal/telemetry", may: tools},
 		{pkg: "internal/heartbeat", may: tools},

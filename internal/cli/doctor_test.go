@@ -90,7 +90,6 @@ type sickbed struct {
 	dir, socket string
 	answer      func(w http.ResponseWriter, r *http.Request) bool // false: as a healthy one would
 	web         *httptest.Server
-	asked       []string
 }
 
 func newSickbed(t *testing.T) *sickbed {

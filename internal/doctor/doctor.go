@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"warden/internal/clock"
 )
 
 // Status is how something is.
@@ -73,11 +75,9 @@ func Run(ctx context.Context, checks []Check, within time.Duration) []Result {
 				return
 			case <-ctx.Done():
 			}
-			grace := time.NewTimer(graceFor)
-			defer grace.Stop()
 			select { // what was cut off by ctx says so itself
 			case all[i] = <-done:
-			case <-grace.C:
+			case <-clock.System().After(graceFor):
 				all[i] = []Result{Bad(Unknown, "", "look whether it hangs, or give it longer with --within", "no answer in time")}
 			}
 		})

@@ -21,6 +21,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"warden/internal/clock"
 )
 
 // The bounds of one exchange.
@@ -138,7 +140,7 @@ func (c *Client) Send(ctx context.Context, method, address string, header http.H
 		return Reply{}, explain(ctx, err)
 	}
 	defer resp.Body.Close()
-	r := Reply{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now())}
+	r := Reply{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, clock.System().Now())}
 	if resp.StatusCode/100 == 3 {
 		r.Elsewhere = elsewhere(resp.Header.Get("Location"))
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -69,9 +70,7 @@ func newReceiver(t *testing.T, answer func(n int, w http.ResponseWriter)) *recei
 			rec := httptest.NewRecorder()
 			r.answer(r.asked, rec)
 			if rec.Code != 200 {
-				for k, v := range rec.Header() {
-					w.Header()[k] = v
-				}
+				maps.Copy(w.Header(), rec.Header())
 				w.WriteHeader(rec.Code)
 				return
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
 
@@ -93,11 +94,22 @@ func (w *cardWriter) timeOf(none bool, text string) string {
 	return text
 }
 
-// undoButton puts back what was done, after a second question.
-func (w *cardWriter) undoButton() Button {
-	host := clip(Clean(string(w.c.Host)), 60)
+func (w *cardWriter) undoButton() Button { return UndoButton(w.c) }
+
+// RunButton runs an action by hand that was shown; its reason is asked for first.
+func RunButton(action remedy.ActionName, host string) Button {
+	label := "Run " + string(action) + " on "
+	if action == "drain" {
+		label = "Drain "
+	}
+	return Button{Verb: VerbRun, Label: clip(Clean(label+host), maxButton), Main: true}
+}
+
+// UndoButton puts back what a case did, after a second question.
+func UndoButton(c *ledger.Case) Button {
+	host := clip(Clean(string(c.Host)), 60)
 	return Button{Verb: VerbUndo, Label: "Undo", Confirm: &Confirm{
-		Title: clip("Put "+host+" back?", 90), Text: clip(Clean("It is as it was before "+w.c.ID.String()+", and held for the cooldown. You are recorded."), 280), Yes: "Put it back", No: "Go back",
+		Title: clip("Put "+host+" back?", 90), Text: clip(Clean("It is as it was before "+c.ID.String()+", and held for the cooldown. You are recorded."), 280), Yes: "Put it back", No: "Go back",
 	}}
 }
 

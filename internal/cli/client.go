@@ -35,6 +35,9 @@ func (p *program) address() string {
 
 // dial makes the client of one command. Nothing is contacted yet.
 func (p *program) dial() (*web.Client, error) {
+	if p.client != nil {
+		return p.client, nil
+	}
 	at := p.address()
 	if path, ok := strings.CutPrefix(at, "unix:"); ok && !strings.HasPrefix(path, "//") {
 		at = path

@@ -212,7 +212,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	defer d.supervise(ctx)()
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	var group sync.WaitGroup
 	group.Go(func() { failed <- d.server.Serve(serving) })
 	group.Go(func() { failed <- d.node.Watch(serving) })
@@ -221,7 +221,11 @@ func (d *daemon) Run(ctx context.Context) error {
 	group.Go(func() { d.pulse.Run(leading) })
 	group.Go(func() { d.engine.Follow(serving) })
 	group.Go(func() { d.report.run(serving) })
-	group.Go(func() { d.slack.Run(serving) })
+	group.Go(func() {
+		if err := d.serveSlack(serving); err != nil {
+			failed <- err
+		}
+	})
 	d.servePeers()
 	led := make(chan struct{})
 	group.Go(func() {

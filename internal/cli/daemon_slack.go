@@ -1,11 +1,16 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"strings"
 	"time"
+
+	"go.uber.org/zap"
 
 	"warden/internal/chat"
 	"warden/internal/chat/slack"
@@ -32,6 +37,34 @@ func (d *daemon) newSlack() *slack.Slack {
 		Logger: d.Logger.Named("slack"),
 		Client: &http.Client{Timeout: 15 * time.Second},
 	})
+}
+
+// listenSlack opens the listener of HTTP mode; none where clicks come over a
+// socket. It answers what Slack has signed and nothing else.
+func (d *daemon) listenSlack(ctx context.Context) (net.Listener, error) {
+	s := d.File().Chat.Slack
+	if !s.Enabled || s.Mode != config.SlackHTTP {
+		return nil, nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.ListenAddress)
+	if err != nil {
+		return nil, fmt.Errorf("chat.slack.listen_address: %w: choose another, or stop what has it", err)
+	}
+	d.Logger.Info("clicks from Slack are taken", zap.String("address", l.Addr().String()))
+	return l, nil
+}
+
+// serveSlack takes what people tap and say in Slack until ctx ends.
+func (d *daemon) serveSlack(ctx context.Context) error {
+	l, err := d.listenSlack(ctx)
+	if err != nil {
+		return err
+	}
+	if l == nil {
+		d.slack.Run(ctx)
+		return nil
+	}
+	return d.slack.Serve(ctx, l)
 }
 
 // slackCouriers is Slack where a config file wants it.
@@ -98,6 +131,8 @@ func (s slackDesk) Do(ctx context.Context, by remedy.Actor, w slack.Wish) error 
 		_, err = c.Label(ctx, w.Case, web.LabelRequest{Label: "wrong", Note: w.Reason})
 	case chat.VerbDid:
 		_, err = c.Label(ctx, w.Case, web.LabelRequest{Label: "right", Note: "done by hand"})
+	case chat.VerbRun:
+		_, err = c.Run(ctx, web.RunRequest{Action: w.Action, Host: w.Host, Reason: w.Reason, PlanHash: w.Plan})
 	default:
 		err = fmt.Errorf("%q is nothing that can be asked for by a button; use the command line", w.Verb)
 	}
@@ -105,4 +140,48 @@ func (s slackDesk) Do(ctx context.Context, by remedy.Actor, w slack.Wish) error 
 		return &slack.NotYours{Err: err}
 	}
 	return err
+}
+
+// Ask implements slack.Desk: it runs the command that the words stand for, as the
+// person who said them.
+func (s slackDesk) Ask(ctx context.Context, by remedy.Actor, k chat.Command) (slack.Reply, error) {
+	client, err := s.d.server.As(by)
+	if err != nil {
+		return slack.Reply{}, err
+	}
+	var out, errs bytes.Buffer
+	p := &program{
+		env: func(string) (string, bool) { return "", false }, in: strings.NewReader(""), out: &out, err: &errs, clock: s.d.Clock,
+		local: s.d.File().Chat.Slack.Zone(), client: client,
+	}
+	args := append([]string{"--no-input", "--no-color", "--tz=" + s.d.File().Chat.Slack.Timezone}, k.Args...)
+	if code := p.run(ctx, args); code != ExitOK {
+		return slack.Reply{}, errors.New(strings.TrimPrefix(strings.TrimSpace(noteOf(errs.String(), out.String())), "warden: "))
+	}
+	reply := slack.Reply{Text: noteOf(out.String(), errs.String())}
+	switch {
+	case k.Action != "":
+		if show, err := client.PreviewRun(ctx, web.RunRequest{Action: k.Action, Host: remedy.HostName(k.Host), Reason: k.Reason}); err == nil && show.Allowed {
+			reply.Plan = show.PlanHash
+		}
+	case k.Word == "":
+		now, err := client.Status(ctx)
+		if err != nil {
+			return slack.Reply{}, err
+		}
+		for _, w := range now.Waiting {
+			reply.Waiting = append(reply.Waiting, w.ID)
+		}
+	}
+	return reply, nil
+}
+
+// noteOf is the first text that says something.
+func noteOf(texts ...string) string {
+	for _, t := range texts {
+		if strings.TrimSpace(t) != "" {
+			return t
+		}
+	}
+	return ""
 }

@@ -46,6 +46,9 @@ type program struct {
 	flags globals
 	// printer is made from the flags before a command runs.
 	printer *printer
+	// client is what commands speak to warden with where that is this process; nil
+	// for a connection.
+	client *web.Client
 	// leaderless says that it was said that nobody leads.
 	leaderless bool
 }

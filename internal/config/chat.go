@@ -22,7 +22,7 @@ type Slack struct {
 	Enabled bool `toml:"enabled"`
 	// Mode is how clicks get here: over a socket that warden opens, or to an
 	// address of its own.
-	Mode string `toml:"mode" oneof:"socket http"`
+	Mode string `toml:"mode" oneof:"socket http" reload:"restart"`
 	// BotTokenFile (xoxb-) is always needed, AppTokenFile (xapp-) for the socket, and
 	// SigningSecretFile for HTTP.
 	BotTokenFile      SecretRef `toml:"bot_token_file"`

@@ -35,8 +35,8 @@ func (s *Slack) first(keys ...string) bool {
 	}
 	fresh := true
 	for _, k := range keys {
-		if k == "" {
-			continue
+		if k == "e/" {
+			continue // over HTTP there are no envelopes
 		}
 		if at, ok := s.seen[k]; ok && now.Sub(at) < 10*time.Minute {
 			fresh = false
@@ -98,6 +98,11 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 	case chat.VerbDetails:
 		s.details(ctx, x, where, v)
 		return
+	case chat.VerbRun:
+		if err := s.askReason(ctx, x, cb.TriggerID, where, a.Value, v); err != nil {
+			s.refuse(ctx, x, where, a.ActionID, by.Name, fmt.Errorf("the reason can't be asked (%w), so nothing was done: say it again", s.noted(err)))
+		}
+		return
 	case chat.VerbDeny:
 		if s.Settings().AskReason && cb.TriggerID != "" {
 			err := s.askReason(ctx, x, cb.TriggerID, where, a.Value, v)
@@ -126,8 +131,12 @@ func (s *Slack) current(v Value) error {
 
 func wishOf(v Value) Wish {
 	w := Wish{Verb: v.Verb, Case: v.Case, Plan: v.Plan}
-	if v.Verb == chat.VerbSnooze {
+	switch v.Verb { //exhaustive:ignore // the others say no more
+	case chat.VerbSnooze:
 		w.For = snoozeFor
+	case chat.VerbRun:
+		action, host, _ := unpacked(v.Nonce)
+		w.Action, w.Host = action, remedy.HostName(host)
 	}
 	return w
 }
@@ -178,16 +187,21 @@ const (
 	maxReason      = 500
 )
 
-// askReason opens the dialog. What it is about travels in it, as the button had
+// askReason opens the dialog that asks for a reason. What it is about travels in it, as the button had
 // it.
 func (s *Slack) askReason(ctx context.Context, x session, trigger string, where place, value string, v Value) error {
-	input := api.NewPlainTextInputBlockElement(text(api.PlainTextType, "false alarm, known work, not now …"), reasonField)
+	title, hint, label, submit := "Say no to "+v.Case.String(), "false alarm, known work, not now …", "Why not? It becomes a label.", "Say no"
+	if v.Verb == chat.VerbRun {
+		w := wishOf(v)
+		title, hint, label, submit = "Run by hand", "what is wrong with it", "Why run "+string(w.Action)+" on "+string(w.Host)+"?", "Run it"
+	}
+	input := api.NewPlainTextInputBlockElement(text(api.PlainTextType, hint), reasonField)
 	input.MaxLength = maxReason
-	block := api.NewInputBlock(reasonBlock, text(api.PlainTextType, "Why not? It becomes a label."), nil, input)
-	block.Optional = true
+	block := api.NewInputBlock(reasonBlock, text(api.PlainTextType, short(plain(label), 300)), nil, input)
+	block.Optional = v.Verb == chat.VerbDeny
 	_, err := x.client.OpenViewContext(ctx, trigger, api.ModalViewRequest{
 		Type: api.VTModal, CallbackID: reasonCallback, PrivateMetadata: value + " " + where.channel,
-		Title: text(api.PlainTextType, short("Say no to "+v.Case.String(), 24)), Submit: text(api.PlainTextType, "Say no"), Close: text(api.PlainTextType, "Go back"),
+		Title: text(api.PlainTextType, short(plain(title), 24)), Submit: text(api.PlainTextType, submit), Close: text(api.PlainTextType, "Go back"),
 		Blocks: api.Blocks{BlockSet: []api.Block{block}},
 	})
 	return err
@@ -203,7 +217,7 @@ func (s *Slack) submitted(ctx context.Context, cb api.InteractionCallback) {
 		return
 	}
 	v, err := x.signer.read(value)
-	if err == nil && v.Verb != chat.VerbDeny {
+	if err == nil && v.Verb != chat.VerbDeny && v.Verb != chat.VerbRun {
 		err = ErrForged
 	}
 	by, who := remedy.Actor{}, error(nil)

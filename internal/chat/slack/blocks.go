@@ -144,6 +144,10 @@ func (b *builder) facts(facts []chat.CardFact) {
 
 // buttons are what can be done. Only the one that acts has a style.
 func (b *builder) buttons(all []chat.Button, sign func(chat.Verb) string) {
+	b.buttonsIn("decide", all, sign)
+}
+
+func (b *builder) buttonsIn(id string, all []chat.Button, sign func(chat.Verb) string) {
 	if len(all) == 0 || sign == nil {
 		return
 	}
@@ -160,7 +164,7 @@ func (b *builder) buttons(all []chat.Button, sign func(chat.Verb) string) {
 		}
 		out = append(out, e)
 	}
-	b.add(api.NewActionBlock("decide", out...))
+	b.add(api.NewActionBlock(id, out...))
 }
 
 // actionPrefix is what the action ids of warden's buttons begin with.

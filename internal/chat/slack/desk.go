@@ -8,13 +8,27 @@ import (
 	"warden/internal/remedy"
 )
 
-// Wish is what somebody asked for.
+// Wish is what somebody asked for with a button.
 type Wish struct {
 	Verb   chat.Verb
 	Case   remedy.CaseID
 	Plan   string
 	Reason string
 	For    time.Duration
+	// Action and Host are of a run by hand.
+	Action remedy.ActionName
+	Host   remedy.HostName
+}
+
+// Reply is what came of what somebody said.
+type Reply struct {
+	// Text is what the command line would print.
+	Text string
+	// Plan is the hash of the plan of a run that was shown; empty where there is
+	// none, or something is in its way.
+	Plan string
+	// Waiting are the cases that wait for an answer.
+	Waiting []remedy.CaseID
 }
 
 // Desk does what people ask for, by the same way as the command line: the same
@@ -22,6 +36,8 @@ type Wish struct {
 type Desk interface {
 	// Do does it. An error is for who asked; NotYours tells one from all others.
 	Do(ctx context.Context, by remedy.Actor, w Wish) error
+	// Ask does what was said. Its error is for who asked.
+	Ask(ctx context.Context, by remedy.Actor, k chat.Command) (Reply, error)
 }
 
 // NotYours is the error of a wish that somebody else may have.

@@ -43,7 +43,10 @@ type world struct {
 	now    time.Time
 	wishes []wish
 	seq    uint64
-	says   func(by remedy.Actor, w slack.Wish) error
+
+	questions []chat.Command
+	answers   func(chat.Command) (slack.Reply, error)
+	says      func(by remedy.Actor, w slack.Wish) error
 }
 
 type wish struct {
@@ -77,6 +80,17 @@ func (j jumping) After(d time.Duration) <-chan time.Time {
 func quick(t *testing.T, change ...func(*fakeslack.Options)) *world {
 	t.Helper()
 	return newWorldAt(t, jumping{clock.NewStepped(at(3, 12, 5))}, change...)
+}
+
+// Ask implements slack.Desk.
+func (w *world) Ask(_ context.Context, by remedy.Actor, k chat.Command) (slack.Reply, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.questions = append(w.questions, k)
+	if w.answers == nil {
+		return slack.Reply{Text: "said by " + by.Name, Plan: "abc123", Waiting: []remedy.CaseID{3}}, nil
+	}
+	return w.answers(k)
 }
 
 func newWorld(t *testing.T, change ...func(*fakeslack.Options)) *world {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	api "github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
 	"github.com/slack-go/slack/socketmode"
 	"go.uber.org/zap"
 
@@ -118,12 +119,12 @@ func (s *Slack) receive(ctx, answering context.Context, client *socketmode.Clien
 		case <-ctx.Done():
 			return
 		case e := <-client.Events:
-			s.event(ctx, answering, client, e, work)
+			s.arrived(ctx, answering, client, e, work)
 		}
 	}
 }
 
-func (s *Slack) event(ctx, answering context.Context, client *socketmode.Client, e socketmode.Event, work *sync.WaitGroup) {
+func (s *Slack) arrived(ctx, answering context.Context, client *socketmode.Client, e socketmode.Event, work *sync.WaitGroup) {
 	if e.Request == nil || e.Request.EnvelopeID == "" {
 		return
 	}
@@ -140,5 +141,9 @@ func (s *Slack) event(ctx, answering context.Context, client *socketmode.Client,
 	switch data := e.Data.(type) {
 	case api.InteractionCallback:
 		work.Go(func() { s.interaction(answering, envelope, data) })
+	case api.SlashCommand:
+		work.Go(func() { s.slash(answering, envelope, data) })
+	case slackevents.EventsAPIEvent:
+		work.Go(func() { s.event(answering, envelope, data) })
 	}
 }

@@ -1,0 +1,190 @@
+package slack
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strings"
+
+	api "github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// mostWaiting is how many waiting cases get buttons of their own.
+const mostWaiting = 5
+
+// asker is somebody who said something, and how they are answered.
+type asker struct {
+	place
+	team string
+	// hook is the response_url of a slash command, which reaches channels that the
+	// bot is not in; empty for a mention.
+	hook string
+	// lead is how it is said where they are: "/warden" or "@warden".
+	lead string
+}
+
+// slash answers a slash command.
+func (s *Slack) slash(ctx context.Context, envelope string, c api.SlashCommand) {
+	if !s.first("e/"+envelope, "s/"+c.TriggerID) {
+		return
+	}
+	s.said(ctx, asker{place: place{channel: c.ChannelID, user: c.UserID}, team: c.TeamID, hook: c.ResponseURL, lead: c.Command}, c.Text)
+}
+
+// event answers a mention; nothing else that happens is warden's.
+func (s *Slack) event(ctx context.Context, envelope string, e slackevents.EventsAPIEvent) {
+	m, ok := e.InnerEvent.Data.(*slackevents.AppMentionEvent)
+	if !ok || m.BotID != "" || !s.first("e/"+envelope, "m/"+m.Channel+"/"+m.TimeStamp) {
+		return
+	}
+	text := m.Text
+	if i := strings.Index(text, ">"); strings.HasPrefix(strings.TrimSpace(text), "<@") && i >= 0 {
+		text = text[i+1:]
+	}
+	thread := m.ThreadTimeStamp
+	if thread == "" {
+		thread = m.TimeStamp
+	}
+	// Slack sends text with its entities: people's words are as they typed them.
+	text = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
+	s.said(ctx, asker{place: place{channel: m.Channel, user: m.User, thread: thread}, team: e.TeamID, lead: "@warden"}, text)
+}
+
+// said does what somebody said, where it is one of the words, and says what else
+// there is where it isn't.
+func (s *Slack) said(ctx context.Context, who asker, text string) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	x, err := s.session(ctx)
+	if err != nil {
+		s.Logger.Warn("what was said can't be answered", zap.Error(err))
+		return
+	}
+	by, err := s.actor(ctx, x, who.team, who.user)
+	if err != nil {
+		s.refuse(ctx, x, who.place, "say", who.user, err)
+		return
+	}
+	k, err := chat.ParseCommand(text)
+	if err != nil {
+		s.answer(ctx, x, who, true, chat.NotDone(err.Error(), false), []string{err.Error()}, nil)
+		return
+	}
+	if len(k.Args) == 0 {
+		s.answer(ctx, x, who, true, "What I know", chat.HelpLines(who.lead), nil)
+		return
+	}
+	got, err := s.Desk.Ask(ctx, by, k)
+	if err != nil {
+		s.Logger.Info("what was said in Slack was refused", zap.Strings("request", k.Args), zap.String("by", by.Name), zap.Error(err))
+		s.answer(ctx, x, who, true, chat.NotDone(err.Error(), false), []string{chat.NotDone(err.Error(), false)}, nil)
+		return
+	}
+	s.Logger.Info("somebody asked in Slack", zap.Strings("request", k.Args), zap.String("by", by.Name))
+	s.answer(ctx, x, who, false, strings.Join(k.Args, " "), nil, s.outcome(x, k, got))
+}
+
+// outcome is what came of it as blocks: the words of the command line, and the
+// buttons that go with them.
+func (s *Slack) outcome(x session, k chat.Command, got Reply) []api.Block {
+	b := &builder{}
+	out := strings.TrimRight(got.Text, "\n")
+	if out == "" {
+		out = "done"
+	}
+	b.section("output", "```"+short(preformatted(strings.Split(out, "\n")), maxSection-6)+"```")
+	sign := func(c *ledger.Case) func(chat.Verb) string {
+		return func(v chat.Verb) string {
+			return x.signer.sign(Value{Verb: v, Case: c.ID, Plan: c.PlanHash, Nonce: nonce(c)})
+		}
+	}
+	switch {
+	case k.Word == "undo":
+		if c, ok := s.Case(k.Case); ok {
+			b.buttons([]chat.Button{chat.UndoButton(c)}, sign(c))
+		}
+	case k.Action != "" && got.Plan != "":
+		b.buttons([]chat.Button{chat.RunButton(k.Action, k.Host)}, func(v chat.Verb) string {
+			return x.signer.sign(Value{Verb: v, Plan: got.Plan, Nonce: packed(k.Action, k.Host)})
+		})
+	case len(k.Args) == 1 && k.Args[0] == "status":
+		for i, id := range got.Waiting {
+			c, ok := s.Case(id)
+			if !ok || i >= mostWaiting {
+				continue
+			}
+			card := chat.CardOf(chat.Message{Case: c, Notice: ledger.Notice{Kind: ledger.NoticeQuestion, Case: id, Pool: c.Pool}}, chat.CardOptions{Zone: s.Settings().Zone, Tone: chat.TonePlain})
+			b.section(fmt.Sprintf("w%d", i), short(mark(card.Text), maxSection))
+			b.buttonsIn(fmt.Sprintf("b%d", i), card.Buttons, sign(c))
+		}
+	}
+	return b.blocks
+}
+
+// packed is a run's action and host as a value has them.
+func packed(action remedy.ActionName, host string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(string(action) + " " + host))
+}
+
+func unpacked(nonce string) (action remedy.ActionName, host string, ok bool) {
+	data, err := base64.RawURLEncoding.DecodeString(nonce)
+	if err != nil {
+		return "", "", false
+	}
+	a, h, ok := strings.Cut(string(data), " ")
+	return remedy.ActionName(a), h, ok && a != "" && h != ""
+}
+
+// answer says it where it was asked: to all, since others have the same question,
+// or to who asked alone.
+func (s *Slack) answer(ctx context.Context, x session, who asker, private bool, title string, lines []string, blocks []api.Block) {
+	if blocks == nil {
+		b := &builder{}
+		b.lines("said", lines)
+		blocks = b.blocks
+	}
+	opts := []api.MsgOption{api.MsgOptionText(short(plain(title), maxText), false), api.MsgOptionBlocks(blocks...), api.MsgOptionDisableLinkUnfurl()}
+	var err error
+	switch {
+	case who.hook != "" && s.trusted(who.hook):
+		kind := api.ResponseTypeInChannel
+		if private {
+			kind = api.ResponseTypeEphemeral
+		}
+		_, _, err = x.client.PostMessageContext(ctx, who.channel, append(opts, api.MsgOptionResponseURL(who.hook, kind))...)
+	case private:
+		if who.thread != "" {
+			opts = append(opts, api.MsgOptionTS(who.thread))
+		}
+		_, err = x.client.PostEphemeralContext(ctx, who.channel, who.user, opts...)
+	default:
+		if who.thread != "" {
+			opts = append(opts, api.MsgOptionTS(who.thread))
+		}
+		_, _, err = x.client.PostMessageContext(ctx, who.channel, opts...)
+	}
+	if err != nil {
+		s.Logger.Warn("somebody can't be answered", zap.String("user", who.user), zap.Error(s.noted(err)))
+	}
+}
+
+// trusted reports whether an address to answer at is Slack's: what came over a
+// connection names it, and nothing that warden knows is sent elsewhere.
+func (s *Slack) trusted(hook string) bool {
+	u, err := url.Parse(hook)
+	if err != nil {
+		return false
+	}
+	if own := s.Settings().APIURL; own != "" {
+		o, err := url.Parse(own)
+		return err == nil && u.Scheme == o.Scheme && u.Host == o.Host
+	}
+	return u.Scheme == "https" && u.Host == "hooks.slack.com"
+}

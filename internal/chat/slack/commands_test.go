@@ -1,0 +1,127 @@
+package slack_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"warden/internal/chat"
+	"warden/internal/chat/slack"
+	"warden/internal/ledger"
+	"warden/simulate/fakeslack"
+)
+
+// last is the newest message of a channel.
+func (w *world) last() string {
+	all := w.fake.Messages(fakeslack.Ops)
+	return string(all[len(all)-1].Blocks)
+}
+
+func TestSlashCommandsAreAnsweredWhereTheyAreSaid(t *testing.T) {
+	t.Parallel()
+	w, _ := open(t)
+	if _, err := w.fake.Slash(fakeslack.Carol, fakeslack.Ops, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.until("an answer", func() bool { return len(w.fake.Messages(fakeslack.Ops)) == 2 })
+	if got := w.last(); !strings.Contains(got, "said by carol@example.net") || !strings.Contains(got, "warden.approve") {
+		t.Errorf("the state of things is %s", got)
+	}
+	if _, err := w.fake.Slash(fakeslack.Carol, fakeslack.Ops, "dran web-07"); err != nil {
+		t.Fatal(err)
+	}
+	if said := w.told(fakeslack.Carol, 1); !strings.Contains(said, "drain") || !strings.Contains(said, "did nothing") {
+		t.Errorf("unknown words are answered with %q", said)
+	}
+	if n := len(w.questions); n != 1 {
+		t.Errorf("the desk was asked %d times", n)
+	}
+	w.clean()
+}
+
+func TestDrainIsShownFirstAndAsksForItsReason(t *testing.T) {
+	t.Parallel()
+	w, _ := open(t)
+	if _, err := w.fake.Slash(fakeslack.Alice, fakeslack.Ops, "drain web-09"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the preview", func() bool { return len(w.fake.Messages(fakeslack.Ops)) == 2 })
+	if len(w.asked()) != 0 {
+		t.Fatal("it was done before it was shown")
+	}
+	m := w.fake.Messages(fakeslack.Ops)[1]
+	if _, err := w.fake.Click(fakeslack.Alice, fakeslack.Ops, m.TS, "warden.run"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the dialog", func() bool { _, ok := w.fake.Modal(fakeslack.Alice); return ok })
+	if _, err := w.fake.SubmitView(fakeslack.Alice, map[string]string{"reason": "fan is loud"}); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the wish", func() bool { return len(w.asked()) == 1 })
+	if got := w.asked()[0]; got.Verb != chat.VerbRun || got.Action != "drain" || got.Host != "web-09" || got.Plan != "abc123" || got.Reason != "fan is loud" {
+		t.Errorf("the desk was asked for %+v", got)
+	}
+	w.clean()
+}
+
+func TestMentionsAreAnsweredInTheirThread(t *testing.T) {
+	t.Parallel()
+	w, m := open(t)
+	if _, _, err := w.fake.Mention(fakeslack.Bob, fakeslack.Ops, m.TS, "why W-3"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("an answer", func() bool { return len(w.fake.Thread(fakeslack.Ops, m.TS)) == 2 })
+	if got := w.questions[0].Args; strings.Join(got, " ") != "explain W-3" {
+		t.Errorf("it was taken for %q", got)
+	}
+	w.mu.Lock()
+	w.answers = func(chat.Command) (slack.Reply, error) {
+		return slack.Reply{}, errors.New("only <!channel> may *unfreeze*")
+	}
+	w.mu.Unlock()
+	if _, _, err := w.fake.Mention(fakeslack.Gus, fakeslack.Ops, m.TS, "unfreeze"); err != nil {
+		t.Fatal(err)
+	}
+	if said := w.told(fakeslack.Gus, 1); !strings.Contains(said, "members of this workspace") {
+		t.Errorf("a guest is told %q", said)
+	}
+	if _, _, err := w.fake.Mention(fakeslack.Bob, fakeslack.Ops, m.TS, "unfreeze"); err != nil {
+		t.Fatal(err)
+	}
+	if said := w.told(fakeslack.Bob, 1); strings.Contains(said, "<!") {
+		t.Errorf("bob is told %q", said)
+	}
+	w.clean()
+}
+
+func TestClicksOverHTTPAreSigned(t *testing.T) {
+	t.Parallel()
+	w, post := overHTTP(t)
+	w.put(question(), ledger.NoticeQuestion)
+	w.settle()
+	m := w.fake.Messages(fakeslack.Ops)[0]
+	if _, err := w.fake.Click(fakeslack.Alice, fakeslack.Ops, m.TS, "warden.approve"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the wish", func() bool { return len(w.asked()) == 1 })
+	if _, err := w.fake.Slash(fakeslack.Alice, fakeslack.Ops, "why W-3"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("an answer", func() bool { return len(w.fake.Messages(fakeslack.Ops)) == 2 })
+	for name, c := range map[string]struct {
+		secret, body string
+		ago          int
+		want         int
+	}{
+		"unsigned": {"", "payload={}", 0, 401}, "another's": {"other", "payload={}", 0, 401}, "old": {"shhh", "payload={}", 301, 401}, "early": {"shhh", "payload={}", -301, 401},
+		"huge": {"shhh", strings.Repeat("x", 300<<10), 0, 413}, "no payload": {"shhh", "payload=", 0, 400}, "good": {"shhh", "payload={}", 290, 200},
+	} {
+		if got := post("/slack/interact", c.secret, c.body, c.ago); got != c.want {
+			t.Errorf("%s is answered with %d, want %d", name, got, c.want)
+		}
+	}
+	if got := post("/api/v1/freeze", "shhh", "{}", 0); got != 404 {
+		t.Errorf("the listener answers more than Slack: %d", got)
+	}
+	w.clean()
+}

@@ -155,7 +155,8 @@ func (s *Server) SubmitView(user string, inputs map[string]string) (*Delivery, e
 		return nil, fmt.Errorf("fakeslack: %s has no modal open", user)
 	}
 	values := answer{}
-	for _, one := range v.raw["blocks"].([]object) {
+	blocks, _ := v.raw["blocks"].([]object)
+	for _, one := range blocks {
 		if str(one, "type") != "input" {
 			continue
 		}

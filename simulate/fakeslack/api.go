@@ -189,6 +189,9 @@ func (s *Server) noteCall(c *call, word string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, Call{At: s.clk.Now(), Method: c.method, Error: word, Channel: c.channel, TS: c.ts})
+	if n := len(s.calls) - keepCalls; n > 0 {
+		s.calls = slices.Delete(s.calls, 0, n)
+	}
 }
 
 // write sends what a call answers, in Slack's shape.
@@ -196,14 +199,13 @@ func write(w http.ResponseWriter, c *call, got answer, no *refusal) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("X-Slack-Req-Id", "fake")
 	out := answer{"ok": true}
-	switch {
-	case no == nil:
+	if no == nil {
 		maps.Copy(out, got)
 		if len(c.warnings) > 0 {
 			out["warning"] = strings.Join(c.warnings, ",")
 			out["response_metadata"] = answer{"warnings": c.warnings, "messages": c.notes}
 		}
-	default:
+	} else {
 		out = answer{"ok": false, "error": no.word()}
 		maps.Copy(out, no.extra)
 		if len(no.messages) > 0 {

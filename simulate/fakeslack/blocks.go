@@ -107,12 +107,7 @@ func (s *Server) name(blocks []object) {
 				e["action_id"] = s.id("a")
 			}
 		}
-		children, _ := b["child_blocks"].([]any)
-		var below []object
-		for _, one := range children {
-			below = append(below, one.(object))
-		}
-		s.name(below)
+		s.name(children(b))
 	}
 }
 
@@ -254,17 +249,17 @@ func (k *checker) container(b object, path string, depth int) {
 	if b["subtitle"] != nil {
 		k.textObject(b["subtitle"], path+"/subtitle", ruleContainerTitle, "plain_text", "mrkdwn")
 	}
-	children, _ := b["child_blocks"].([]any)
+	inside, _ := b["child_blocks"].([]any)
 	switch {
-	case len(children) == 0:
+	case len(inside) == 0:
 		k.bad(ruleContainer, path+"/child_blocks", "must have at least 1 item")
-	case len(children) > ruleContainer.limit():
+	case len(inside) > ruleContainer.limit():
 		k.bad(ruleContainer, path+"/child_blocks", "no more than %d items allowed", ruleContainer.limit())
 	case depth > 0:
 		k.bad(ruleContainer, path, "containers can't be nested that deep")
 		return
 	}
-	for i, one := range children {
+	for i, one := range inside {
 		at := fmt.Sprintf("%s/child_blocks/%d", path, i)
 		child, ok := one.(object)
 		if !ok {
@@ -332,6 +327,18 @@ func textIn(v any) int {
 		}
 	}
 	return n
+}
+
+// children are the blocks in a container.
+func children(b object) []object {
+	list, _ := b["child_blocks"].([]any)
+	var below []object
+	for _, one := range list {
+		if child, ok := one.(object); ok {
+			below = append(below, child)
+		}
+	}
+	return below
 }
 
 // str is a field as text, empty if it is none.

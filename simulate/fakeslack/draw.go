@@ -232,14 +232,7 @@ func drawBlocks(r *renderer, blocks []object) []drawnBlock {
 		case "container":
 			title, _ := b["title"].(object)
 			one.Title, one.Collapsed = str(title, "text"), b["default_collapsed"] == true
-			children, _ := b["child_blocks"].([]any)
-			var below []object
-			for _, c := range children {
-				if o, ok := c.(object); ok {
-					below = append(below, o)
-				}
-			}
-			one.Children = drawBlocks(r, below)
+			one.Children = drawBlocks(r, children(b))
 		case "data_visualization":
 			one.Title, one.Chart = str(b, "title"), drawChart(b)
 		case "input":

@@ -85,6 +85,7 @@ func (f Failure) name() string {
 		return "late"
 	case faultSlow:
 		return "slow"
+	case faultNone:
 	}
 	return ""
 }
@@ -112,6 +113,7 @@ func (f Failure) answer(w http.ResponseWriter, r *http.Request) {
 	case faultHTML:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, page)
+	case faultNone, faultLie, faultSlow: // they answer as ever
 	}
 }
 
@@ -191,12 +193,9 @@ func (s *Server) fault(ctx context.Context, method string) (Failure, bool) {
 	f := s.faults.waiting[i]
 	f.left--
 	s.mu.Unlock()
-	switch f.how.kind {
-	case faultSlow:
+	if f.how.kind == faultSlow {
 		_ = clock.Sleep(ctx, s.wire, f.how.wait)
-		return f.how, false
-	case faultLie, faultLate:
-		return f.how, false
 	}
-	return f.how, true
+	// These are answered by the method, after it has done something or not.
+	return f.how, !slices.Contains([]faultKind{faultSlow, faultLie, faultLate}, f.how.kind)
 }

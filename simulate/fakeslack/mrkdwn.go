@@ -18,8 +18,6 @@ type renderer struct {
 	ws  *Workspace
 	loc *time.Location
 	now time.Time
-	// base is where channels are, for links to them.
-	base string
 }
 
 // unescape undoes the three escapes that Slack has.

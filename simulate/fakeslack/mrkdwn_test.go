@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-func testRenderer(t testing.TB) *renderer {
-	t.Helper()
+func testRenderer(tb testing.TB) *renderer {
+	tb.Helper()
 	ws := Example()
 	if err := ws.complete(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &renderer{ws: &ws, loc: time.FixedZone("CET", 3600), now: night}
 }

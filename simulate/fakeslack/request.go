@@ -40,7 +40,7 @@ func (s *Server) request(d *Delivery, reason string) {
 			r.Header.Set("X-Slack-Retry-Num", strconv.Itoa(number))
 			r.Header.Set("X-Slack-Retry-Reason", reason)
 		}
-		resp, err := http.DefaultTransport.RoundTrip(r)
+		resp, err := s.client.Do(r)
 		if err != nil {
 			failed := "connection_failed"
 			if ctx.Err() != nil {

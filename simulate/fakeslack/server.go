@@ -85,6 +85,7 @@ type Server struct {
 	people   people
 	serial   uint64
 
+	client   *http.Client // for requests to the app
 	listener net.Listener
 	http     *http.Server
 	cancel   context.CancelFunc
@@ -143,6 +144,10 @@ func New(opts Options) (*Server, error) {
 		scopes: slices.Clone(opts.Scopes), noCharts: opts.NoCharts,
 		pace: pace{off: opts.Unlimited, buckets: map[string]*bucket{}},
 	}
+	s.client = &http.Client{
+		Transport:     &http.Transport{},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	s.sockets.init()
 	s.hooks.byID = map[string]*hook{}
 	s.views.init()
@@ -178,6 +183,7 @@ func (s *Server) Close() {
 	_ = s.http.Close()
 	s.closeSockets()
 	s.wg.Wait()
+	s.client.CloseIdleConnections()
 }
 
 // URL is where the server listens, http://127.0.0.1:port, without a slash at
@@ -212,6 +218,9 @@ func (s *Server) Calls() []Call {
 	defer s.mu.Unlock()
 	return slices.Clone(s.calls)
 }
+
+// keepCalls is how many calls are remembered: the newest.
+const keepCalls = 20_000
 
 // Forget clears Breaches and Calls.
 func (s *Server) Forget() {

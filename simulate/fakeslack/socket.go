@@ -89,7 +89,7 @@ func (s *Server) Connections() []Connection {
 	return out
 }
 
-func (s *Server) connectionsOpen(c *call) (answer, *refusal) {
+func (s *Server) connectionsOpen(*call) (answer, *refusal) {
 	if s.opts.RequestURL != "" {
 		return nil, &refusal{rule: ruleTicket, err: "socket_mode_not_enabled"}
 	}
@@ -152,7 +152,7 @@ func (k *socket) write() {
 		case <-k.done:
 			return
 		case <-ping:
-			err = k.conn.WriteControl(websocket.PingMessage, []byte("ping"), time.Now().Add(pingEvery))
+			err = k.conn.WriteControl(websocket.PingMessage, []byte("ping"), clock.System().Now().Add(pingEvery))
 			ping = clock.System().After(pingEvery)
 		case data := <-k.out:
 			if data == nil {

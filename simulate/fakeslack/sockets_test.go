@@ -1,6 +1,7 @@
 package fakeslack
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -98,7 +99,7 @@ func TestRedelivery(t *testing.T) {
 		c.Advance(wait - 3*time.Second)
 	}
 	settled(t, d)
-	if d.Err() != ErrNotAcknowledged || len(d.Attempts()) != 4 {
+	if !errors.Is(d.Err(), ErrNotAcknowledged) || len(d.Attempts()) != 4 {
 		t.Errorf("given up with %v after %+v", d.Err(), d.Attempts())
 	}
 }

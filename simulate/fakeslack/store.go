@@ -95,14 +95,7 @@ func buttons(blocks []object) []Button {
 			}
 			found = append(found, button)
 		}
-		children, _ := b["child_blocks"].([]any)
-		var below []object
-		for _, one := range children {
-			if child, ok := one.(object); ok {
-				below = append(below, child)
-			}
-		}
-		found = append(found, buttons(below)...)
+		found = append(found, buttons(children(b))...)
 	}
 	return found
 }

@@ -2,6 +2,7 @@ package fakeslack
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"warden/internal/clock"
@@ -109,9 +110,7 @@ func (s *Server) readView(raw []byte, kind string) (*View, *refusal) {
 // sent is a view as the API and what is sent to apps show it.
 func (s *Server) sent(v *View) object {
 	o := object{}
-	for name, value := range v.raw {
-		o[name] = value
-	}
+	maps.Copy(o, v.raw)
 	o["id"], o["team_id"], o["app_id"], o["bot_id"], o["root_view_id"], o["hash"] = v.ID, s.ws.ID, AppID, BotID, v.ID, v.ID
 	return o
 }

@@ -44,11 +44,15 @@ const (
 )
 
 // Announce writes one message: a line with its time, kind and case, its
-// headline, and then its lines, indented. An error means that it may not have
+// headline, and then its lines, indented; nothing for a summary that is to be
+// skipped. An error means that it may not have
 // been written whole.
 func (c *Console) Announce(ctx context.Context, m Message) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("a message was not written to the console: %w; it will be tried again", err)
+	}
+	if m.Morning != nil && m.Morning.Skip {
+		return nil // a quiet day, of which nobody wants to hear
 	}
 	block := c.block(m)
 	c.mu.Lock()

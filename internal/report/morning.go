@@ -146,10 +146,9 @@ func (w *morning) bound(p chat.MorningPart) chat.MorningPart {
 	if n := len(p.Items) - w.o.MostItems; w.o.MostItems > 0 && n > 0 && p.Name != chat.MorningLabels {
 		p.Items = p.Items[:w.o.MostItems]
 		where := "warden cases"
-		switch p.Name { //exhaustive:ignore // the others are about cases
-		case chat.MorningTrust:
+		if p.Name == chat.MorningTrust {
 			where = "warden trust"
-		case chat.MorningSelf:
+		} else if p.Name == chat.MorningSelf {
 			where = "warden status"
 		}
 		more := fmt.Sprintf("and %d more: `%s`", n, where)

@@ -368,7 +368,7 @@ func quoted(format string, names ...string) string {
 	args := make([]any, len(names))
 	for i, n := range names {
 		plain := n != "" && len(n) <= 253 && !strings.HasPrefix(n, "-") && !strings.ContainsFunc(n, func(r rune) bool {
-			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-:", r))
+			return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:", r)
 		})
 		if !plain {
 			return ""

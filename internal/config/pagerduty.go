@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -89,26 +88,23 @@ func (m *PagerDutyMatch) setDefaults() {
 	m.Lookback = DefaultLookback
 }
 
-// PagerDutySecrets are what PagerDuty knows warden by; each is empty where its
-// file is not configured.
-type PagerDutySecrets struct{ APIToken, RoutingKey Secret }
-
-// PagerDutySecrets reads the secrets of [pagerduty], as Credentials does. Read
-// them again for each delivery. Errors never hold one.
-func (c *Config) PagerDutySecrets(env Env) (PagerDutySecrets, error) {
-	token, err := readSecret(c.PagerDuty.APITokenFile, env, "pagerduty", "api_token_file")
-	if err != nil {
-		return PagerDutySecrets{}, err
-	}
-	key, err := readSecret(c.PagerDuty.RoutingKeyFile, env, "pagerduty", "routing_key_file")
-	if err != nil {
-		return PagerDutySecrets{}, err
-	}
-	if key.IsSet() && !routingKey.MatchString(key.Reveal()) {
-		return PagerDutySecrets{}, errors.New("pagerduty.routing_key_file: what it refers to is no integration key of the Events API v2: it has 32 letters and digits")
-	}
-	return PagerDutySecrets{APIToken: token, RoutingKey: key}, nil
+// PagerDutyToken reads the REST API key of [pagerduty], as Credentials does; an
+// empty Secret without one. Read it again for each delivery. Errors never hold it.
+func (c *Config) PagerDutyToken(env Env) (Secret, error) {
+	return readSecret(c.PagerDuty.APITokenFile, env, "pagerduty", "api_token_file")
 }
+
+// PagerDutyRoutingKey is the same for the integration key, whose form is checked.
+func (c *Config) PagerDutyRoutingKey(env Env) (Secret, error) {
+	key, err := readSecret(c.PagerDuty.RoutingKeyFile, env, "pagerduty", "routing_key_file")
+	if err == nil && key.IsSet() && !routingKey.MatchString(key.Reveal()) {
+		return Secret{}, errors.New("pagerduty.routing_key_file: " + noRoutingKey)
+	}
+	return key, err
+}
+
+// noRoutingKey says what is wrong with one.
+const noRoutingKey = "what it refers to is no integration key of the Events API v2, which has 32 letters and digits: copy it from the integration's page"
 
 var (
 	routingKey = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
@@ -180,14 +176,10 @@ func (v *validator) loopback(p []string, text string) {
 // pagerDutyFiles checks that the secrets can be read and look like what they
 // are.
 func (d *decoder) pagerDutyFiles(c *Config, env Env) {
-	for key, ref := range map[string]SecretRef{"api_token_file": c.PagerDuty.APITokenFile, "routing_key_file": c.PagerDuty.RoutingKeyFile} {
-		p := []string{"pagerduty", key}
-		secret, err := readSecret(ref, env, p...)
-		switch {
-		case err != nil:
-			d.badValue(p, "%v", err)
-		case key == "routing_key_file" && secret.IsSet() && !routingKey.MatchString(secret.Reveal()):
-			d.badValue(p, "%v", fmt.Errorf("what it refers to is no integration key of the Events API v2: it has 32 letters and digits"))
-		}
+	if _, err := c.PagerDutyToken(env); err != nil {
+		d.badValue([]string{"pagerduty", "api_token_file"}, "%v", err)
+	}
+	if _, err := c.PagerDutyRoutingKey(env); err != nil {
+		d.badValue([]string{"pagerduty", "routing_key_file"}, "%v", err)
 	}
 }

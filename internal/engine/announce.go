@@ -61,7 +61,7 @@ func (v *voice) said(seq uint64) {
 
 // announce tells people what waits to be told, beside whatever else goes on.
 func (e *Engine) announce(ctx context.Context) {
-	e.wake(ctx)
+	e.wake()
 	if len(e.Ledger.PendingFor(ledger.SurfaceConsole)) == 0 || !e.voice.take() {
 		return
 	}

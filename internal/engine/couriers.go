@@ -24,17 +24,24 @@ const (
 // post runs one loop a surface while this node leads, so that one that hangs
 // holds up no other, and nothing else.
 type post struct {
-	mu    sync.Mutex
-	work  sync.WaitGroup
+	mu   sync.Mutex
+	work sync.WaitGroup
+	// tenure ends when the tenure does; nil while there is none.
+	tenure context.Context //nolint:containedctx // the loops outlive whoever wakes them
 	loops map[ledger.Surface]chan struct{}
 }
 
 // wake has every courier look for what it owes, and starts the loop of one that
-// is new. ctx is the tenure's.
-func (e *Engine) wake(ctx context.Context) {
+// is new. The loop is the tenure's: whoever wakes it, such as a person who says
+// yes, is gone before it is.
+func (e *Engine) wake() {
 	known, _ := e.Ledger.Surfaces()
 	e.post.mu.Lock()
 	defer e.post.mu.Unlock()
+	ctx := e.post.tenure
+	if ctx == nil {
+		return
+	}
 	for _, c := range e.Config().Couriers {
 		s := c.Surface()
 		if !slices.Contains(known, s) {
@@ -59,10 +66,18 @@ func (e *Engine) wake(ctx context.Context) {
 
 // callBack waits for the couriers' loops, whose context has ended.
 func (e *Engine) callBack() {
+	e.callOut(nil) //nolint:staticcheck // none is woken from now on
 	e.post.work.Wait()
 	e.post.mu.Lock()
 	defer e.post.mu.Unlock()
 	e.post.loops = nil
+}
+
+// callOut lets couriers work as long as ctx lasts.
+func (e *Engine) callOut(ctx context.Context) {
+	e.post.mu.Lock()
+	defer e.post.mu.Unlock()
+	e.post.tenure = ctx
 }
 
 // newest is the number of the newest of the notices; 0 for none.

@@ -209,6 +209,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.reset()
 	e.leads = ctx.Err
 	e.mu.Unlock()
+	e.callOut(ctx)
 	defer e.callBack()
 	e.Logger.Info("tenure began")
 	for ctx.Err() == nil {

@@ -1,5 +1,7 @@
 package audit
 
+import "slices"
+
 // The kinds of findings.
 const (
 	FoundEdited     = "edited"       // a line is not what was written
@@ -88,6 +90,15 @@ func (r *Report) judge() {
 		if f.Damage {
 			r.Verdict = VerdictDamaged
 		}
+	}
+}
+
+// Doubt takes back a "fine" that rests on a note beside the files alone: who asked
+// somebody else wants no word that whoever cut the files could have changed.
+func (r *Report) Doubt() {
+	vouched := slices.ContainsFunc(r.Anchors, func(a Anchor) bool { return a.Fits && !a.Weak && (!a.Past || a.Index >= r.Last.Index) })
+	if r.Verdict == VerdictFine && !vouched {
+		r.Verdict = VerdictUnanchored
 	}
 }
 

@@ -202,6 +202,9 @@ func (p *program) auditVerify(ctx context.Context, paths []string, offline bool,
 		if err != nil {
 			return noAudit(err, "as in `warden audit verify /var/log/warden`")
 		}
+		if dir != "" {
+			r.Doubt()
+		}
 		out.Nodes = append(out.Nodes, r)
 		out.worst(r.Verdict)
 	}

@@ -202,8 +202,20 @@ func newestGone[T any](all []*T, gone func(*T) time.Time) []*T {
 		return all
 	}
 	slices.SortFunc(left, time.Time.Compare)
-	last := left[len(left)-maxRecords-1]
-	return slices.DeleteFunc(all, func(r *T) bool { g := gone(r); return !g.IsZero() && !g.After(last) })
+	drop := len(left) - maxRecords
+	last := left[drop-1]
+	first, _ := slices.BinarySearchFunc(left, last, time.Time.Compare)
+	alike := drop - first // of those that went with the last to go, by order
+	return slices.DeleteFunc(all, func(r *T) bool {
+		switch g := gone(r); {
+		case g.IsZero() || g.After(last):
+			return false
+		case g.Equal(last):
+			alike--
+			return alike >= 0
+		}
+		return true
+	})
 }
 
 // countWords words failures in a while.

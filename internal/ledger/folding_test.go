@@ -105,6 +105,27 @@ func TestRecordsAreBounded(t *testing.T) {
 	}
 }
 
+// Where more go at once than are kept, as many are kept as ever.
+func TestAsManyAreKeptOfThoseThatWentAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, all := range []int{1000, 1024, 1025, 1100} {
+		r := trusting(t, remedy.LevelNotify)
+		r.ok(trustOf(n1, digest("before")))
+		r.pass(time.Minute)
+		var rungs []ledger.TrustRung
+		for i := range all {
+			rungs = append(rungs, ledger.TrustRung{Action: drain, Pool: remedy.PoolName(fmt.Sprintf("p%04d", i)), Target: "t", Detectors: []ledger.TrustDetector{{Name: canary, Digest: "d1"}}})
+		}
+		r.ok(&ledger.TrustReport{Node: n1, Rungs: rungs})
+		r.pass(time.Minute)
+		r.ok(trustOf(n1))
+		records, runs := r.kept()
+		if want := min(all+1, 1024) + 1; records != want || runs != want && runs != want-1 {
+			t.Errorf("%d went at once: %d records and %d of runs are kept, want %d", all, records, runs, want)
+		}
+	}
+}
+
 // kept counts the records of evidence and of runs in the state.
 func (r *rig) kept() (records, runs int) {
 	r.t.Helper()

@@ -158,6 +158,15 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 	if c.Stage == remedy.StageWaiting { // asked about, or announced
 		m.proposed(c, b.digest(c), c.Latest, d.Effective, b.BadHosts, x)
 		m.isAskedAbout(c, x)
+		c.unwatched(x)
+	}
+}
+
+// unwatched notes that a case waits: nobody judges it meanwhile, so the time until
+// it is found bad again is none in which it was seen to be.
+func (c *Case) unwatched(x step) {
+	if !c.ProposedAt.IsZero() && c.NotBadSince.IsZero() {
+		c.NotBadSince = x.at
 	}
 }
 

@@ -319,6 +319,7 @@ func (m *machine) aborted(c *Case, p *pool, b *ExecFinish, x step) {
 			// The person said yes and the start was called off: the approval
 			// stays valid until it expires, and an announcement as long.
 			c.Stage = remedy.StageWaiting
+			c.unwatched(x)
 			m.voidYes(c, x)
 			if m.isStricter(c, x.at) {
 				m.askFurther(c, x)

@@ -121,25 +121,29 @@ func (b *CaseStayed) apply(m *machine, x step) Result {
 	case !m.unstayed(c, x.at):
 		return refuse(RefusedStage, "%s has not stayed bad for %s with nothing done", c.ID, m.rules().StayedBad)
 	}
-	m.say(c, itself(trust.Right, trust.SourceStayed, ""), trust.WhyWrong, x)
+	if !m.say(c, itself(trust.Right, trust.SourceStayed, ""), trust.WhyWrong, x) {
+		return refuse(RefusedBad, "so much was said of %s that warden's own word changes nothing", c.ID)
+	}
 	c = m.edit(c, x)
 	c.event(x, "stayed bad with nothing done")
 	return done(c.ID)
 }
 
 // unstayed reports whether the host of an open case has stayed bad for long
-// enough, with nothing done by anybody, and nobody has said so yet.
+// enough, with nothing done by anybody, and nobody has said so yet. While a case
+// waits its host is not judged, and where there is no room for another word warden
+// has none.
 func (m *machine) unstayed(c *Case, at time.Time) bool {
 	switch c.Stage {
-	case remedy.StageDetected, remedy.StageProposed, remedy.StageWaiting:
-	case remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut, remedy.StageClosed:
+	case remedy.StageDetected, remedy.StageProposed:
+	case remedy.StageWaiting, remedy.StageExecuting, remedy.StageVerifying, remedy.StageOut, remedy.StageClosed:
 		return false
 	}
 	if c.ProposedAt.IsZero() || !c.untouched() || c.Latest == nil || c.Latest.Verdict != remedy.VerdictBad {
 		return false
 	}
 	s := m.sample(c)
-	if s == nil || at.Sub(s.At)-c.NotBadFor < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil {
+	if s == nil || at.Sub(s.At)-c.NotBadFor < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil || len(s.Said) >= trust.MaxSaid {
 		return false
 	}
 	_, out := slices.BinarySearchFunc(m.findPool(c.Pool).Out, c.Host, outByHost)

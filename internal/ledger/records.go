@@ -29,7 +29,7 @@ type Case struct {
 	// UnknownSince is when the verdict last became unknown; zero while it is not.
 	UnknownSince time.Time `json:"unknown_since,omitzero"`
 	// NotBadSince is since when the newest verdict on a case that was proposed is
-	// not bad; zero while it is. NotBadFor is how long it wasn't before, in all: time
+	// not bad, or it waits and isn't judged; zero while it is bad. NotBadFor is how long it wasn't before, in all: time
 	// in which nobody saw that the host stayed bad.
 	NotBadSince time.Time     `json:"not_bad_since,omitzero"`
 	NotBadFor   time.Duration `json:"not_bad_for,omitempty"`

@@ -224,6 +224,8 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 		return aborted("%s", why(d))
 	case against && x.kind == remedy.KindAct:
 		return aborted("%s, since it was approved", againstWords(c, said))
+	case against && x.kind == remedy.KindReassert && c.Manual == nil:
+		return aborted("%s, and it is not put back against that", againstWords(c, said))
 	case x.startBy.Expired():
 		return aborted("it could not begin within %s of its START", x.action.Spec.StartWithin)
 	}

@@ -190,10 +190,13 @@ func (e *Engine) putBack(ctx context.Context, cfg *Config) {
 				continue
 			}
 			e.tried[c.ID] = e.rounds + 1
-			err := e.start(ctx, cfg, startOrder{c: c, kind: remedy.KindReassert, by: remedy.Warden()})
-			why, stands := obstacle(err)
-			if err != nil {
-				e.Logger.Info("not put back", zap.Stringer("case", c.ID), zap.Error(err))
+			why, stands := e.opposed(c)
+			if !stands {
+				err := e.start(ctx, cfg, startOrder{c: c, kind: remedy.KindReassert, by: remedy.Warden()})
+				why, stands = obstacle(err)
+				if err != nil {
+					e.Logger.Info("not put back", zap.Stringer("case", c.ID), zap.Error(err))
+				}
 			}
 			if !stands || f.Why != "" {
 				continue
@@ -203,6 +206,17 @@ func (e *Engine) putBack(ctx context.Context, cfg *Config) {
 			}
 		}
 	}
+}
+
+// opposed words a person's word against the case, which nothing is put back
+// against: nobody tries, and they hear it once. Who asked for the action by hand
+// is no detector.
+func (e *Engine) opposed(c *ledger.Case) (string, bool) {
+	said, against := e.Ledger.Against(c)
+	if !against || c.Manual != nil {
+		return "", false
+	}
+	return againstWords(c, said), true
 }
 
 // obstacle words what keeps a case from being put back, where that is worth

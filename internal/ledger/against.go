@@ -33,6 +33,15 @@ func (m *machine) against(c *Case) *trust.Statement {
 	return newest
 }
 
+// opposes is a word that keeps warden from doing anything more on a case by
+// itself. What a person asked for by hand is no detector's, and nil.
+func (m *machine) opposes(c *Case) *trust.Statement {
+	if c.Manual != nil {
+		return nil
+	}
+	return m.against(c)
+}
+
 // Against returns the word of a person that keeps warden from acting on the case:
 // they say that its detector is wrong about it, and nobody approved since.
 func (l *Ledger) Against(c *Case) (trust.Statement, bool) {
@@ -42,6 +51,16 @@ func (l *Ledger) Against(c *Case) (trust.Statement, bool) {
 		return *w, true
 	}
 	return trust.Statement{}, false
+}
+
+// repeats reports whether a speaker says once more what they said last. Who says
+// wrong again after somebody said yes has said something new: that they heard the
+// yes, and that it is wrong all the same.
+func repeats(c *Case, last *trust.Statement, said trust.Statement) bool {
+	if last == nil || last.Label != said.Label || last.Note != said.Note {
+		return false
+	}
+	return said.Label != trust.Wrong || !slices.ContainsFunc(c.Approved(), func(a CaseReply) bool { return a.At.After(last.At) })
 }
 
 // voidYes takes back what was approved before somebody said that the detector is

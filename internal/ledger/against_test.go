@@ -87,13 +87,70 @@ func TestAYesCountsAfterTheWord(t *testing.T) {
 		if said, is := r.l.Against(r.get(id)); is {
 			t.Errorf("%d needed: still against it: %+v", needed, said)
 		}
-		r.okAs(bob(), &ledger.CaseLabel{Case: id, Label: trust.Wrong}) // said before
+		r.okAs(alice(), &ledger.CaseLabel{Case: id, Label: trust.Unclear}) // not wrong
 		if r.get(id).Answer == nil {
-			t.Error("a word that says nothing new voided a yes")
+			t.Error("a word that isn't against it voided a yes")
 		}
 		r.start(id, remedy.Warden())
 		restored(t, r.l)
 	}
+}
+
+// TestAWordAgainIsANewWord: who repeats it after a yes has heard that, and isn't
+// asked to say it in other words. Without a yes in between it says nothing new.
+func TestAWordAgainIsANewWord(t *testing.T) {
+	t.Parallel()
+	r := trusting(t, remedy.LevelAuto)
+	id := r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice")))
+	wrong := &ledger.CaseLabel{Case: id, Label: trust.Wrong}
+	r.okAs(bob(), wrong)
+	for range 12 { // more often than is kept of one speaker
+		r.pass(time.Second)
+		r.okAs(alice(), r.yes(id))
+		r.pass(time.Second)
+		told := len(r.ofKind(ledger.NoticeLabel))
+		r.okAs(bob(), wrong)
+		if all := r.ofKind(ledger.NoticeLabel); r.get(id).Answer != nil || len(all) != told+1 || !strings.Contains(all[told].Detail, "the yes of alice counts no more") {
+			t.Fatalf("answered %+v, told %+v", r.get(id).Answer, all[told:])
+		}
+		r.refused(ledger.RefusedApproval, remedy.Warden(), r.starting(id))
+		before, _ := r.sample(id)
+		r.pass(time.Second)
+		r.okAs(bob(), wrong)
+		if after, _ := r.sample(id); len(after.Said) != len(before.Said) || !after.Said[len(after.Said)-1].At.Equal(before.Said[len(before.Said)-1].At) {
+			t.Fatalf("said %+v, then %+v", before.Said, after.Said)
+		}
+	}
+	r.pass(time.Second)
+	r.okAs(alice(), r.yes(id))
+	tok := r.start(id, remedy.Warden())
+	r.okAs(bob(), wrong) // at once
+	if _, is := r.l.Against(r.get(id)); !is {
+		t.Error("the last gate isn't told")
+	}
+	r.finish(id, tok, remedy.OutcomeDone)
+	r.demoted(trust.WhyWrong, remedy.LevelConfirm)
+	causes := len(r.evidence().Demotion.Causes)
+	r.pass(time.Second)
+	r.okAs(bob(), wrong)
+	if d := r.evidence().Demotion; len(d.Causes) != causes {
+		t.Errorf("a word that was said again is another cause: %+v", d.Causes)
+	}
+	restored(t, r.l)
+}
+
+// TestNothingIsPutBackAgainstAWord: what load balancers forgot stays forgotten while
+// a person says that the detector is wrong; what a person ran by hand is theirs.
+func TestNothingIsPutBackAgainstAWord(t *testing.T) {
+	t.Parallel()
+	r := trusting(t, remedy.LevelAuto)
+	id := r.drained("h1")
+	r.forgot(id, "lb1")
+	r.okAs(bob(), &ledger.CaseLabel{Case: id, Label: trust.Wrong})
+	r.inForce(remedy.LevelConfirm)
+	r.refused(ledger.RefusedApproval, remedy.Warden(), r.starting(id, reasserting))
+	r.okAs(bob(), &ledger.CaseLabel{Case: id, Withdraw: true})
+	r.start(id, remedy.Warden(), reasserting)
 }
 
 // TestAYesIsVoidAfterACall: the word came while the execution ran, and that was

@@ -13,7 +13,7 @@ func (c *caseAccount) labelled(b *ledger.CaseLabel, by string, at time.Time) {
 	switch {
 	case b.Label != trust.Wrong:
 		delete(c.wrong, by)
-	case !said:
+	case !said || c.approved && c.approvedAt.After(c.wrong[by]): // said again after a yes
 		if c.wrong == nil {
 			c.wrong = map[string]time.Time{}
 		}
@@ -21,7 +21,7 @@ func (c *caseAccount) labelled(b *ledger.CaseLabel, by string, at time.Time) {
 	}
 }
 
-// opposed holds a START on a detector's word to what people say of it.
+// opposed holds a START on a detector's word, and one that puts back, to what people say of it.
 func (c *caseAccount) opposed(fail func(string, ...any)) {
 	for who, since := range c.wrong {
 		if c.ask == nil || !c.approved || !c.approvedAt.After(since) {

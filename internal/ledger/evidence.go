@@ -142,14 +142,15 @@ func (m *machine) setRecord(i int, r *trust.Record) {
 func mistaken(s *trust.Sample) bool { return s.Acted && s.Label() == trust.Wrong }
 
 // say adds a statement about a case; false when there is no room for another
-// speaker whose word would change nothing. Who says the same again changes nothing.
+// speaker whose word would change nothing. Who says the same again changes nothing:
+// see repeats.
 func (m *machine) say(c *Case, said trust.Statement, why string, x step) bool {
 	s := m.sample(c)
 	if s == nil {
 		return true
 	}
 	said.At = x.at
-	if last := lastOf(s, said.Source, said.By); last != nil && last.Label == said.Label && last.Note == said.Note {
+	if repeats(c, lastOf(s, said.Source, said.By), said) {
 		return true
 	}
 	kept := trust.Bounded(append(slices.Clip(s.Said), said))

@@ -48,7 +48,7 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	switch {
 	case b.Withdraw && (last == nil || last.Label == trust.Unlabelled):
 		return refuse(RefusedNothing, "%s has said nothing about %s that could be taken back", x.by.Name, c.ID)
-	case last != nil && last.Label == b.Label && last.Note == b.Note:
+	case repeats(c, last, said):
 		return done(c.ID)
 	}
 	before, corrects := m.sample(c).Resolve(), last != nil && last.Label != trust.Unlabelled && last.Label != b.Label

@@ -102,7 +102,7 @@ func (c *Case) Reasserted() time.Time {
 }
 
 // admitReassert checks what binds the putting back of what was forgotten: stops,
-// floors and slots, and once an hour. It needs no evidence, for the case has
+// people's words against it, floors and slots, and once an hour. It needs no evidence, for the case has
 // its own, and takes no new slot, for the case kept it.
 func (m *machine) admitReassert(b *ExecStart, c *Case, p *pool, l Limits, x step) Result {
 	switch last := c.Reasserted(); {
@@ -120,6 +120,9 @@ func (m *machine) admitReassert(b *ExecStart, c *Case, p *pool, l Limits, x step
 		return refuse(RefusedApproval, "the plan changed since it was done: leave it, or run it by hand")
 	case !last.IsZero() && x.at.Sub(last) < reassertEvery:
 		return refuse(RefusedPace, "it was put back at %s already, and that is done once an hour", last.Format(timeLayout))
+	}
+	if w := m.opposes(c); w != nil {
+		return refuse(RefusedApproval, "%s says that the detector is wrong about %s: it is put back by hand, or not at all", w.By, c.ID)
 	}
 	if h := m.hold(c.Pool, c.Host); h != nil {
 		return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, h.Reason)

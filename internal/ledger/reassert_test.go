@@ -26,6 +26,9 @@ func (k *checker) reassert(b *ledger.ExecStart, c *caseAccount, fail func(string
 	case len(c.back) > 0 && k.time.Sub(c.back[len(c.back)-1]) < time.Hour:
 		fail("at %v, after one at %v", k.time, c.back[len(c.back)-1])
 	}
+	if c.manual == nil {
+		c.opposed(fail)
+	}
 	c.back = append(c.back, k.time)
 	k.reasserts++
 }

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// TestNothingIsPutBackAgainstAWord: a load balancer forgets a drain of which bob
+// says that it was wrong. The host stays in service, and people hear why, once.
+func TestNothingIsPutBackAgainstAWord(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		t, f := r.t, r.farm("a")
+		r.bad(3)
+		c := r.reaches(3, remedy.StageOut)
+		r.rounds(2 * step)
+		r.bobSaysWrong(c)
+		f.reload("a")
+		r.rounds(4 * time.Minute)
+		c = r.last(3)
+		if n, _ := f.commands("a"); n != 1 || len(c.Executions) != 1 || f.states(r.host(3)) != "ready" {
+			t.Fatalf("%d drains, it is %s, %+v", n, f.states(r.host(3)), c.Executions)
+		}
+		told := 0
+		for _, m := range r.ear.heard {
+			if n := m.Notice; n.Kind == ledger.NoticeForgotten {
+				told++
+				if n.Detail != "bob says that the detector is wrong about W-1" {
+					t.Errorf("told %q", n.Detail)
+				}
+			}
+		}
+		if told != 1 || c.Forgotten == nil || !strings.Contains(c.Forgotten.Why, "bob says that the detector is wrong") {
+			t.Errorf("told %d times, %+v", told, c.Forgotten)
+		}
+		r.rounds(10 * time.Minute) // long enough: it is back
+		if c, _ := r.l.Case(c.ID); c.Stage != remedy.StageClosed || c.Outcome != remedy.OutcomeReturned {
+			t.Errorf("%s %s", c.Stage, c.Outcome)
+		}
+	}, rules(nil))
+}
+
+// TestNothingIsPutBackAgainstALateWord: the word comes between START and the last
+// gate of the putting back.
+func TestNothingIsPutBackAgainstALateWord(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		t, f, said := r.t, r.farm("a"), false
+		r.log.verify = func() error {
+			if c := r.last(3); !said && c != nil && c.Stage == remedy.StageExecuting && c.Execution().Kind == remedy.KindReassert {
+				said = true
+				r.bobSaysWrong(c)
+			}
+			return nil
+		}
+		r.bad(3)
+		r.reaches(3, remedy.StageOut)
+		r.rounds(2 * step)
+		f.reload("a")
+		r.rounds(4 * time.Minute)
+		c := r.last(3)
+		if n, _ := f.commands("a"); !said || n != 1 || len(c.Executions) != 2 || c.Execution().Outcome != remedy.OutcomeAborted {
+			t.Fatalf("said %v, %d drains, %+v", said, n, c.Executions)
+		}
+	}, rules(nil))
+}
+
+// TestAWordAgainBeforeTheGate: bob heard alice's yes and says it again, between
+// START and the last gate.
+func TestAWordAgainBeforeTheGate(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		said := false
+		r.log.verify = func() error {
+			if c := r.last(1); !said && c.Stage == remedy.StageExecuting {
+				said = true
+				r.bobSaysWrong(c)
+			}
+			return nil
+		}
+		r.bad(1)
+		c := r.reaches(1, remedy.StageWaiting)
+		r.bobSaysWrong(c)
+		r.clk.Advance(time.Second)
+		r.must(r.says("alice", c.ID, true))
+		r.rounds(10 * time.Minute)
+		if c = r.last(1); !said || r.lb.acts() != 0 || c.Stage != remedy.StageWaiting || c.Answer != nil {
+			r.t.Fatalf("said %v, %d acts, %s, answered %+v", said, r.lb.acts(), c.Stage, c.Answer)
+		}
+	}, level(remedy.LevelConfirm))
+}

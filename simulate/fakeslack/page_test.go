@@ -1,6 +1,7 @@
 package fakeslack
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -66,6 +67,25 @@ func (b *browser) read(r *http.Request, want int) string {
 		b.Errorf("%s: Content-Security-Policy %q", r.URL, csp)
 	}
 	return string(body)
+}
+
+// plain loads JSON that is not of the page.
+func (b *browser) plain(path string) object {
+	b.Helper()
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, b.base+path, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	resp, err := b.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var o object
+	if err := json.NewDecoder(resp.Body).Decode(&o); err != nil {
+		b.Fatal(err)
+	}
+	return o
 }
 
 var tokenField = regexp.MustCompile(`name="token" value="([0-9a-f]{64})"`)

@@ -41,7 +41,7 @@ type step struct {
 
 // reconcile says what to do so that what was sent agrees with what is wrong. It
 // is pure: whoever leads comes to the same. Ends come first.
-func reconcile(now time.Time, wrong []condition, st State, cluster, print string) []step {
+func reconcile(now time.Time, wrong []condition, st State, cluster, mark string) []step {
 	have, want := map[string]ledger.Post{}, map[string]bool{}
 	for _, p := range st.Posts {
 		have[p.Key] = p
@@ -67,15 +67,15 @@ func reconcile(now time.Time, wrong []condition, st State, cluster, print string
 		}
 		p, open := have[alertPost+c.key]
 		switch {
-		case open && p.Hash == c.mark && p.Place == print:
+		case open && p.Hash == c.mark && p.Place == mark:
 		case !open && c.once && now.Sub(since) > keepFor:
 			begin = append(begin, step{late: true, trigger: c})
-		case !open || p.Place != print:
+		case !open || p.Place != mark:
 			// What is going to be sent is on record before it is, so that somebody ends
 			// it although the receipt is lost and its cause is gone by then.
-			begin = append(begin, step{moved: open, post: ledger.Post{Key: alertPost + c.key, ID: idOf(c.id), Place: print}})
+			begin = append(begin, step{moved: open, post: ledger.Post{Key: alertPost + c.key, ID: idOf(c.id), Place: mark}})
 		default:
-			begin = append(begin, step{trigger: c, post: ledger.Post{Key: alertPost + c.key, ID: idOf(c.id), Place: print, Hash: c.mark}})
+			begin = append(begin, step{trigger: c, post: ledger.Post{Key: alertPost + c.key, ID: idOf(c.id), Place: mark, Hash: c.mark}})
 		}
 	}
 	for _, p := range st.Posts {
@@ -90,7 +90,7 @@ func reconcile(now time.Time, wrong []condition, st State, cluster, print string
 		}
 		s := step{post: ledger.Post{Key: p.Key, Gone: true}}
 		if strings.HasPrefix(p.Key, alertPost) {
-			s.resolve, s.moved = key, p.Place != print
+			s.resolve, s.moved = key, p.Place != mark
 		}
 		end = append(end, s)
 	}
@@ -153,10 +153,11 @@ func (d *delivery) alerts(ctx context.Context) error {
 
 // once logs something once.
 func (d *delivery) once(what string, about ...zap.Field) {
-	key := what
+	words := []string{what}
 	for _, f := range about {
-		key += f.String
+		words = append(words, f.String)
 	}
+	key := strings.Join(words, "\x00")
 	d.c.mu.Lock()
 	defer d.c.mu.Unlock()
 	if !d.c.said[key] {

@@ -2,7 +2,6 @@ package fakepager
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -51,8 +50,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 }
 
 // refuse is the events API's way to say no.
-func refuse(w http.ResponseWriter, format string, args ...any) {
-	writeJSON(w, http.StatusBadRequest, map[string]any{"status": "invalid event", "message": "Event object is invalid", "errors": []string{fmt.Sprintf(format, args...)}})
+func refuse(w http.ResponseWriter, why string) {
+	writeJSON(w, http.StatusBadRequest, map[string]any{"status": "invalid event", "message": "Event object is invalid", "errors": []string{why}})
 }
 
 // read takes in an event and holds it to what both endpoints ask for. It

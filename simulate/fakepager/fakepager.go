@@ -24,7 +24,7 @@ type Options struct {
 	Token, ReadToken string
 	Users            []User
 	Services         []Service
-	// Client delivers webhooks; http.DefaultClient when nil.
+	// Client delivers webhooks; one of its own when nil.
 	Client *http.Client
 }
 
@@ -127,7 +127,7 @@ type Server struct {
 // New makes a server with nothing in it.
 func New(o Options) *Server {
 	if o.Client == nil {
-		o.Client = http.DefaultClient
+		o.Client = &http.Client{Timeout: hookAnswerSecs * time.Second}
 	}
 	s := &Server{Options: o, calls: map[string][]time.Time{}, mux: http.NewServeMux()}
 	s.mux.HandleFunc("POST /v2/enqueue", s.enqueue)

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"time"
@@ -43,8 +42,6 @@ type Slack struct {
 	// BudgetPerHour is how many messages a pool gets before the rest of the hour
 	// shares one. What asks or pages doesn't count.
 	BudgetPerHour int `toml:"budget_per_hour"`
-	// TemplatesGlob names files with words of your own; empty for none.
-	TemplatesGlob string `toml:"templates_glob"`
 	// ListenAddress is where HTTP mode listens, on the loopback.
 	ListenAddress string `toml:"listen_address" reload:"restart"`
 	// APIURL is where Slack is, for tests; on the loopback. Empty for Slack itself.
@@ -135,9 +132,6 @@ func (v *validator) chat(s Slack) {
 	}
 	if _, err := LoadZone(s.Timezone); err != nil {
 		v.fail(at("timezone"), "timezone = %s: %v", quote(s.Timezone), err)
-	}
-	if s.TemplatesGlob != "" && !filepath.IsAbs(s.TemplatesGlob) {
-		v.fail(at("templates_glob"), "templates_glob = %s is no absolute path: write it from / on", quote(s.TemplatesGlob))
 	}
 	if u, err := url.Parse(s.APIURL); s.APIURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || !isLoopback(u.Hostname())) {
 		v.fail(at("api_url"), "api_url = %s: it is for tests, and on this machine alone, such as \"http://127.0.0.1:9999/api/\"; leave it out for Slack", quote(s.APIURL))

@@ -248,7 +248,7 @@ func receipt(p ledger.Post) ledger.Post {
 }
 
 func (r *round) render(card chat.Card, c *ledger.Case, mention string, l links) rendered {
-	return render(r.set.Words.apply(card, c), r.sign(c), mention, l)
+	return render(card, r.sign(c), mention, l)
 }
 
 // sign writes the values of a case's buttons.

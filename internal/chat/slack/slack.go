@@ -46,8 +46,6 @@ type Settings struct {
 	People func(email string) (unix string, ok bool)
 	// MaxSnooze is how long a question may be put off.
 	MaxSnooze time.Duration
-	// Words are the user's templates; nil for none.
-	Words *Templates
 }
 
 // Options is what a Slack is made of. All fields are required.

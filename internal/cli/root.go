@@ -119,6 +119,7 @@ func (p *program) commands() []*cobra.Command {
 		p.newTestCommand(),
 		p.newDetectorCommand(),
 		p.newQueryCommand(),
+		p.newChatCommand(),
 		p.newConfigCommand(),
 		p.newVersionCommand(),
 		p.newCompletionCommand(),

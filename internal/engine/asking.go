@@ -202,7 +202,7 @@ func (e *Engine) reconsider(cfg *Config, c *ledger.Case, now time.Time) ledger.B
 	said, against := e.Ledger.Against(c)
 	switch {
 	case against:
-		return &ledger.CaseReconsider{Case: c.ID, Why: againstWords(c, said)}
+		return &ledger.CaseReconsider{Case: c.ID, Why: said.Words()}
 	case level < remedy.LevelAuto:
 		return &ledger.CaseReconsider{Case: c.ID, Why: fmt.Sprintf("%s is at %s now", c.Action, level)}
 	case !e.mayExpire(cfg):

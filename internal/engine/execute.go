@@ -223,9 +223,9 @@ func (e *Engine) gate(ctx context.Context, x *execution, j *judgement) *ledger.E
 	case !o.allowedBy(d):
 		return aborted("%s", why(d))
 	case against && x.kind == remedy.KindAct:
-		return aborted("%s, since it was approved", againstWords(c, said))
+		return aborted("%s, since it was approved", said.Words())
 	case against && x.kind == remedy.KindReassert && c.Manual == nil:
-		return aborted("%s, and it is not put back against that", againstWords(c, said))
+		return aborted("%s, and it is not put back against that", said.Words())
 	case x.startBy.Expired():
 		return aborted("it could not begin within %s of its START", x.action.Spec.StartWithin)
 	}

@@ -216,7 +216,7 @@ func (e *Engine) opposed(c *ledger.Case) (string, bool) {
 	if !against || c.Manual != nil {
 		return "", false
 	}
-	return againstWords(c, said), true
+	return said.Words(), true
 }
 
 // obstacle words what keeps a case from being put back, where that is worth

@@ -93,3 +93,72 @@ func TestAWordAgainBeforeTheGate(t *testing.T) {
 		}
 	}, level(remedy.LevelConfirm))
 }
+
+// actsByNobodys checks that the case after the first of a host begins with bob's word,
+// that warden asks about it and does nothing, and that a yes has it done.
+func (r *rig) actsByNobodys(i int, before remedy.CaseID) {
+	t := r.t
+	t.Helper()
+	c := r.last(i)
+	if c.ID == before || r.lb.acts() != 0 || len(c.Executions) != 0 || c.Stage != remedy.StageWaiting || c.Ask == nil || c.Veto != nil {
+		t.Fatalf("%d acts, %s %s %s, %+v, announced %+v", r.lb.acts(), c.ID, c.Stage, c.Outcome, c.Executions, c.Veto)
+	}
+	if a := saidBy(c, "demoted"); !strings.Contains(a.Observed, "bob says that the detector is wrong about "+before.String()) {
+		t.Errorf("the decision says %+v", a)
+	}
+	r.must(r.says("alice", c.ID, true))
+	r.reaches(i, remedy.StageOut)
+}
+
+// wordAtNotify has bob say wrong while the action is at notify, and the file raised to
+// auto after that: warden asks.
+func (r *rig) wordAtNotify() *ledger.Case {
+	r.t.Helper()
+	r.bad(1)
+	r.bobSaysWrong(r.reaches(1, remedy.StageProposed))
+	r.must(r.e.Reconfigure(r.ctx(), r.config(defaults())))
+	return r.reaches(1, remedy.StageWaiting)
+}
+
+// TestAWordOutlivesItsCase: the plan changes between alice's yes and the effect,
+// nobody answers, or the host is good for a moment: bob's word is not lost with that.
+func TestAWordOutlivesItsCase(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[remedy.Outcome]func(*rig, *ledger.Case){
+		remedy.OutcomeStale: func(r *rig, c *ledger.Case) {
+			r.lb.suffix = " force"
+			r.must(r.says("alice", c.ID, true))
+			r.rounds(2 * time.Minute)
+		},
+		remedy.OutcomeExpired: func(r *rig, _ *ledger.Case) { r.rounds(6*time.Hour + 40*time.Minute) },
+		remedy.OutcomeSelfRecovered: func(r *rig, _ *ledger.Case) {
+			r.good(1)
+			r.rounds(3 * time.Minute)
+			r.bad(1)
+			r.rounds(5 * time.Minute)
+		},
+	} {
+		story(t, func(r *rig) {
+			c := r.wordAtNotify()
+			ends(r, c)
+			if was, _ := r.l.Case(c.ID); was.Outcome != name {
+				r.t.Fatalf("%s %s, want %s", was.Stage, was.Outcome, name)
+			}
+			r.actsByNobodys(1, c.ID)
+		}, level(remedy.LevelNotify))
+	}
+}
+
+// TestAWordTakenBackIsDecidedAfresh: what is only asked for bob's word is not asked
+// any more without it, and done as the file says.
+func TestAWordTakenBackIsDecidedAfresh(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		c := r.wordAtNotify()
+		r.must(r.e.Label(r.ctx(), bob(), ledger.CaseLabel{Case: c.ID, Withdraw: true}))
+		r.reaches(1, remedy.StageOut)
+		if n := r.ear.count(ledger.NoticePutOff); n != 1 || r.last(1).ID != c.ID {
+			r.t.Errorf("told %d times, %s", n, r.last(1).ID)
+		}
+	}, level(remedy.LevelNotify))
+}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -22,14 +21,9 @@ func demotedFact(f ledger.Facts) remedy.Fact[policy.Demoted] {
 		d = policy.Demoted{To: f.Demoted.To, At: f.Demoted.At, Why: f.Demoted.Because()}
 	}
 	if f.Against != nil {
-		d.Against = againstWords(f.Case, *f.Against)
+		d.Against = f.Against.Words()
 	}
 	return remedy.Known(d)
-}
-
-// againstWords say who holds a case's detector to be wrong about it.
-func againstWords(c *ledger.Case, said trust.Statement) string {
-	return fmt.Sprintf("%s says that the detector is wrong about %s", said.By, c.ID)
 }
 
 // gateFact is what an enforced gate leaves of an action × pool. Where this node's

@@ -93,6 +93,7 @@ func (m *machine) adopt(now *machine, a Adoption) {
 		p.Starts = mergeStarts(was.Starts, p.Starts)
 		p.Storms = mergeStorms(was.Storms, p.Storms)
 		p.Quiets = mergeQuiets(was.Quiets, p.Quiets)
+		p.Words = mergeOutlived(was.Words, p.Words)
 		p.Size = mergeSizes(was.Size, p.Size)
 	}
 	for _, p := range m.pools {

@@ -8,19 +8,15 @@ import (
 	"warden/internal/trust"
 )
 
-// against is a person's word that the detector is wrong about an open case, the
-// newest one that counts; nil where nobody says so, or where all who approved did
-// so after it. Nothing is done on the detector's word against it: what a gate or a
-// limit can't see, they have.
-func (m *machine) against(c *Case) *trust.Statement {
-	s := m.sample(c)
-	if s == nil || s.Label() != trust.Wrong {
-		return nil
-	}
-	var newest *trust.Statement
-	for _, said := range s.Resolve().Counts {
-		if said.Label == trust.Wrong && said.Source.Strength() >= trust.SourceDeny.Strength() {
-			newest = &said // by time: see Resolve
+// against is a person's word that the detector is wrong about a case, or about the
+// one before it, the newest one that counts; nil where nobody says so, or where all who
+// approved did so after it. Nothing is done on the detector's word against it: what a
+// gate or a limit can't see, they have.
+func (m *machine) against(c *Case) *Objection {
+	var newest *Objection
+	for _, o := range m.objections(c) {
+		if newest == nil || o.At.After(newest.At) {
+			newest = &o
 		}
 	}
 	if newest == nil {
@@ -35,7 +31,7 @@ func (m *machine) against(c *Case) *trust.Statement {
 
 // opposes is a word that keeps warden from doing anything more on a case by
 // itself. What a person asked for by hand is no detector's, and nil.
-func (m *machine) opposes(c *Case) *trust.Statement {
+func (m *machine) opposes(c *Case) *Objection {
 	if c.Manual != nil {
 		return nil
 	}
@@ -43,14 +39,15 @@ func (m *machine) opposes(c *Case) *trust.Statement {
 }
 
 // Against returns the word of a person that keeps warden from acting on the case:
-// they say that its detector is wrong about it, and nobody approved since.
-func (l *Ledger) Against(c *Case) (trust.Statement, bool) {
+// they say that its detector is wrong about it, or about the one before it, and nobody
+// approved since.
+func (l *Ledger) Against(c *Case) (Objection, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if w := l.m.against(c); w != nil {
 		return *w, true
 	}
-	return trust.Statement{}, false
+	return Objection{}, false
 }
 
 // repeats reports whether a speaker says once more what they said last. Who says

@@ -82,6 +82,7 @@ func (m *machine) check() error {
 // being cases of its own that are open.
 func (m *machine) checkPool(p *pool) error {
 	if !rising(p.Open, cmp.Compare[remedy.CaseID]) ||
+		!rising(p.Words, compareOutlived) ||
 		!rising(p.Out, func(a, b OutFact) int { return cmp.Compare(a.Host, b.Host) }) ||
 		!rising(p.Storms, func(a, b StormState) int { return cmp.Compare(a.Detector, b.Detector) }) ||
 		!slices.IsSortedFunc(p.Starts, func(a, b Start) int { return a.At.Compare(b.At) }) {

@@ -27,6 +27,7 @@ type checker struct {
 	tokens  []remedy.Token
 	starts  int
 	breakers
+	words
 	// reasserts are those of the STARTs that put something back.
 	reasserts int
 }
@@ -70,6 +71,9 @@ type caseAccount struct {
 	approved      bool
 	approvedAt    time.Time
 	wrong         map[string]time.Time // who says that the detector is, since when
+	spoke         map[string]bool      // who said anything of it
+	opened        time.Time
+	acted         bool // an act on a detector's word wasn't called off
 	// forgot says that load balancers forgot what it did; back is when that was
 	// put back last, and running reasserts.
 	forgot    bool
@@ -84,7 +88,7 @@ func newChecker(tb reporter) *checker {
 	tb.Helper()
 	return &checker{
 		tb: tb, reports: map[remedy.NodeID]*ledger.NodeReport{}, waived: map[remedy.NodeID]bool{}, held: map[[2]string]bool{},
-		breakers: newBreakers(), pools: map[remedy.PoolName]*poolAccount{}, cases: map[remedy.CaseID]*caseAccount{},
+		breakers: newBreakers(), words: words{}, pools: map[remedy.PoolName]*poolAccount{}, cases: map[remedy.CaseID]*caseAccount{},
 	}
 }
 
@@ -127,6 +131,7 @@ func (k *checker) entry(e ledger.Entry, bodies []ledger.Body, a ledger.Applied) 
 func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok remedy.Token, alone bool) {
 	k.tb.Helper()
 	c := k.cases[id]
+	defer k.spoken(b, id, by, c != nil && c.phase == over)
 	switch b := b.(type) {
 	case *ledger.ClusterInit:
 		k.voters, k.invited = b.Voters, b.Invited
@@ -171,7 +176,7 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 		k.judge(b, id)
 	case *ledger.ManualOpen:
 		if c == nil {
-			c = &caseAccount{pool: b.Pool, host: b.Host, action: b.Action}
+			c = &caseAccount{pool: b.Pool, host: b.Host, action: b.Action, opened: k.time}
 			k.cases[id] = c
 		}
 		c.manual, c.plan, c.ask, c.approved = b, b.Plan.Hash(), nil, false
@@ -234,7 +239,7 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 func (k *checker) judge(b *ledger.CaseJudge, id remedy.CaseID) {
 	c := k.cases[id]
 	if c == nil {
-		c = &caseAccount{pool: b.Pool, host: b.Host, action: b.Action}
+		c = &caseAccount{pool: b.Pool, host: b.Host, action: b.Action, opened: k.time}
 		k.cases[id] = c
 	}
 	c.verdict, c.found = b.Finding.Verdict, b.Finding.At
@@ -353,6 +358,7 @@ func (k *checker) forward(b *ledger.ExecStart, c *caseAccount, fail func(string,
 		fail("with verdict %s", c.verdict)
 	}
 	c.opposed(fail)
+	k.outlived(b.Case, c, fail)
 	level := k.level(c.action, c.pool)
 	asked := c.ask != nil
 	approved := asked && c.approved && c.ask.PlanHash == b.PlanHash && k.time.Before(c.ask.ExpiresAt) && level >= remedy.LevelConfirm

@@ -68,9 +68,9 @@ type Facts struct {
 	Quiet     *Quiet
 	LastTold  time.Time
 	Case      *Case // the open case, or nil
-	// Against is a person's word that the detector is wrong about Case, which
-	// nobody has approved since; nil without one.
-	Against *trust.Statement
+	// Against is a person's word that the detector is wrong about Case, or about the
+	// one before it, and which nobody has approved since; nil without one.
+	Against *Objection
 }
 
 // FactsQuery says what facts are wanted.
@@ -118,6 +118,8 @@ func (l *Ledger) Facts(q FactsQuery) Facts {
 	}
 	if f.Case != nil {
 		f.Against = m.against(f.Case)
+	} else {
+		f.Against = m.objected(p, q.Host, q.Action)
 	}
 	if m.freeze != nil {
 		f.Freeze = new(*m.freeze)

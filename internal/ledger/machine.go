@@ -78,6 +78,7 @@ type pool struct {
 	Told   []told          `json:"told,omitempty"`   // by host, action
 	Open   []remedy.CaseID `json:"open,omitempty"`   // ascending
 	Hands  []handed        `json:"hands,omitempty"`  // by time, from version 3 on
+	Words  []outlived      `json:"words,omitempty"`  // by host, action, speaker, from version 3 on
 }
 
 // sizeState is what the ledger knows of a pool's inventory.
@@ -201,6 +202,7 @@ func (m *machine) close(c *Case, outcome remedy.Outcome, note string, x step) {
 	}
 	c.event(x, what)
 	m.ended(c, outcome, x)
+	m.outlives(c, x)
 	m.bump(counterCases, caseLabels(c), "outcome", string(outcome))
 	if outcome == remedy.OutcomeUndone || outcome == remedy.OutcomeReturned {
 		p.back(c.ID, x.at)

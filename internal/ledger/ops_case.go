@@ -74,6 +74,7 @@ func (b *CaseJudge) apply(m *machine, x step) Result {
 			Stage: remedy.StageDetected, Opened: &b.Finding,
 		}, x)
 		c.event(x, "opened")
+		m.begins(c, p, x)
 	} else {
 		c = m.edit(c, x)
 	}
@@ -256,7 +257,7 @@ func (b *CaseAnswer) apply(m *machine, x step) Result {
 	case b.Approve && c.requested(x.by):
 		return refuse(RefusedPerson, "%s asked for it, and somebody else has to say yes: one of %s", x.by.Name, strings.Join(c.AskedOf(), ", "))
 	case b.Approve && m.justSaid(c, x):
-		return refuse(RefusedApproval, "%s said at this moment that the detector is wrong about %s: look, then say yes again", m.against(c).By, c.ID)
+		return refuse(RefusedApproval, "%s said at this moment that the detector is wrong about %s: look, then say yes again", m.against(c).By, m.against(c).About)
 	case b.Approve && c.Ask.NeededYes() > 1:
 		return m.collect(c, b, x)
 	}

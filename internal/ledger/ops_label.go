@@ -36,6 +36,8 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 		return refuse(RefusedBad, "say right, wrong or unclear, or take your word back")
 	case c.Detector == "":
 		return refuse(RefusedNothing, "%s was run by hand: there is no detector to be right or wrong", c.ID)
+	case b.Withdraw && c.Open() && m.silent(c, x.by.Name) && m.begunWith(c, x.by.Name):
+		return m.takeBackEarlier(c, b, x)
 	case m.sample(c) == nil && c.Open() && c.actedItself() && b.Label == trust.Wrong:
 		return m.wrongWithoutSample(c, b, x)
 	case m.sample(c) == nil && !c.ProposedAt.IsZero():
@@ -51,6 +53,11 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	case repeats(c, last, said):
 		return done(c.ID)
 	}
+	open := m.subject(c)
+	var stood *Objection
+	if open != nil {
+		stood = m.against(open)
+	}
 	before, corrects := m.sample(c).Resolve(), last != nil && last.Label != trust.Unlabelled && last.Label != b.Label
 	var earlier trust.Label
 	if corrects {
@@ -65,8 +72,13 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	} else {
 		c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
 	}
-	after, void := m.sample(c).Resolve(), m.voidYes(c, x)
-	if corrects || void != "" || after.Conflict && (!before.Conflict || after.Label != before.Label) {
+	m.outlives(c, x)
+	if open != nil {
+		open = m.find(open.ID)
+	}
+	after := m.sample(c).Resolve()
+	void, tell := m.heard(open, stood, x)
+	if corrects || tell || after.Conflict && (!before.Conflict || after.Label != before.Label) {
 		m.notify(Notice{Kind: NoticeLabel, Case: c.ID, Pool: c.Pool, Detail: labelWords(said, earlier, after) + void}, x)
 	}
 	return done(c.ID)
@@ -78,7 +90,29 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 func (m *machine) wrongWithoutSample(c *Case, b *CaseLabel, x step) Result {
 	c = m.edit(c, x)
 	c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
+	m.objects(c, trust.Statement{Label: b.Label, Source: trust.SourcePerson, By: x.by.Name, Via: x.by.Via, At: x.at, Note: b.Note}, x)
 	m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyWrong, "", x)
+	return done(c.ID)
+}
+
+// silent reports whether a person has no word of their own on a case.
+func (m *machine) silent(c *Case, by string) bool {
+	s := m.sample(c)
+	if s == nil {
+		return true
+	}
+	last := lastOf(s, trust.SourcePerson, by)
+	return last == nil || last.Label == trust.Unlabelled
+}
+
+// takeBackEarlier takes back what a person said of the case before an open one, which
+// began with it.
+func (m *machine) takeBackEarlier(c *Case, b *CaseLabel, x step) Result {
+	stood := m.against(c)
+	m.takeBack(c, x.by.Name)
+	c = m.edit(c, x)
+	c.event(x, "what "+x.by.Name+" said of the case before was taken back"+suffix(b.Note))
+	m.heard(c, stood, x)
 	return done(c.ID)
 }
 

@@ -122,7 +122,7 @@ func (m *machine) admitReassert(b *ExecStart, c *Case, p *pool, l Limits, x step
 		return refuse(RefusedPace, "it was put back at %s already, and that is done once an hour", last.Format(timeLayout))
 	}
 	if w := m.opposes(c); w != nil {
-		return refuse(RefusedApproval, "%s says that the detector is wrong about %s: it is put back by hand, or not at all", w.By, c.ID)
+		return refuse(RefusedApproval, "%s: it is put back by hand, or not at all", w.Words())
 	}
 	if h := m.hold(c.Pool, c.Host); h != nil {
 		return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, h.Reason)

@@ -28,6 +28,7 @@ func (k *checker) reassert(b *ledger.ExecStart, c *caseAccount, fail func(string
 	}
 	if c.manual == nil {
 		c.opposed(fail)
+		k.outlived(b.Case, c, fail)
 	}
 	c.back = append(c.back, k.time)
 	k.reasserts++

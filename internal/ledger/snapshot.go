@@ -110,7 +110,7 @@ func (m *machine) clone() machine {
 		q.Size.Sizes = slices.Clone(p.Size.Sizes)
 		q.Out, q.Starts, q.Quiets = slices.Clone(p.Out), slices.Clone(p.Starts), slices.Clone(p.Quiets)
 		q.Storms, q.Told, q.Open = slices.Clone(p.Storms), slices.Clone(p.Told), slices.Clone(p.Open)
-		q.Hands = slices.Clone(p.Hands)
+		q.Hands, q.Words = slices.Clone(p.Hands), slices.Clone(p.Words)
 		n.pools[i] = &q
 	}
 	return n

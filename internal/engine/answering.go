@@ -19,6 +19,7 @@ import (
 func (e *Engine) Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswer) error {
 	if c, ok := e.Ledger.Case(a.Case); ok {
 		a.QuietFor = e.Config().Actions[c.Action].Cooldown
+		a.Lowers = !a.Approve && e.Ledger.Floor().Version >= trustSince && e.mayAct(by, c.Action) != nil
 	}
 	// A word that was given before goes into the log as well: what is acknowledged
 	// is there to be found.

@@ -14,10 +14,12 @@ import (
 // back. What raises it needs an approver of the action: right, and whatever
 // leaves the case better than it is, as unclear does over a wrong that warden saw.
 func (e *Engine) Label(ctx context.Context, by remedy.Actor, b ledger.CaseLabel) error {
+	b.Lowers = false
 	if c, ok := e.Ledger.Case(b.Case); ok && !b.Withdraw {
 		if err := e.mayLabel(by, c, b.Label); err != nil {
 			return err
 		}
+		b.Lowers = e.mayAct(by, c.Action) != nil
 	}
 	_, err := e.ask(ctx, by, &b)
 	return err

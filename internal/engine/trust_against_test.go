@@ -109,3 +109,31 @@ func TestWrongBeforeTheGate(t *testing.T) {
 		}, level(l))
 	}
 }
+
+// TestUnclearBeforeWrong: what makes a case look better is an approver's to say,
+// also where it was said before what it would hide.
+func TestUnclearBeforeWrong(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		who  remedy.Actor
+		want trust.Label
+	}{{bob(), trust.Wrong}, {alice(), trust.Unclear}} {
+		story(t, func(r *rig) {
+			r.bad(3)
+			id := r.reaches(3, remedy.StageProposed).ID
+			r.must(r.e.Label(r.ctx(), c.who, ledger.CaseLabel{Case: id, Label: trust.Unclear}))
+			r.good(3)
+			if s, ok := r.e.sample(r.reaches(3, remedy.StageClosed)); !ok || s.Label() != c.want || len(s.Said) != 2 {
+				r.t.Errorf("%s said unclear: %+v", c.who.Name, s)
+			}
+		}, level(remedy.LevelNotify), rules(nil))
+		story(t, func(r *rig) {
+			r.bad(3)
+			id := r.reaches(3, remedy.StageWaiting).ID
+			r.must(r.e.Answer(r.ctx(), c.who, ledger.CaseAnswer{Case: id, Reason: "known-work"}))
+			if s, ok := r.e.sample(r.last(3)); !ok || s.Label() != trust.Unclear || s.Said[0].Lowers != (c.want == trust.Wrong) {
+				r.t.Errorf("%s denied it: %+v", c.who.Name, s)
+			}
+		}, level(remedy.LevelConfirm), rules(nil))
+	}
+}

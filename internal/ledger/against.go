@@ -54,7 +54,7 @@ func (l *Ledger) Against(c *Case) (Objection, bool) {
 // wrong again after somebody said yes has said something new: that they heard the
 // yes, and that it is wrong all the same.
 func repeats(c *Case, last *trust.Statement, said trust.Statement) bool {
-	if last == nil || last.Label != said.Label || last.Note != said.Note {
+	if last == nil || !said.Repeats(*last) {
 		return false
 	}
 	return said.Label != trust.Wrong || !slices.ContainsFunc(c.Approved(), func(a CaseReply) bool { return a.At.After(last.At) })

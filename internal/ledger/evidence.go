@@ -192,7 +192,7 @@ func (m *machine) answered(c *Case, b *CaseAnswer, x step) {
 	})
 	label := map[string]trust.Label{"false-alarm": trust.Wrong, "known-work": trust.Unclear}[b.Reason]
 	if !b.Approve && label != trust.Unlabelled {
-		m.say(c, trust.Statement{Label: label, Source: trust.SourceDeny, By: x.by.Name, Via: x.by.Via, Note: b.Reason}, trust.WhyWrong, x)
+		m.say(c, trust.Statement{Label: label, Source: trust.SourceDeny, By: x.by.Name, Via: x.by.Via, Note: b.Reason, Lowers: b.Lowers}, trust.WhyWrong, x)
 	}
 }
 

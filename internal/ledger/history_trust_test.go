@@ -211,7 +211,7 @@ func (h *history) trust() {
 			stages = remedy.Stages()
 		}
 		if c := h.some(stages...); c != nil {
-			b := &ledger.CaseLabel{Case: c.ID, Label: pick(h, []trust.Label{trust.Right, trust.Wrong, trust.Unclear})}
+			b := &ledger.CaseLabel{Case: c.ID, Label: pick(h, []trust.Label{trust.Right, trust.Wrong, trust.Unclear}), Lowers: h.yes(3)}
 			if h.yes(5) {
 				b.Label, b.Withdraw = trust.Unlabelled, true
 			}

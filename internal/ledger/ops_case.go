@@ -227,9 +227,19 @@ type CaseAnswer struct {
 	// QuietFor is the action's cooldown: how long a denied host isn't asked
 	// about again, unless it was good in between.
 	QuietFor time.Duration `json:"quiet_for,omitempty"`
+	// Lowers says, of a denial, that the person may not approve: see
+	// trust.Statement. Since version 3.
+	Lowers bool `json:"lowers,omitempty"`
 }
 
 func (*CaseAnswer) kind() string { return "case.answer" }
+
+func (b *CaseAnswer) since() int {
+	if b.Lowers {
+		return 3
+	}
+	return 1
+}
 
 func (b *CaseAnswer) apply(m *machine, x step) Result {
 	c := m.find(b.Case)

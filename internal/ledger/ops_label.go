@@ -18,6 +18,9 @@ type CaseLabel struct {
 	Note  string        `json:"note,omitempty"`
 	// Withdraw takes the person's word back; Label is empty then.
 	Withdraw bool `json:"withdraw,omitempty"`
+	// Lowers says that the person may not approve the action: see
+	// trust.Statement. The engine knows who may.
+	Lowers bool `json:"lowers,omitempty"`
 }
 
 func (*CaseLabel) kind() string { return "case.label" }
@@ -34,6 +37,8 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 		return refuse(RefusedPerson, "only a person may label a case")
 	case b.Withdraw == (b.Label != trust.Unlabelled):
 		return refuse(RefusedBad, "say right, wrong or unclear, or take your word back")
+	case b.Lowers && b.Label == trust.Right:
+		return refuse(RefusedPerson, "right is for those to say who may approve: anybody may say wrong")
 	case c.Detector == "":
 		return refuse(RefusedNothing, "%s was run by hand: there is no detector to be right or wrong", c.ID)
 	case b.Withdraw && c.Open() && m.silent(c, x.by.Name) && m.begunWith(c, x.by.Name):
@@ -45,7 +50,7 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	case m.sample(c) == nil:
 		return refuse(RefusedNothing, "warden never proposed anything about %s: there is nothing to be right or wrong about", c.ID)
 	}
-	said := trust.Statement{Label: b.Label, Source: trust.SourcePerson, By: x.by.Name, Via: x.by.Via, Note: b.Note}
+	said := trust.Statement{Label: b.Label, Source: trust.SourcePerson, By: x.by.Name, Via: x.by.Via, Note: b.Note, Lowers: b.Lowers && !b.Withdraw}
 	last := lastOf(m.sample(c), said.Source, said.By)
 	switch {
 	case b.Withdraw && (last == nil || last.Label == trust.Unlabelled):

@@ -83,7 +83,16 @@ type Statement struct {
 	By     string    `json:"by"`            // the person's name, or "warden"
 	Via    string    `json:"via,omitempty"` // the surface it came through
 	At     time.Time `json:"at"`
-	Note   string    `json:"note,omitempty"`
+	// Lowers says that whoever said it may not approve: their word counts where it
+	// makes the case worse, and hides no weaker word.
+	Lowers bool   `json:"lowers,omitempty"`
+	Note   string `json:"note,omitempty"`
+}
+
+// Repeats reports whether a speaker's word adds nothing to their newest one. Who may
+// approve by now says it anew; who may no longer takes nothing back by it.
+func (s Statement) Repeats(last Statement) bool {
+	return s.Label == last.Label && s.Note == last.Note && (s.Lowers || !last.Lowers)
 }
 
 // Words says who or what labels come from, for people: "3 by denials". A source

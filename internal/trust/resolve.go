@@ -16,23 +16,30 @@ type Resolution struct {
 	// Conflict says that those that count don't all say Label.
 	Conflict bool `json:"conflict,omitempty"`
 	// Counts are the statements that count: the newest ones of the speakers with
-	// the strongest sources, oldest first.
+	// the strongest sources of which one says Label, oldest first.
 	Counts []Statement `json:"counts,omitempty"`
 }
 
 // Resolve works out a case's label. A speaker is a source with a name, and
 // their newest statement is what they say; Unlabelled takes back what they
 // said before. Of the statements with the strongest source the worst wins. So
-// the order in which different speakers spoke makes no difference. Statements
-// of a source or with a label that this build doesn't know say nothing.
+// the order in which different speakers spoke makes no difference. The word of one
+// who may not approve counts beside those that are no stronger, and hides none: what
+// makes a case look better is an approver's, whoever came first. Statements of a
+// source or with a label that this build doesn't know say nothing.
 func (s Sample) Resolve() Resolution {
 	strongest, worst := s.resolve()
-	if strongest == 0 {
+	if worst == Unlabelled {
 		return Resolution{}
 	}
-	r := Resolution{Label: worst}
+	r, top := Resolution{Label: worst}, 0
 	for i := range s.Said {
-		if s.Said[i].Source.Strength() == strongest && s.stands(i) {
+		if s.Said[i].Label == worst && s.counts(i, strongest) {
+			top = max(top, s.Said[i].Source.Strength())
+		}
+	}
+	for i := range s.Said {
+		if s.Said[i].Source.Strength() == top && s.counts(i, strongest) {
 			r.Counts = append(r.Counts, s.Said[i])
 		}
 	}
@@ -56,19 +63,27 @@ func (s *Sample) Label() Label {
 	return l
 }
 
-// resolve returns the strongest strength with a word, and the worst word of it.
+// resolve returns the strongest strength with a word that may hide others, 0 for
+// none, and the worst word of those that count.
 func (s *Sample) resolve() (strongest int, worst Label) {
 	for i := range s.Said {
-		strength := s.Said[i].Source.Strength()
-		if strength == 0 || strength < strongest || !s.stands(i) {
-			continue
+		if said := &s.Said[i]; !said.Lowers && said.Source.Strength() > strongest && s.stands(i) {
+			strongest = said.Source.Strength()
 		}
-		if strength > strongest {
-			strongest, worst = strength, Unlabelled
+	}
+	for i := range s.Said {
+		if l := s.Said[i].Label; l > worst && s.counts(i, strongest) {
+			worst = l
 		}
-		worst = max(worst, s.Said[i].Label)
 	}
 	return strongest, worst
+}
+
+// counts reports whether statement i is hidden by none of the strongest strength
+// that hides others.
+func (s *Sample) counts(i, strongest int) bool {
+	strength := s.Said[i].Source.Strength()
+	return strength > 0 && strength >= strongest && s.stands(i)
 }
 
 // stands reports whether statement i is its speaker's newest and says something.
@@ -76,7 +91,7 @@ func (s *Sample) resolve() (strongest int, worst Label) {
 // keeps them in the order in which they were committed.
 func (s *Sample) stands(i int) bool {
 	said := &s.Said[i]
-	if said.Label == Unlabelled || said.Label > Wrong {
+	if said.Label == Unlabelled || said.Label > Wrong || said.Lowers && said.Label == Right {
 		return false
 	}
 	for j := range s.Said {
@@ -94,9 +109,11 @@ func (s *Sample) stands(i int) bool {
 // Eases reports whether a statement would make the case look better than it does
 // without it: wrong is worse than what nobody knows, and that is worse than
 // right. Whoever has spoken before may take that back, so what they say instead
-// is held against what is left then, too.
+// is held against what is left then, too. One that Lowers is held to what it would
+// be as an approver's: it is better refused than kept without any effect.
 func (s Sample) Eases(said Statement) bool {
 	silent, with := s, s
+	said.Lowers = false
 	back := said
 	back.Label = Unlabelled
 	silent.Said = append(slices.Clone(s.Said), back)

@@ -103,8 +103,10 @@ func statements(most int) *rapid.Generator[[]trust.Statement] {
 	return rapid.Custom(func(t *rapid.T) []trust.Statement {
 		var out []trust.Statement
 		for range rapid.IntRange(0, most).Draw(t, "statements") {
-			out = append(out, said(rapid.SampledFrom(labels).Draw(t, "label"), rapid.SampledFrom(sources).Draw(t, "source"),
-				rapid.SampledFrom([]string{"kim", "sam", "warden"}).Draw(t, "by"), rapid.IntRange(0, 5).Draw(t, "minute")))
+			st := said(rapid.SampledFrom(labels).Draw(t, "label"), rapid.SampledFrom(sources).Draw(t, "source"),
+				rapid.SampledFrom([]string{"kim", "sam", "warden"}).Draw(t, "by"), rapid.IntRange(0, 5).Draw(t, "minute"))
+			st.Lowers = rapid.Bool().Draw(t, "lowers")
+			out = append(out, st)
 		}
 		return out
 	})

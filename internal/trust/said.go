@@ -12,9 +12,10 @@ const (
 // order, oldest first; the argument is not changed. Of each speaker the newest
 // MaxSaidBy are kept, so that nobody's words push out another's. Beyond MaxSaid
 // go first what a speaker has replaced, of whoever spoke most; then words that
-// were taken back; then, of the weakest source, the newest of those that most say
-// alike. So the label, and whether people differ, stay what they would be if
-// everything were kept, and the strongest word never goes.
+// were taken back; then the newest of those that most say alike, of as strong a
+// source, as approvers or not; of equally many, the weakest. There are fewer kinds
+// than words that are kept, so none goes that is the only one of its kind. So the
+// label, and whether people differ, stay what they would be if everything were kept.
 func Bounded(all []Statement) []Statement {
 	out := slices.Clone(all)
 	for i := len(out) - 1; i >= 0; i-- {
@@ -56,23 +57,22 @@ func spare(all []Statement) int {
 	if i := slices.IndexFunc(all, func(s Statement) bool { return s.Label == Unlabelled || s.Label > Wrong }); i >= 0 {
 		return i
 	}
-	weakest := slices.MinFunc(all, func(a, b Statement) int { return a.Source.Strength() - b.Source.Strength() }).Source.Strength()
-	var said [Wrong + 1]int
-	for _, s := range all {
-		if s.Source.Strength() == weakest {
-			said[s.Label]++
-		}
-	}
-	label := Right
-	for l := Right; l <= Wrong; l++ {
-		if said[l] > said[label] {
-			label = l
-		}
-	}
+	last, n := len(all)-1, 0
 	for i, s := range slices.Backward(all) {
-		if s.Source.Strength() == weakest && s.Label == label {
-			return i
+		alike := 0
+		for _, o := range all {
+			if o.alike(s) {
+				alike++
+			}
+		}
+		if alike > n || alike == n && s.Source.Strength() < all[last].Source.Strength() {
+			last, n = i, alike
 		}
 	}
-	return len(all) - 1
+	return last
+}
+
+// alike reports whether two statements do the same to a case, whoever's they are.
+func (s Statement) alike(o Statement) bool {
+	return s.Label == o.Label && s.Lowers == o.Lowers && s.Source.Strength() == o.Source.Strength()
 }

@@ -29,6 +29,7 @@ func talk(t *rapid.T, people int, taken bool) []trust.Statement {
 		at = at.Add(time.Duration(rapid.IntRange(0, 1).Draw(t, "s")) * time.Second)
 		all[i] = trust.Statement{
 			Label: rapid.SampledFrom(labels).Draw(t, "label"), Source: rapid.SampledFrom(sources).Draw(t, "source"), By: fmt.Sprint("p", who), At: at, Note: fmt.Sprint(i),
+			Lowers: rapid.Bool().Draw(t, "lowers"),
 		}
 	}
 	return all

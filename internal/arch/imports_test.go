@@ -142,7 +142,7 @@ var homes = []home{
 	{"github.com/danielgtaylor/huma", []string{"internal/web"}},
 	{"github.com/spf13", []string{"internal/cli"}},
 	{"github.com/slack-go", []string{"internal/chat/slack"}},
-	{"github.com/gorilla/websocket", []string{"simulate/fakeslack"}},
+	{"github.com/gorilla/websocket", []string{"simulate/fakeslack", "internal/chat/slack"}},
 	{"github.com/PagerDuty", []string{"internal/pager"}},
 }
 

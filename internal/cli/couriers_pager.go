@@ -16,7 +16,7 @@ type pagerTalker struct {
 
 func newPagerTalker(d *daemon) *pagerTalker {
 	t := &pagerTalker{d: d}
-	t.pager = pager.New(pager.Options{State: t.state, Talk: t.talk, Clock: d.Clock, Logger: d.Logger.Named("pagerduty")})
+	t.pager = pager.New(pager.Options{State: t.state, Talk: t.talk, Clock: d.Clock, Logger: d.Logger.Named("pagerduty"), Transport: d.Machine.transport()})
 	return t
 }
 

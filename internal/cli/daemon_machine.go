@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -21,7 +22,8 @@ type machine struct {
 	TLSDir string
 	// Network carries raft and the nodes' own API; nil for TCP.
 	Network cluster.Network
-	// Dial connects to load balancers; nil for the system's.
+	// Dial connects to load balancers, and to where people are told; nil for the
+	// system's.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// EngineClock is the engine's clock, of one time with the daemon's; nil for
 	// the daemon's.
@@ -61,4 +63,12 @@ func (m machine) engineClock(c clock.Clock) clock.Clock {
 		return c
 	}
 	return m.EngineClock
+}
+
+// transport makes calls from this machine; nil for the system's.
+func (m machine) transport() http.RoundTripper {
+	if m.Dial == nil {
+		return nil
+	}
+	return &http.Transport{DialContext: m.Dial}
 }

@@ -33,9 +33,10 @@ func (d *daemon) newSlack() *slack.Slack {
 		},
 		Case:   func(id remedy.CaseID) (*ledger.Case, bool) { return d.ledger.Case(id) },
 		Desk:   slackDesk{d},
-		Clock:  clock.System(),
+		Clock:  d.Clock,
+		Wire:   clock.System(),
 		Logger: d.Logger.Named("slack"),
-		Client: &http.Client{Timeout: 15 * time.Second},
+		Dial:   d.Machine.Dial,
 	})
 }
 

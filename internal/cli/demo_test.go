@@ -199,14 +199,14 @@ func TestDemoPromoteEditsTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !regexp.MustCompile(`^demo\.toml:\d+  policy = "notify" -> "confirm"   reloaded on node-1, node-2, node-3$`).MatchString(what) {
+	if !regexp.MustCompile(`^demo\.toml:\d+  web = "notify" -> "confirm"   reloaded on node-1, node-2, node-3$`).MatchString(what) {
 		t.Errorf("it says %q", what)
 	}
 	after, err := os.ReadFile(d.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := strings.Replace(string(before), `"notify"`, `"confirm"`, 1); string(after) != want {
+	if want := strings.Replace(string(before), `web  = "notify"`, `web  = "confirm"`, 1); string(after) != want {
 		t.Errorf("the file is now\n%s", after)
 	}
 	if got := d.level(); got != remedy.LevelConfirm {

@@ -268,6 +268,6 @@ func (k *keyboard) hint(m chat.Message) {
 			k.aside("h: repair the host   p: promote   b, c, v: break something larger")
 		}
 	case ledger.NoticeAnswered, ledger.NoticeStarted, ledger.NoticePool, ledger.NoticeStop, ledger.NoticeSource, ledger.NoticeForgotten, ledger.NoticeConfig,
-		ledger.NoticeAnnounced, ledger.NoticePutOff, ledger.NoticeDemoted, ledger.NoticeReviewed, ledger.NoticeLabel:
+		ledger.NoticeAnnounced, ledger.NoticePutOff, ledger.NoticeDemoted, ledger.NoticeReviewed, ledger.NoticeLabel, ledger.NoticeSummary:
 	}
 }

@@ -82,7 +82,7 @@ func goldenDemo(t *testing.T, transcript string) {
 	if got != string(want) {
 		t.Errorf("what the demo's commands print has changed; WARDEN_UPDATE=1 takes it:\n%s", got)
 	}
-	for _, command := range []string{"$ warden trust drain", "$ warden promote drain --config", "$ warden policy diff", "$ warden audit verify"} {
+	for _, command := range []string{"$ warden trust drain", "$ warden promote drain --pool web --config", "$ warden policy diff", "$ warden audit verify"} {
 		if !strings.Contains(got, command) {
 			t.Errorf("nobody typed %q", command)
 		}

@@ -84,7 +84,7 @@ func (d *demo) play(ctx context.Context) error {
 			k.rollCall()
 			if opening == nil && !k.met && k.together() {
 				k.met = true
-				d.note("three nodes, all voters, watching %s: %d hosts, every 15 s, actions.drain policy = %q", demoPool, demoHosts, d.level())
+				d.note("three nodes, all voters, watching %s: %d hosts, every 15 s, drain at %s", demoPool, demoHosts, d.level())
 				opening = d.clock.After(openingPause)
 			}
 		case key, ok := <-keys:
@@ -171,6 +171,7 @@ func (d *demo) banner() {
 		d.say("  %s http://%s/metrics   WARDEN_SOCKET=%s warden cases", n.name, n.last().Address(), n.last().Socket)
 	}
 	d.say("  Fakes  Prometheus %s   HAProxy %s", d.fleet.PrometheusURL(), d.fleet.HAProxyAddress())
+	d.say("  Chat   %s/chat   Pager %s/pager", d.outside.slack.URL(), d.outside.pagerURL)
 	d.say("  Data   %s", where)
 	d.say("%s", demoKeys)
 	d.say("")

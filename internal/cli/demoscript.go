@@ -22,8 +22,8 @@ func (d *demo) script(ctx context.Context) error {
 	defer stop()
 	o, began, from := d.p.printer, d.p.clock.Now(), d.clock.Now()
 	d.say("%s", d.title())
-	d.say("Every line that begins with ok was checked, in the ledger of every node and at the load balancer.")
-	d.say("What people get to read in chat stands behind a |. The clock skips what is quiet.")
+	d.say("Every line that begins with ok was checked, in the ledger of every node, at the load balancers and in Slack.")
+	d.say("What the console says stands behind a |. The clock skips what is quiet.")
 	t := &scribe{d: d}
 	err := story.Play(ctx, d.story(), story.Script(), t)
 	took := d.p.clock.Since(began).Round(100 * time.Millisecond)
@@ -55,7 +55,7 @@ func (d *demo) script(ctx context.Context) error {
 // story is the world that the script plays in.
 func (d *demo) story() story.World {
 	return story.World{
-		Fleet: d.fleet, Cluster: d, Clock: d.clock, Status: func() string { return d.status(context.Background()) },
+		Fleet: d.fleet, Sides: d.storySides(), Slack: d.outside.slack, Pager: d.outside.pager, Zone: d.zone, Cluster: d, Clock: d.clock, Status: func() string { return d.status(context.Background()) },
 		Pool: demoPool, Detector: demoDetector, Action: demoAction, Person: d.person,
 		Promote: func(ctx context.Context, to remedy.Level, nodes ...string) error {
 			what, err := d.promote(ctx, to, nodes...)
@@ -66,6 +66,14 @@ func (d *demo) story() story.World {
 		},
 		Draft: d.draft, Type: d.typeIn,
 		Told: d.heard.Told, Patience: d.o.patience,
+	}
+}
+
+// storySides are the small pools, as the story knows them.
+func (d *demo) storySides() map[remedy.PoolName]story.Side {
+	return map[remedy.PoolName]story.Side{
+		story.MailPool: {Fleet: d.sides[story.MailPool], Detector: story.MailDetector},
+		story.EdgePool: {Fleet: d.sides[story.EdgePool], Detector: story.EdgeDetector},
 	}
 }
 

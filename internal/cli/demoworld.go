@@ -34,6 +34,7 @@ const (
 	demoDetector remedy.DetectorName = "canary_missing"
 	demoAction   remedy.ActionName   = "drain"
 	demoHosts                        = 40
+	sideHosts                        = 10 // of each of the small pools
 )
 
 // demo is three daemons as they are, with a simulated world around them.
@@ -43,6 +44,9 @@ type demo struct {
 	screen   *screen
 	clock    *story.Pacer
 	fleet    *fleet.Fleet
+	sides    map[remedy.PoolName]*fleet.Fleet // the small pools beside it
+	outside  *demoOutside
+	zone     *time.Location
 	nodes    []*demoNode
 	strike   strike
 	revivals sync.WaitGroup // nodes that are being started
@@ -63,7 +67,7 @@ type demo struct {
 // openDemo makes the world and starts the daemon in it. On an error nothing is
 // left behind.
 func (p *program) openDemo(ctx context.Context, o demoOptions, w *screen) (*demo, error) {
-	d := &demo{p: p, o: o, screen: w, person: demoPerson(), down: make(chan struct{})}
+	d := &demo{p: p, o: o, screen: w, person: demoPerson(), down: make(chan struct{}), zone: demoZone(p.printer.zone)}
 	opened := false
 	defer func() {
 		if !opened {
@@ -79,6 +83,9 @@ func (p *program) openDemo(ctx context.Context, o demoOptions, w *screen) (*demo
 	}
 	d.clock = story.NewPacer(scaled)
 	if err := d.openFleet(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.openOutside(ctx); err != nil {
 		return nil, err
 	}
 	if err := d.openNodes(ctx); err != nil {
@@ -142,25 +149,36 @@ func (d *demo) directories() error {
 	return nil
 }
 
-// openFleet starts the simulated hosts and the two servers in front of them.
+// openFleet starts the simulated hosts and the two servers in front of each pool.
 func (d *demo) openFleet(ctx context.Context) error {
-	o := fleet.Options{Pool: string(demoPool), Seed: d.o.seed, Clock: d.clock, SocketDir: d.sockets}
-	for i := range demoHosts {
-		o.Hosts = append(o.Hosts, fmt.Sprintf("%s-%02d", demoPool, i+1))
+	var err error
+	if d.fleet, err = d.openPool(ctx, demoPool, demoHosts, d.sockets); err != nil {
+		return err
+	}
+	d.sides = map[remedy.PoolName]*fleet.Fleet{}
+	for _, pool := range []remedy.PoolName{story.MailPool, story.EdgePool} {
+		if d.sides[pool], err = d.openPool(ctx, pool, sideHosts, ""); err != nil {
+			return err
+		}
+	}
+	if d.o.fault != nil {
+		return d.o.fault(d.fleet)
+	}
+	return nil
+}
+
+// openPool starts one pool's hosts, with the socket in a directory if there is one.
+func (d *demo) openPool(ctx context.Context, pool remedy.PoolName, hosts int, dir string) (*fleet.Fleet, error) {
+	o := fleet.Options{Pool: string(pool), Seed: d.o.seed, Clock: d.clock, SocketDir: dir}
+	for i := range hosts {
+		o.Hosts = append(o.Hosts, fmt.Sprintf("%s-%02d", pool, i+1))
 	}
 	f, err := fleet.New(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// Whatever ends the command, the fleet goes last: see clean.
-	if err := f.Start(context.WithoutCancel(ctx)); err != nil {
-		return err
-	}
-	d.fleet = f
-	if d.o.fault != nil {
-		return d.o.fault(f)
-	}
-	return nil
+	return f, f.Start(context.WithoutCancel(ctx))
 }
 
 // openNodes writes the one config of all nodes and starts them on it.
@@ -188,8 +206,16 @@ func (d *demo) openNodes(ctx context.Context) error {
 	if d.o.script {
 		gates = "enforce"
 	}
+	secrets, err := d.secrets()
+	if err != nil {
+		return err
+	}
+	mail, edge := d.sides[story.MailPool], d.sides[story.EdgePool]
 	text := strings.NewReplacer(
-		"@GATES@", gates,
+		"@GATES@", gates, "@ZONE@", d.zone.String(), "@SECRETS@", secrets,
+		"@SLACK@", d.outside.slack.URL(), "@PAGER@", d.outside.pagerURL, "@MAIL@", demoMail, "@PAGERMAIL@", pagerMail, "@SERVICE@", demoService,
+		"@PROMETHEUS_MAIL@", mail.PrometheusURL(), "@HAPROXY_MAIL@", mail.HAProxyAddress(), "@HOSTS_MAIL@", hostLines(mail.Hosts()),
+		"@PROMETHEUS_EDGE@", edge.PrometheusURL(), "@HAPROXY_EDGE@", edge.HAProxyAddress(), "@HOSTS_EDGE@", hostLines(edge.Hosts()),
 		"@PROMETHEUS@", d.fleet.PrometheusURL(), "@HAPROXY@", d.fleet.HAProxyAddress(),
 		"@PEERS@", strings.Join(peers, ", "), "@TLS@", filepath.Join(d.nodes[0].dir, "tls"),
 		"@APPROVER@", d.person.Name, "@HOSTS@", hostLines(d.fleet.Hosts()),
@@ -242,8 +268,14 @@ func (d *demo) clean() error {
 			n.port.close()
 		}
 	}
+	d.outside.close()
 	if d.fleet != nil {
 		d.fleet.Close()
+	}
+	for _, f := range d.sides {
+		if f != nil {
+			f.Close()
+		}
 	}
 	var errs []error
 	if d.log != nil {
@@ -260,7 +292,7 @@ func (d *demo) level() remedy.Level {
 	return d.leading().File().Level(demoAction, demoPool)
 }
 
-var policyLine = regexp.MustCompile(`(?m)^policy(\s*)= "([a-z-]+)"(.*)$`)
+var policyLine = regexp.MustCompile(`(?m)^` + string(demoPool) + `(\s*)= "([a-z-]+)"(.*)$`)
 
 // promote edits the config file as a person would, and has the named nodes that
 // are up reload it, all without a name. It returns what it changed, as FILE:LINE
@@ -273,9 +305,9 @@ func (d *demo) promote(ctx context.Context, to remedy.Level, nodes ...string) (s
 	if err := replaceFile(d.config, edited); err != nil {
 		return "", err
 	}
-	what := fmt.Sprintf("demo.toml:%d  policy = %q -> %q", line, from, to)
+	what := fmt.Sprintf("demo.toml:%d  %s = %q -> %q", line, demoPool, from, to)
 	if from == to.String() {
-		what = fmt.Sprintf("demo.toml:%d  policy = %q", line, to)
+		what = fmt.Sprintf("demo.toml:%d  %s = %q", line, demoPool, to)
 	}
 	var reloaded []string
 	for _, n := range d.nodes {
@@ -301,7 +333,7 @@ func (d *demo) edited(to remedy.Level) (text, from string, line int, err error) 
 	}
 	at := policyLine.FindSubmatchIndex(now)
 	if at == nil {
-		return "", "", 0, fmt.Errorf("%s has no line that says policy: put it back", d.config)
+		return "", "", 0, fmt.Errorf("%s has no line that says %s = LEVEL: put it back", d.config, demoPool)
 	}
 	return string(now[:at[4]]) + to.String() + string(now[at[5]:]), string(now[at[4]:at[5]]), 1 + strings.Count(string(now[:at[0]]), "\n"), nil
 }

@@ -2,6 +2,7 @@ package story
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"warden/internal/engine"
@@ -18,8 +19,12 @@ const (
 	LonelyHost = "web-36"
 )
 
-// command is what the load balancer is told to bring a host into a state.
-func command(host, state string) string { return "set server web/" + host + " state " + state }
+// command is what the load balancer is told to bring a host into a state. A host
+// is called after its pool.
+func command(host, state string) string {
+	pool, _, _ := strings.Cut(host, "-")
+	return "set server " + pool + "/" + host + " state " + state
+}
 
 // died is the story of nodes that die at auto: the leader in the middle of an
 // action, and then two of three.

@@ -29,7 +29,7 @@ func judged() Step {
 			return r.types(ctx, "label", r.Case.String(), "right", "--note", "its disk is dying")
 		},
 		Lines: []Line{
-			{Says: "one of one is right, by a person's word: enough for this demo's gate to confirm", Look: both(evidence(1, 0), allowed(remedy.LevelConfirm))},
+			{Says: "one of one is right, by a person's word: enough for this demo's gate to confirm", Look: both(evidence(1), allowed(remedy.LevelConfirm))},
 			{Says: "a gate that is met promotes nobody: it stays at notify", Rounds: 2, Look: both(level(remedy.LevelNotify), commanded)},
 		},
 	}
@@ -44,10 +44,10 @@ func asksAdvice() Step {
 			if err != nil {
 				return err
 			}
-			return r.types(ctx, "promote", string(r.Action), "--config", file)
+			return r.types(ctx, "promote", string(r.Action), "--pool", string(r.Pool), "--config", file)
 		},
 		Lines: []Line{
-			{Says: "the gate for confirm is met, and the patch is one line", Look: both(said(`-policy      = "notify"`), said(`+policy      = "confirm"`))},
+			{Says: "the gate for confirm is met, and the patch is one line", Look: both(said(`-web  = "notify"`), said(`+web  = "confirm"`))},
 			{Says: "nothing has changed by that", Look: both(level(remedy.LevelNotify), commanded)},
 		},
 	}
@@ -88,16 +88,18 @@ func earning() []Step {
 	return append(steps,
 		Step{
 			Title: "the evidence",
-			Do:    func(ctx context.Context, r *Run) error { return r.types(ctx, "trust", string(r.Action)) },
+			Do: func(ctx context.Context, r *Run) error {
+				return r.types(ctx, "trust", string(r.Action), "--pool", string(r.Pool))
+			},
 			Lines: []Line{
-				{Says: "three of three right, and the gate for auto is met", Look: both(evidence(3, 0), allowed(remedy.LevelAuto))},
+				{Says: "three of three right, and the gate for auto is met", Look: both(evidence(3), allowed(remedy.LevelAuto))},
 				{Says: "warden never promotes itself: it stays at confirm", Rounds: 4, Look: both(level(remedy.LevelConfirm), commanded)},
 			},
 		},
 		Step{
 			Title: "a person has the gate judged again, and so trusts it with everything",
 			Do: func(ctx context.Context, r *Run) error {
-				return r.types(ctx, "promote", string(r.Action), "--review", "--yes", "--reason", "three of three were right")
+				return r.types(ctx, "promote", string(r.Action), "--pool", string(r.Pool), "--review", "--yes", "--reason", "three of three were right")
 			},
 			Lines: []Line{
 				{Says: "the gate is met: from here on it acts without asking", Event: true, Look: both(level(remedy.LevelAuto), verdict(remedy.LevelAuto))},
@@ -142,7 +144,7 @@ func rightAgain(host string, n int) []Step {
 			},
 			Lines: []Line{
 				{Says: "it is ready at the load balancer, by exactly one more command", Within: 15 * time.Minute, Look: both(commanded, admin(host, fleet.Ready))},
-				{Says: fmt.Sprintf("that word is a label: %d of %d right", n, n), Look: evidence(n, 0)},
+				{Says: fmt.Sprintf("that word is a label: %d of %d right", n, n), Look: evidence(n)},
 				{Says: "40 of 40 hosts are good, no case is open, nobody is out", Within: settle, Look: both(all(remedy.VerdictGood), noOpenCase, out())},
 			},
 		},
@@ -189,7 +191,7 @@ func alarm() []Step {
 		{
 			Title: "a person looks at what happened, and gives it back",
 			Do: func(ctx context.Context, r *Run) error {
-				return r.types(ctx, "promote", string(r.Action), "--review", "--yes", "--reason", "the restart of the senders holds alerts back now")
+				return r.types(ctx, "promote", string(r.Action), "--pool", string(r.Pool), "--review", "--yes", "--reason", "the restart of the senders holds alerts back now")
 			},
 			Lines: []Line{
 				{Says: "it is at auto again: the mistake stays on its record, and the gate still holds", Event: true, Look: both(level(remedy.LevelAuto), mistakes(1), allowed(remedy.LevelAuto))},
@@ -269,13 +271,13 @@ func (r *Run) tally() trust.Tally {
 	return trust.Tally{}
 }
 
-// evidence looks for so many right and wrong episodes, and no other ones.
-func evidence(right, wrong int) func(*Run) Sight {
+// evidence looks for so many right episodes, and no other ones.
+func evidence(right int) func(*Run) Sight {
 	return func(r *Run) Sight {
 		t := r.tally()
 		return Sight{
-			OK:   t.Right == right && t.Wrong == wrong && t.Episodes == right+wrong,
-			Want: fmt.Sprintf("right %d, wrong %d of %d episodes", right, wrong, right+wrong),
+			OK:   t.Right == right && t.Wrong == 0 && t.Episodes == right,
+			Want: fmt.Sprintf("right %d, wrong 0 of %d episodes", right, right),
 			Seen: fmt.Sprintf("right %d, wrong %d, unclear %d, unlabelled %d", t.Right, t.Wrong, t.Unclear, t.Unlabelled),
 		}
 	}

@@ -213,7 +213,7 @@ func brief(c *ledger.Case) string {
 // Describe says what is open, with each guardrail's answer that stands in the
 // way, and what was last seen of the fleet: for when a line did not come true.
 func Describe(w World) []string {
-	r := &Run{World: w}
+	r := begin(w)
 	r.turn()
 	out := []string{"nodes: " + r.nodes(), "verdicts: " + Verdicts(r.Findings()), "balancer: " + commands(r.Commands())}
 	for _, f := range r.Findings() {

@@ -38,10 +38,11 @@ func TwelveHosts() []string {
 // trusted with everything; and when the metrics break, a dozen hosts fall at
 // once, or a dozen series vanish, nobody is touched all the same. In between the
 // leader is killed in the middle of an action, and then two nodes of the three. In
-// the end it is wrong once, and takes a rung from itself. It needs 40 hosts web-01 to web-40, three nodes that
-// have just been started, and the action at notify.
+// the end it is wrong once, and takes a rung from itself; and then everybody goes home, and reads in the morning
+// what the night was like. It needs 40 hosts web-01 to web-40, the small pools, three nodes that have just been
+// started, and the action at notify.
 func Script() []Step {
-	return slices.Concat(rungs(), earning(), death(), darkness(), storm(), vanishing(), alarm(), ending())
+	return slices.Concat(rungs(), earning(), death(), darkness(), storm(), vanishing(), alarm(), nights(), ending())
 }
 
 // rungs is the story of one bad host on the first three rungs.
@@ -232,7 +233,7 @@ func vanishing() []Step {
 
 // ending draws the balance.
 func ending() []Step {
-	const acts = 6
+	const acts, wishes = 8, 7
 	result := func(kind remedy.ExecutionKind) func(*Run) Sight {
 		return both(
 			counts(acts, "warden_actions_total", ledger.Label{Name: "trigger", Value: string(kind)}),
@@ -242,10 +243,10 @@ func ending() []Step {
 	return []Step{{
 		Title: "the end",
 		Lines: []Line{
-			{Says: "the ledger counts 6 actions and 6 undos, all done", Look: both(result(remedy.KindAct), result(remedy.KindUndo), counts(2*acts, "warden_actions_total"))},
-			{Says: "6 would-have-acted, and all cases are closed", Look: both(counts(acts, "warden_would_have_acted_total"), noOpenCase)},
-			{Says: "the load balancer got 12 commands in all: 6 drains and their undos, none twice", Look: both(commanded, out(), func(r *Run) Sight {
-				return Sight{OK: len(r.Commands()) == 2*acts, Want: "12 commands", Seen: fmt.Sprintf("%d commands", len(r.Commands()))}
+			{Says: "the ledger counts 8 actions and 8 undos, all done", Look: both(result(remedy.KindAct), result(remedy.KindUndo), counts(2*acts, "warden_actions_total"))},
+			{Says: "7 would-have-acted in the large pool, and all cases are closed", Look: both(counts(wishes, "warden_would_have_acted_total", ledger.Label{Name: "pool", Value: "web"}), noOpenCase, in(MailPool, noOpenCase), in(EdgePool, noOpenCase))},
+			{Says: "the load balancers got 16 commands in all: 8 drains and their undos, none twice", Look: both(commanded, out(), func(r *Run) Sight {
+				return Sight{OK: len(r.Commands()) == 2*acts, Want: "16 commands", Seen: fmt.Sprintf("%d commands", len(r.Commands()))}
 			})},
 			{Says: "all three nodes are at one entry, with one chain hash and one state", Event: true, Look: both(together(3), alike)},
 		},

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ import (
 	"warden/internal/engine"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
+	"warden/simulate/fakepager"
+	"warden/simulate/fakeslack"
 	"warden/simulate/fleet"
 )
 
@@ -31,6 +34,14 @@ type World struct {
 	Cluster Cluster
 	// Clock is the clock of the fleet and of the engines.
 	Clock *Pacer
+	// Sides are the small pools beside Fleet, which have nodes, detectors and load
+	// balancers of the same kind; nil for none.
+	Sides map[remedy.PoolName]Side
+	// Slack and Pager are where people are told, and Zone the zone that mornings
+	// are told in; needed by the night alone.
+	Slack *fakeslack.Server
+	Pager *fakepager.Server
+	Zone  *time.Location
 	// Pool, Detector and Action are the ones that the story is about.
 	Pool     remedy.PoolName
 	Detector remedy.DetectorName
@@ -53,6 +64,12 @@ type World struct {
 	// Patience is how long a round may take in real time before the story is
 	// given up.
 	Patience time.Duration
+}
+
+// Side is a small pool beside the one that the story is about.
+type Side struct {
+	Fleet    *fleet.Fleet
+	Detector remedy.DetectorName
 }
 
 // Step is one turn of the story.
@@ -124,12 +141,18 @@ type Run struct {
 	ToldBefore int
 	// Said is what the last command that was typed printed.
 	Said string
-	real clock.Clock
+	// Night is what the night is remembered by.
+	Night night
+	all   []*fleet.Fleet
+	real  clock.Clock
 }
+
+// begin is a story of which nothing happened yet.
+func begin(w World) *Run { return &Run{World: w, all: w.fleets(), real: clock.System()} }
 
 // Play plays a story and stops at the first line that does not come true.
 func Play(ctx context.Context, w World, steps []Step, tell Teller) error {
-	r := &Run{World: w, real: clock.System()}
+	r := begin(w)
 	r.turn()
 	for i, s := range steps {
 		tell.Begin(i+1, s)
@@ -214,7 +237,18 @@ func (r *Run) look(ctx context.Context, l Line) (Sight, error) {
 	return seen, nil
 }
 
-// unasked describes what the load balancer was told without anybody having
+// fleets are those of all pools.
+func (w World) fleets() []*fleet.Fleet {
+	out := []*fleet.Fleet{w.Fleet}
+	for _, pool := range slices.Sorted(maps.Keys(w.Sides)) {
+		if f := w.Sides[pool].Fleet; f != w.Fleet {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// unasked describes what a load balancer was told without anybody having
 // asked for it, or what it has become without having been told; "" if nothing.
 func (r *Run) unasked() string {
 	got := r.Commands()
@@ -223,12 +257,22 @@ func (r *Run) unasked() string {
 			return commands(got)
 		}
 	}
+	for _, f := range r.all {
+		if wrong := changed(f); wrong != "" {
+			return wrong
+		}
+	}
+	return ""
+}
+
+// changed describes what a load balancer has become without having been told.
+func changed(f *fleet.Fleet) string {
 	admin := map[string]string{}
-	for _, c := range r.Fleet.Changes() {
+	for _, c := range f.Changes() {
 		admin[c.Host] = c.To
 	}
-	servers := r.Fleet.Servers()
-	for _, host := range r.Fleet.Hosts() {
+	servers := f.Servers()
+	for _, host := range f.Hosts() {
 		want := fleet.Ready
 		if to, ok := admin[host]; ok {
 			want = to
@@ -240,10 +284,15 @@ func (r *Run) unasked() string {
 	return ""
 }
 
-// Commands are all commands that the load balancer got, oldest first.
+// Commands are all commands that the load balancers got, oldest first.
 func (r *Run) Commands() []string {
+	var all []fleet.Change
+	for _, f := range r.all {
+		all = append(all, f.Changes()...)
+	}
+	slices.SortStableFunc(all, func(a, b fleet.Change) int { return a.At.Compare(b.At) })
 	var out []string
-	for _, c := range r.Fleet.Changes() {
+	for _, c := range all {
 		out = append(out, c.Command)
 	}
 	return out
@@ -290,7 +339,7 @@ func (r *Run) next(ctx context.Context) error {
 // executing reports whether an execution runs whose node is up: one that was
 // begun by a dead node waits for a successor, and that is quiet.
 func (r *Run) executing() bool {
-	return slices.ContainsFunc(r.Open(), func(c *ledger.Case) bool {
+	return slices.ContainsFunc(r.Ledger.Cases(ledger.CaseFilter{Open: true}), func(c *ledger.Case) bool {
 		x := c.Execution()
 		return c.Stage == remedy.StageExecuting && (x == nil || x.Token != r.Begun)
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -58,11 +59,15 @@ type Options struct {
 	// Case finds a case as this node knows it.
 	Case func(remedy.CaseID) (*ledger.Case, bool)
 	Desk Desk
-	// Clock paces what is sent: Slack's own time, whatever warden's clock does.
-	Clock  clock.Clock
-	Logger *zap.Logger
+	// Clock paces what is sent: it is Slack's own time. Wire is the clock of
+	// connections; Clock when nil.
+	Clock, Wire clock.Clock
+	Logger      *zap.Logger
 	// Client makes requests; nil for one of its own.
 	Client *http.Client
+	// Dial makes the connections of sockets, and of a Client of its own; nil for the
+	// system's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Slack is one workspace: a chat.Courier, and the place where clicks come in. It
@@ -93,6 +98,12 @@ type Slack struct {
 func New(o Options) *Slack {
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: 15 * time.Second}
+		if o.Dial != nil {
+			o.Client.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: o.Dial}
+		}
+	}
+	if o.Wire == nil {
+		o.Wire = o.Clock
 	}
 	return &Slack{
 		Options: o, next: map[string]time.Time{}, maybe: map[string]bool{}, spent: map[remedy.PoolName][]time.Time{}, seen: map[string]time.Time{},

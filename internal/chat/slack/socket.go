@@ -3,9 +3,11 @@ package slack
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
 	api "github.com/slack-go/slack"
 	"github.com/slack-go/slack/slackevents"
 	"github.com/slack-go/slack/socketmode"
@@ -20,6 +22,7 @@ const (
 	// leaderless is how long no leader may be known before the socket is closed: an
 	// election takes less.
 	leaderless   = 2 * time.Second
+	handshake    = 15 * time.Second
 	reconnectMin = time.Second
 	reconnectMax = time.Minute
 )
@@ -33,20 +36,20 @@ func (s *Slack) Run(ctx context.Context) {
 	pause := reconnectMin
 	for ctx.Err() == nil {
 		if !s.wants() {
-			_ = clock.Sleep(ctx, s.Clock, lookEvery)
+			_ = clock.Sleep(ctx, s.Wire, lookEvery)
 			continue
 		}
-		begun := s.Clock.Now()
+		begun := s.Wire.Now()
 		err := s.connect(ctx, &work)
 		if ctx.Err() != nil {
 			return
 		}
-		if err == nil || s.Clock.Since(begun) > reconnectMax {
+		if err == nil || s.Wire.Since(begun) > reconnectMax {
 			pause = reconnectMin
 		}
 		if err != nil {
 			s.Logger.Warn("the connection to Slack is closed, and is tried again", zap.Duration("in", pause), zap.Error(err))
-			_ = clock.Sleep(ctx, s.Clock, pause)
+			_ = clock.Sleep(ctx, s.Wire, pause)
 			pause = min(2*pause, reconnectMax)
 		}
 	}
@@ -72,7 +75,7 @@ func (s *Slack) connect(ctx context.Context, work *sync.WaitGroup) error {
 	}
 	here, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	client := socketmode.New(x.client)
+	client := socketmode.New(x.client, s.dialer()...)
 	var mine sync.WaitGroup
 	defer mine.Wait()
 	defer leave(nil)
@@ -85,14 +88,24 @@ func (s *Slack) connect(ctx context.Context, work *sync.WaitGroup) error {
 	return err
 }
 
+// dialer is how a socket is opened, where that isn't slack-go's own way.
+func (s *Slack) dialer() []socketmode.Option {
+	if s.Dial == nil {
+		return nil
+	}
+	return []socketmode.Option{socketmode.OptionDialer(&websocket.Dialer{
+		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: handshake, NetDialContext: s.Dial,
+	})}
+}
+
 // errClosed is why a connection was closed from here.
 var errClosed = errors.New("closed: no leader is known, or the settings are others")
 
 // stayOnly closes the connection when nobody leads, so that no click lands where
 // it can't be committed.
 func (s *Slack) stayOnly(ctx context.Context, leave context.CancelCauseFunc, x session, app string) {
-	led := s.Clock.Now()
-	for clock.Sleep(ctx, s.Clock, lookEvery) == nil {
+	led := s.Wire.Now()
+	for clock.Sleep(ctx, s.Wire, lookEvery) == nil {
 		set := s.Settings()
 		token, ok := "", set.BotToken != nil && !set.HTTP && set.APIURL == x.url
 		if ok {
@@ -101,9 +114,9 @@ func (s *Slack) stayOnly(ctx context.Context, leave context.CancelCauseFunc, x s
 			ok = err == nil && token == x.token && now == app
 		}
 		if s.Leader() {
-			led = s.Clock.Now()
+			led = s.Wire.Now()
 		}
-		if !ok || s.Clock.Since(led) > leaderless {
+		if !ok || s.Wire.Since(led) > leaderless {
 			s.Logger.Info("the connection to Slack is closed: no leader is known, or the settings are others")
 			leave(errClosed)
 			return

@@ -101,7 +101,7 @@ func (w *writer) putOff() headline {
 		return w.head("put off: "+w.verb().do, ", by "+s.By.Name+", until "+w.clock(s.Until))
 	}
 	if d := w.m.Notice.Detail; d != "" {
-		w.line("I take my announcement back: %s. It is decided afresh.", d)
+		w.line("I take it back: %s. It is decided afresh.", d)
 	} else {
 		w.line("It was put off, and is %s now.", w.standing())
 	}

@@ -36,6 +36,9 @@ type Message struct {
 	// Sure is how right warden has been about such cases, and how the action went,
 	// in one line; empty where nobody counted.
 	Sure string
+	// Against is a person's word against a case that waits, in a sentence without an
+	// end; empty for none. Nothing is done before an approver has heard it.
+	Against string
 	// Morning is what a notice of a morning summary says; nil for other notices, and
 	// where nobody can say any more what it covered.
 	Morning *Morning

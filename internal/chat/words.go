@@ -221,6 +221,9 @@ func evidence(c *ledger.Case) *remedy.Finding {
 
 // nowLooks says how the host looks now, where that is not bad.
 func (w *writer) nowLooks() {
+	if w.m.Against != "" {
+		w.line("%s: look first.", capital(w.m.Against))
+	}
 	if l := w.c.Latest; l != nil && l.Verdict != remedy.VerdictBad {
 		w.line("Now: %s.", findingSentence(*l))
 	}

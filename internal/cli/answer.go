@@ -85,6 +85,14 @@ func (p *program) readPlan(ctx context.Context, client *web.Client, id remedy.Ca
 	if k.Latest != nil {
 		shown.line("  " + saw(k.Latest))
 	}
+	if d.Against != "" {
+		shown.line("  " + chat.Clean(d.Against) + ": your yes counts all the same, so look first")
+	}
+	if d.Labels != nil {
+		for _, s := range d.Labels.Statements {
+			shown.line("    " + say("%s  %s", shown.stamp(s.At), statement(s)))
+		}
+	}
 	shown.plan("  ", k.Plan, k.Ask.PlanHash)
 	for _, w := range k.Ask.Changes {
 		shown.line("  " + chat.Clean("since "+k.Ask.After.String()+" was asked: "+w))

@@ -50,6 +50,7 @@ type fakeAPI struct {
 	digests  map[remedy.DetectorName]string
 	// said is what was said of its cases, and toLabel of how many nothing was.
 	said    map[remedy.CaseID]*web.CaseLabels
+	against map[remedy.CaseID]string
 	toLabel int
 	// as is who asks, and two says that runs by hand need somebody else's yes.
 	as  string
@@ -110,12 +111,22 @@ func (f *fakeAPI) tell(args []string) error {
 		}
 	case "held": // ACTION POOL LEVEL: what an enforced gate leaves of it
 		return f.held(args[1], args[2], args[3])
+	case "against": // W-1043, which asks, is said to be wrong
+		f.said = map[remedy.CaseID]*web.CaseLabels{1043: {Label: trust.Wrong, Source: trust.SourcePerson, By: "kim", Statements: []trust.Statement{
+			{Label: trust.Wrong, Source: trust.SourcePerson, By: "kim", Via: "cli", At: fakeNow.Add(-time.Minute), Note: "a\x1b[31m deploy"},
+		}}}
+		f.against = map[remedy.CaseID]string{1043: "kim says that the detector is wrong about W-1043"}
 	case "said": // about W-1042, by several people, one of whom corrected themselves
 		f.said = map[remedy.CaseID]*web.CaseLabels{1042: fakeSaid()}
 		f.toLabel = 4
 	case "enforce":
 		for i := range f.evidence {
 			f.evidence[i].Rules.Enforce = true
+		}
+	case "granted": // as enforced gates leave it
+		for i := range f.evidence {
+			e := &f.evidence[i]
+			e.Grant = &trust.Grant{Action: e.Action, Pool: e.Pool, To: e.Reported, Granted: e.Reported, Judged: true}
 		}
 	case "asks": // what is not decided by one yes
 		f.asks()
@@ -273,7 +284,7 @@ func (f *fakeAPI) onCase(do func(c *ledger.Case, r *http.Request) error) func(*h
 		if c.Veto != nil {
 			level = remedy.LevelAuto
 		}
-		return &web.CaseDetail{Schema: web.SchemaCase, ServedAt: fakeNow, Effective: level, Case: c, Labels: f.said[c.ID]}, nil
+		return &web.CaseDetail{Schema: web.SchemaCase, ServedAt: fakeNow, Effective: level, Case: c, Labels: f.said[c.ID], Against: f.against[c.ID]}, nil
 	}
 }
 

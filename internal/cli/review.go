@@ -121,6 +121,10 @@ func (p *program) whatHappened(row *web.TrustRow) {
 			shown.line(say("  all of it: warden explain %s", id))
 		}
 	}
+	if row.Grant != nil {
+		shown.line(say("  with it lifted the gate is judged again, and the level stays as it is until the verdict; the files ask for %s", row.Reported))
+		return
+	}
 	shown.line(say("  with it lifted the files' level holds: %s", row.Reported))
 }
 

@@ -119,6 +119,9 @@ func (e *Engine) message(n ledger.Notice, again uint64) chat.Message {
 	m := chat.Message{Notice: n, Case: c, Again: n.Seq > 0 && n.Seq <= again}
 	if c != nil {
 		m.Level = e.Ledger.Level(c.Action, c.Pool)
+		if said, is := e.Ledger.Against(c); is && c.Stage == remedy.StageWaiting && c.Manual == nil {
+			m.Against = said.Words()
+		}
 		m.ManualHint = e.Config().Actions[c.Action].Spec.Hint(c.Pool, c.Host)
 	}
 	switch {

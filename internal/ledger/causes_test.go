@@ -68,3 +68,22 @@ func TestLiveDaysAreWithoutABreak(t *testing.T) {
 		t.Errorf("it is live for %d days (known: %t)", days, known)
 	}
 }
+
+// TestAReviewSeesEachCauseOfAnInstant: committed time stands still while a leader's
+// clock is behind, and a review that saw one cause of that time lifts no other.
+func TestAReviewSeesEachCauseOfAnInstant(t *testing.T) {
+	t.Parallel()
+	r := trusting(t, remedy.LevelAuto)
+	a, b := r.drained("h1"), r.drained("h2")
+	r.pass(time.Minute)
+	r.okAs(bob(), &ledger.CaseLabel{Case: a, Label: trust.Wrong})
+	seen := r.evidence().Demotion.Newest()
+	r.now = r.now.Add(-30 * time.Second)
+	r.okAs(bob(), &ledger.CaseLabel{Case: b, Label: trust.Wrong})
+	review := &ledger.TrustReview{Action: drain, Pool: pool, Reason: "looked", Seen: seen}
+	r.refused(ledger.RefusedDecided, alice(), review)
+	review.Seen = r.evidence().Demotion.Newest()
+	r.okAs(alice(), review)
+	r.inForce(remedy.LevelAuto)
+	restored(t, r.l)
+}

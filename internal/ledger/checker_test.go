@@ -121,6 +121,7 @@ func (k *checker) entry(e ledger.Entry, bodies []ledger.Body, a ledger.Applied) 
 	for i, b := range bodies {
 		if a.Results[i].OK {
 			k.take(b, a.Results[i].Case, e.By, a.Token(), len(bodies) == 1)
+			k.unasked(a.Results[i].Also)
 		} else if a.Results[i].Code == ledger.RefusedClock {
 			k.tb.Fatalf("a step of %v was refused", at.Sub(k.time))
 		}

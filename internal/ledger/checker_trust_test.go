@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"strings"
 	"time"
 
 	"warden/internal/ledger"
@@ -27,6 +28,15 @@ func (c *caseAccount) opposed(fail func(string, ...any)) {
 	for who, since := range c.wrong {
 		if c.ask == nil || !c.approved || !c.approvedAt.After(since) {
 			fail("while %s says since %v that the detector is wrong, approved %v at %v", who, since, c.approved, c.approvedAt)
+		}
+	}
+}
+
+// unasked takes in that questions were taken back, by what a result says.
+func (k *checker) unasked(also string) {
+	for id, c := range k.cases {
+		if also != "" && strings.Contains(also, "the question of "+id.String()+" was taken back") {
+			c.ask, c.approved = nil, false
 		}
 	}
 }

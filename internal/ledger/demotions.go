@@ -58,6 +58,11 @@ func (m *machine) demote(d trust.Demotion, x step) {
 	d.From, d.At, d.By = max(d.From, standing), x.at, x.by
 	d.To = max(d.To, remedy.LevelMetricOnly)
 	i, there := m.demotionIndex(d.Action, d.Pool)
+	if newest := stamp(x.at); there && !m.demotions[i].Newest().Before(newest) {
+		// A review names the newest cause that was seen by its instant, and committed
+		// time stands still while a leader's clock is behind: no two are of one.
+		d.At = m.demotions[i].Newest().Add(time.Millisecond)
+	}
 	lowers := d.To < standing || !there && d.To < d.From
 	if there {
 		d.To = min(d.To, m.demotions[i].To)

@@ -232,6 +232,7 @@ func (m *machine) heard(c *Case, before *Objection, x step) (did string, tell bo
 		c.unquestion()
 		c.Stage, c.Outcome = remedy.StageProposed, ""
 		c.event(x, "the question was taken back: "+why)
+		x.led("the question of %s was taken back", c.ID)
 		m.notify(Notice{Kind: NoticePutOff, Case: c.ID, Pool: c.Pool, Detail: why}, x)
 	}
 	return "", false

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"warden/internal/remedy"
@@ -39,6 +40,10 @@ func (m *machine) askFurther(c *Case, x step) {
 	if c.Ask != nil && m.neededNow(c) > c.Ask.NeededYes() {
 		ask := *c.Ask
 		ask.Needed = m.neededNow(c)
+		if n, closed := people(&ask, c); closed && n < ask.Needed {
+			m.unaskable(c, fmt.Sprintf("%d different people have to say yes now, and %d of those who were asked may", ask.Needed, n), x)
+			return
+		}
 		if c.Answer != nil && len(c.Approvals) == 0 {
 			c.Approvals = []CaseReply{*c.Answer}
 		}
@@ -56,6 +61,40 @@ func (m *machine) askFurther(c *Case, x step) {
 		c.Veto = &v
 		c.event(x, fmt.Sprintf("people have %s now to say no", d))
 	}
+}
+
+// people counts the different people whose yes to a question of the case may count;
+// closed says that there are no others, as there may be where a group is asked.
+func people(ask *Ask, c *Case) (n int, closed bool) {
+	seen := map[string]bool{}
+	for _, w := range c.MayAnswer() {
+		if strings.HasPrefix(w.Match, "@") {
+			return 0, false
+		}
+		who := remedy.PersonOf(remedy.Actor{Name: w.Match}, ask.Aliases)
+		if w.Person != "" {
+			who = "person " + w.Person
+		}
+		seen[who] = true
+	}
+	return len(seen), true
+}
+
+// unaskable takes a question back that those who were asked can't answer any more so
+// that it counts: the case is decided afresh, and asks whom the files name now. What
+// was asked for by hand is its person's to ask for again.
+func (m *machine) unaskable(c *Case, why string, x step) {
+	byHand := c.Ask.ByHand
+	c.unquestion()
+	x.led("the question of %s was taken back", c.ID)
+	c.event(x, "the question was taken back: "+why)
+	if byHand {
+		m.close(c, remedy.OutcomeCancelled, why, x)
+		m.notify(Notice{Kind: NoticeOutcome, Case: c.ID, Pool: c.Pool, Detail: why}, x)
+		return
+	}
+	c.Stage, c.Outcome = remedy.StageProposed, ""
+	m.notify(Notice{Kind: NoticePutOff, Case: c.ID, Pool: c.Pool, Detail: why}, x)
 }
 
 // admitApproved checks that everybody who has to has said yes, to this plan,

@@ -108,3 +108,34 @@ func TestLongerThanWasAnnounced(t *testing.T) {
 		r.start(id, remedy.Warden())
 	}
 }
+
+// TestMorePeopleThanMayAnswer: a question that those who were asked can't answer any
+// more so that it counts is taken back at once, and doesn't wait for its end.
+func TestMorePeopleThanMayAnswer(t *testing.T) {
+	t.Parallel()
+	for _, answered := range []bool{false, true} {
+		r := newRig(t, at(remedy.LevelConfirm))
+		id := r.ok(judge("h1", remedy.LevelConfirm, r.asks("fran", "fran-adm"), func(b *ledger.CaseJudge) {
+			b.Ask.Aliases = []remedy.Alias{{Person: "fran", Unix: []string{"fran", "fran-adm"}}}
+		}))
+		other := r.ok(judge("h2", remedy.LevelConfirm, r.asks("fran", "@oncall")))
+		if answered {
+			r.okAs(person("fran"), r.yes(id))
+		}
+		r.wants(2, 0)
+		all := r.ofKind(ledger.NoticePutOff)
+		if c := r.get(id); c.Ask != nil || c.Answer != nil || c.Stage != remedy.StageProposed ||
+			len(all) != 1 || all[0].Case != id || all[0].Detail != "2 different people have to say yes now, and 1 of those who were asked may" {
+			t.Errorf("answered %v: %s, %+v, told %+v", answered, c.Stage, c.Ask, all)
+		}
+		if c := r.get(other); c.Ask == nil || c.Ask.Needed != 2 {
+			t.Errorf("who is in a group is known when they come: %+v", c.Ask)
+		}
+		r.refused(ledger.RefusedLevel, remedy.Warden(), r.starting(id))
+		r.ok(judge("h1", remedy.LevelConfirm, r.asks("fran", "kim")))
+		r.okAs(person("fran"), r.yes(id))
+		r.okAs(person("kim"), r.yes(id))
+		r.start(id, remedy.Warden())
+		restored(t, r.l)
+	}
+}

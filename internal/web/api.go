@@ -223,6 +223,9 @@ func (s *surface) caseDetail(id remedy.CaseID) (*CaseDetail, error) {
 		level = min(level, file)
 	}
 	detail := &CaseDetail{Schema: SchemaCase, ServedAt: s.now(), Effective: level, Case: c, Labels: s.labels(c)}
+	if said, is := s.Ledger.Against(c); is && c.Open() && c.Manual == nil {
+		detail.Against = said.Words()
+	}
 	detail.Probe, detail.Posts = s.fitness(c), s.posts(id)
 	if now, ok := s.Engine.Now(id); ok {
 		detail.Now = &now

@@ -249,6 +249,9 @@ type CaseDetail struct {
 	Now *remedy.Decision `json:"now,omitempty" doc:"for a case that waits: what the guardrails say at this moment"`
 	// Probe is what the pool's probe says of a host that is out.
 	Probe *HostFinding `json:"probe,omitempty" doc:"of a host that is out: what the pool's probe says; good is fit to return"`
+	// Against is a person's word that keeps warden from acting on an open case: of it, or
+	// of the case before. It is empty where there is none, or all approved after it.
+	Against string `json:"against,omitempty" doc:"a person's word that the detector is wrong, which keeps warden from acting on the open case"`
 	// Labels is what was said of the case; null where it is no evidence.
 	Labels *CaseLabels `json:"labels,omitempty" doc:"what was said of the case; absent where it is no evidence"`
 	// Posts are where people are told of it.

@@ -17,6 +17,10 @@ import (
 // answerWithin bounds one answer: asking a leader takes that long at most.
 const answerWithin = 2 * time.Minute
 
+// whisperWithin bounds how long somebody is tried to be told what became of a
+// click.
+const whisperWithin = 5 * time.Second
+
 // snoozeFor is what the button for later asks for.
 const snoozeFor = 30 * time.Minute
 
@@ -169,6 +173,9 @@ func (s *Slack) whisper(ctx context.Context, x session, where place, words strin
 	if where.channel == "" || where.user == "" {
 		return
 	}
+	// Who tapped is told although this node is stopping: nobody else knows of it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), whisperWithin)
+	defer cancel()
 	b := api.NewSectionBlock(text(api.MarkdownType, short(mark(words), maxSection)), nil, nil)
 	opts := []api.MsgOption{api.MsgOptionText(short(plain(words), maxText), false), api.MsgOptionBlocks(b)}
 	if where.thread != "" {

@@ -211,4 +211,3 @@ func (c *chatTrio) auditHas(name string, words ...string) {
 		})
 	})
 }
-

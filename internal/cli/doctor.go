@@ -36,7 +36,7 @@ func (p *program) newDoctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Look whether everything that warden depends on is there and allowed", GroupID: groupRun, Args: cobra.NoArgs,
 		Example: `  warden doctor
-  sudo -u warden warden doctor --config ./warden.toml
+  warden doctor --config ./warden.toml
   warden doctor -o json`,
 		Long: `Look whether everything that warden depends on is there and allowed: the config and the
 files it names, sources, inventories, load balancers, certificates, the data directory,
@@ -120,7 +120,7 @@ func (p *program) checks(f looking) []doctor.Check {
 	cfg, report, err := p.loadConfig(f.config)
 	said := func(context.Context) []doctor.Result {
 		if cfg == nil && len(report) == 0 {
-			return []doctor.Result{doctor.Bad(doctor.Fail, f.config, "give the config with --config; `warden config example` prints one", "%v", err)}
+			return []doctor.Result{doctor.Bad(doctor.Fail, f.config, "give the config with --config; `warden config example` prints one", "%s", plainError(err))}
 		}
 		return doctor.Problems(report, f.config+" is in order")
 	}

@@ -67,7 +67,7 @@ func DataDirectory(dir string) []Result {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return []Result{Bad(Unknown, dir, "give the agent's directory with --storage.path; the agent makes it when it starts", "there is no such directory")}
+		return []Result{Bad(Unknown, dir, "give the agent's directory with --storage.path; the agent makes it when it starts", "it is not there")}
 	case err != nil:
 		return []Result{Bad(Unknown, dir, "run this as warden's user or root", "it can't be looked at: %v", bare(err))}
 	case !info.IsDir():

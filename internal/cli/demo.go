@@ -36,17 +36,19 @@ func (p *program) newDemoCommand() *cobra.Command {
 	o := demoOptions{patience: 30 * time.Second}
 	cmd := &cobra.Command{
 		Use:     "demo",
-		Short:   "See it work: 3 nodes, 40 simulated hosts, nothing to set up",
+		Short:   "See it work: 3 nodes, 60 simulated hosts, nothing to set up",
 		GroupID: groupRun,
 		Args:    cobra.NoArgs,
-		Long: `See warden at work on 40 simulated hosts. Nothing has to be set up and nothing leaves
+		Long: `See warden at work on 60 simulated hosts. Nothing has to be set up and nothing leaves
 this machine: three nodes run the daemon as it is, with raft and mutual TLS between
 them, in front of a simulated Prometheus and a simulated HAProxy, on a clock that
-runs faster than yours. One key kills the leader in the middle of an action.
+runs faster than yours. A simulated Slack and a simulated PagerDuty show in your browser
+what people see, with buttons that work. One key kills the leader in the middle of an action.
 
 On a terminal you play with single keys, and ? lists them. Without one, or with
---script, the whole story is told within a minute: each line is checked against
-the ledgers of all nodes and the load balancer, and the exit code is 1 if one is not true.`,
+--script, the whole story is told in about a minute, through a night to the next morning's
+summary: each line is checked against the ledgers of all nodes, the load balancers, Slack
+and PagerDuty, and the exit code is 1 if one is not true.`,
 		Example: `  warden demo
   warden demo --script
   warden demo --speed 20 --keep ./demo-data`,

@@ -153,6 +153,18 @@ func (k *keyboard) host(_ context.Context) {
 	_ = k.fleet.SetHealth(k.bad, story.BadHealth) // the fleet has this host
 }
 
+// mail makes a host of the mail pool bad, which is asked about in a channel of its
+// own, or repairs it.
+func (k *keyboard) mail() {
+	k.mailBad = !k.mailBad
+	health, what := 1.0, story.AskedHost+" is repaired"
+	if k.mailBad {
+		health, what = story.BadHealth, story.AskedHost+" gets 8% of its canary data; drain is at confirm for mail, and asks in #team-mail"
+	}
+	k.simulate("%s", what)
+	_ = k.sides[story.MailPool].SetHealth(story.AskedHost, health) // the fleet has this host
+}
+
 // commonMode lets a dozen hosts fall at once, or be well again.
 func (k *keyboard) commonMode() {
 	k.fallen = !k.fallen
@@ -250,7 +262,7 @@ func (k *keyboard) hint(m chat.Message) {
 	case ledger.NoticeComplaint:
 		k.aside("e: why?   p: promote drain to confirm, so that it may ask")
 	case ledger.NoticeQuestion:
-		k.aside("a: approve   d: deny   e: why?")
+		k.aside("a: approve   d: deny   e: why?   or tap it in Chat: " + k.outside.slack.URL() + "/chat")
 	case ledger.NoticeStorm:
 		storms := k.leading().ledger.Pool(demoPool, k.clock.Now()).Storms
 		switch on := func(s ledger.StormState) bool { return s.On }; {

@@ -42,8 +42,8 @@ func demoWorkspace() *fakeslack.Workspace {
 		Domain: "demo",
 		Users: []fakeslack.User{
 			{ID: fakeslack.BotUser, Name: "warden", Bot: true},
-			{ID: story.Approver, Name: "sam", RealName: "Sam (you: may approve)", Email: demoMail},
-			{ID: story.Bystander, Name: "kim", RealName: "Kim (may not approve)", Email: "kim@example.net"},
+			{ID: story.Approver, Name: "sam", RealName: "Sam, approver", Email: demoMail},
+			{ID: story.Bystander, Name: "kim", RealName: "Kim, may not", Email: "kim@example.net"},
 			{ID: "U0DEPLOYS", Name: "deploys", Bot: true},
 		},
 		Channels: []fakeslack.Channel{
@@ -137,7 +137,7 @@ func demoZone(shown *time.Location) *time.Location {
 	if target, err := os.Readlink("/etc/localtime"); name == "Local" && err == nil {
 		_, name, _ = strings.Cut(target, "/zoneinfo/")
 	}
-	if zone, err := config.LoadZone(name); err == nil {
+	if zone, err := config.LoadZone(name); err == nil && name != "Etc/UTC" {
 		return zone
 	}
 	return time.UTC

@@ -35,6 +35,7 @@ type keyboard struct {
 	*demo
 	bad      string // the host that h made bad
 	nextBad  int
+	mailBad  bool // m made a host of mail bad
 	fallen   bool // the twelve are at a tenth
 	vanished bool // the twelve series are gone
 	broken   bool // the metrics are broken
@@ -159,7 +160,8 @@ func readKeys(ctx context.Context, in io.Reader, keys chan<- byte) {
 const demoKeys = `  Keys   a approve   d deny   u undo   p promote in demo.toml   e explain   s status   f freeze
          h a host goes bad   c 12 hosts fall at once   b the metrics break   v 12 series vanish
          k kill the leader in its next action, k again at once   r start a dead node again
-         y the newest case was right   w it was wrong   l reset the breaker   ? keys   q quit`
+         y the newest case was right   w it was wrong   l reset the breaker   ? keys   q quit
+         m a host of mail goes bad     g the summary of what happened: both are to be read, and answered, in Chat`
 
 func (d *demo) banner() {
 	where := d.data + " (deleted on exit; --keep DIR to keep)"
@@ -243,6 +245,10 @@ func (k *keyboard) press(ctx context.Context, key byte) {
 		k.host(ctx)
 	case 'c':
 		k.commonMode()
+	case 'm':
+		k.mail()
+	case 'g':
+		k.command(ctx, "summary", "send")
 	case 'b':
 		k.metrics()
 	case 'v':

@@ -84,7 +84,7 @@ func (y *typist) ends() error {
 func TestDemoKeys(t *testing.T) {
 	t.Parallel()
 	y := sitDown(t.Context(), t)
-	y.sees("3 nodes, 40 simulated hosts")
+	y.sees("3 nodes, 60 simulated hosts")
 	y.sees("Keys")
 	y.sees("node-1 leads  ·  node-2 follows  ·  node-3 follows  ·  term")
 	y.press("a")

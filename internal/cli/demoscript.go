@@ -145,7 +145,7 @@ func (d *demo) title() string {
 		name = "warden " + v + " demo"
 	}
 	return d.p.printer.paint(bold, name) +
-		fmt.Sprintf("  ·  %d nodes, %d simulated hosts, nothing leaves this machine", demoNodes, demoHosts)
+		fmt.Sprintf("  ·  %d nodes, %d simulated hosts, nothing leaves this machine", demoNodes, demoHosts+2*sideHosts)
 }
 
 // whileRunning is ctx until a node ends by itself, the cause then saying why.

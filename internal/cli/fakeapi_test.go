@@ -112,10 +112,7 @@ func (f *fakeAPI) tell(args []string) error {
 	case "held": // ACTION POOL LEVEL: what an enforced gate leaves of it
 		return f.held(args[1], args[2], args[3])
 	case "against": // W-1043, which asks, is said to be wrong
-		f.said = map[remedy.CaseID]*web.CaseLabels{1043: {Label: trust.Wrong, Source: trust.SourcePerson, By: "kim", Statements: []trust.Statement{
-			{Label: trust.Wrong, Source: trust.SourcePerson, By: "kim", Via: "cli", At: fakeNow.Add(-time.Minute), Note: "a\x1b[31m deploy"},
-		}}}
-		f.against = map[remedy.CaseID]string{1043: "kim says that the detector is wrong about W-1043"}
+		f.opposed()
 	case "said": // about W-1042, by several people, one of whom corrected themselves
 		f.said = map[remedy.CaseID]*web.CaseLabels{1042: fakeSaid()}
 		f.toLabel = 4
@@ -124,10 +121,7 @@ func (f *fakeAPI) tell(args []string) error {
 			f.evidence[i].Rules.Enforce = true
 		}
 	case "granted": // as enforced gates leave it
-		for i := range f.evidence {
-			e := &f.evidence[i]
-			e.Grant = &trust.Grant{Action: e.Action, Pool: e.Pool, To: e.Reported, Granted: e.Reported, Judged: true}
-		}
+		f.granted()
 	case "asks": // what is not decided by one yes
 		f.asks()
 	case "as": // NAME

@@ -283,3 +283,19 @@ func (f *fakeAPI) previewTrust(r *http.Request) (any, error) {
 	}
 	return out, nil
 }
+
+// opposed has kim say that W-1043, which asks, is wrong.
+func (f *fakeAPI) opposed() {
+	f.said = map[remedy.CaseID]*web.CaseLabels{1043: {Label: trust.Wrong, Source: trust.SourcePerson, By: "kim", Statements: []trust.Statement{
+		{Label: trust.Wrong, Source: trust.SourcePerson, By: "kim", Via: "cli", At: fakeNow.Add(-time.Minute), Note: "a\x1b[31m deploy"},
+	}}}
+	f.against = map[remedy.CaseID]string{1043: "kim says that the detector is wrong about W-1043"}
+}
+
+// granted leaves what the files say as enforced gates would.
+func (f *fakeAPI) granted() {
+	for i := range f.evidence {
+		e := &f.evidence[i]
+		e.Grant = &trust.Grant{Action: e.Action, Pool: e.Pool, To: e.Reported, Granted: e.Reported, Judged: true}
+	}
+}

@@ -14,10 +14,11 @@ import (
 func (p *program) newChatCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "chat", Short: "Set up chat", GroupID: groupAuthor, Args: cobra.NoArgs,
-		Example: `  warden chat manifest > warden-app.json`,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  warden chat manifest > warden-app.json
+  warden chat preview question`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.newChatManifestCommand())
+	cmd.AddCommand(p.newChatManifestCommand(), p.newChatPreviewCommand())
 	return cmd
 }
 

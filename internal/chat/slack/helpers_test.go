@@ -265,28 +265,7 @@ func (w *world) clean() {
 var errNot = errors.New("only @oncall-ops and fran may approve drain in pool edge")
 
 // question is W-3, which asks to drain web-07.
-func question() *ledger.Case {
-	plan := &remedy.Plan{
-		Action: "drain", Pool: "edge", Host: "web-07", Steps: []string{"set server edge/web-07 state drain"}, UndoSteps: []string{"set server edge/web-07 state ready"},
-		Summary: "drain web-07 in HAProxy backend edge", ManualHint: "enc remove edge web-07",
-	}
-	f := &remedy.Finding{
-		Detector: "canary_missing", Pool: "edge", Host: "web-07", At: at(3, 11, 0), Verdict: remedy.VerdictBad, Value: remedy.Known(0.08),
-		Term: remedy.Term{Unit: "of expected canary data", Bad: 0.5, Clear: 0.8}, Window: 10 * time.Minute, For: 5 * time.Minute, BadSince: at(3, 6, 0), BadNow: true, Newest: at(3, 10, 50), Points: 20,
-	}
-	allow := func(g, observed, limit string) remedy.Answer {
-		return remedy.Answer{Guardrail: g, Effect: remedy.EffectAllow, Cap: remedy.LevelAuto, Observed: observed, Limit: limit}
-	}
-	return &ledger.Case{
-		ID: 3, Pool: "edge", Host: "web-07", Action: "drain", Detector: "canary_missing", Stage: remedy.StageWaiting, OpenedAt: at(3, 11, 30), ChangedAt: at(3, 12, 0),
-		Opened: f, Latest: f, Plan: plan, PlanHash: plan.Hash(),
-		Decision: &remedy.Decision{Level: remedy.LevelConfirm, Effective: remedy.LevelConfirm, WouldAct: true, Answers: []remedy.Answer{
-			allow("freeze", "not frozen", ""), allow("common_mode", "1 of 10 bad", "2 (20 %)"), allow("pool_floor", "9 of 10 in service after this", "floor 6"), allow("max_out", "1 of 10 out after this", "2"),
-		}},
-		Ask:    &ledger.Ask{PlanHash: plan.Hash(), Approvers: []string{"slack:@oncall-ops", "fran"}, AskedAt: at(3, 12, 0), ExpiresAt: at(3, 32, 0)},
-		Events: []ledger.Event{{At: at(3, 11, 30), What: "detected"}, {At: at(3, 12, 0), What: "asked"}},
-	}
-}
+func question() *ledger.Case { return slack.Samples()[0].Case }
 
 // copyOf is a case with changes, as a later entry leaves it.
 func copyOf(c *ledger.Case, change func(*ledger.Case)) *ledger.Case {

@@ -206,12 +206,9 @@ func (d *demo) note(format string, args ...any) {
 }
 
 func (d *demo) farewell() {
-	var commands []string
-	for _, c := range d.fleet.Changes() {
-		commands = append(commands, c.Command)
-	}
+	commands := d.story().Commands()
 	d.say("")
-	d.say("The load balancer got %s in all:", count(len(commands), "command"))
+	d.say("The load balancers got %s in all:", count(len(commands), "command"))
 	for _, c := range commands {
 		d.say("  %s", c)
 	}

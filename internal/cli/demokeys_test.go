@@ -144,8 +144,15 @@ func TestDemoKeys(t *testing.T) {
 	y.press("w")
 	y.sees("$ warden label W-")
 	y.sees(" wrong")
+	y.press("m")
+	y.sees("mail-05 gets 8% of its canary data")
+	y.sees("Drain mail-05?")
+	y.sees("or tap it in Chat: http://127.0.0.1:")
+	y.press("m", "g")
+	y.sees("$ warden summary send")
+	y.sees("On its way to console, pagerduty, slack")
 	y.press("q")
-	y.sees("The load balancer got 2 commands in all:\n  set server web/web-17 state drain\n  set server web/web-17 state ready\n")
+	y.sees("The load balancers got 2 commands in all:\n  set server web/web-17 state drain\n  set server web/web-17 state ready\n")
 	if err := y.ends(); err != nil {
 		t.Errorf("q: %v", err)
 	}
@@ -190,7 +197,7 @@ func TestDemoKill(t *testing.T) {
 	y.press("r")
 	y.sees("quorum: 3 of 3 up")
 	y.press("q")
-	y.sees("The load balancer got 1 command in all:\n  set server web/web-17 state drain\n")
+	y.sees("The load balancers got 1 command in all:\n  set server web/web-17 state drain\n")
 	if err := y.ends(); err != nil {
 		t.Errorf("q: %v", err)
 	}

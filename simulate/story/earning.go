@@ -80,7 +80,7 @@ func earning() []Step {
 		Do:    func(ctx context.Context, r *Run) error { return r.Promote(ctx, remedy.LevelAuto) },
 		Lines: []Line{
 			{Says: "all three files say auto, and the gate leaves confirm: one right case is not three", Event: true, Look: both(says(remedy.LevelAuto, 3), level(remedy.LevelConfirm), verdict(remedy.LevelConfirm))},
-			{Says: "it says so on the console, with what is missing", Within: time.Minute, Look: toldNow(ledger.NoticeConfig)},
+			{Says: "it says so on the console, with what is missing", Event: true, Look: toldNow(ledger.NoticeConfig)},
 		},
 	}}
 	steps = append(steps, rightAgain(SecondHost, 2)...)
@@ -118,7 +118,7 @@ func rightAgain(host string, n int) []Step {
 			Do:    func(_ context.Context, r *Run) error { return r.Fleet.SetHealth(host, BadHealth) },
 			Lines: []Line{
 				{Says: "it asks, and touches nobody", Within: 15 * time.Minute, Look: both(askedAbout(host), commanded)},
-				{Says: fmt.Sprintf("the question says how sure it is: right %d of %d times so far", n-1, n-1), Within: time.Minute, Look: sure(fmt.Sprintf("right %d of %d times", n-1, n-1))},
+				{Says: fmt.Sprintf("the question says how sure it is: right %d of %d times so far", n-1, n-1), Event: true, Look: sure(fmt.Sprintf("right %d of %d times", n-1, n-1))},
 			},
 		},
 		{
@@ -176,7 +176,7 @@ func alarm() []Step {
 			},
 			Lines: []Line{
 				{Says: "warden has moved itself back to confirm, in the very entry", Look: both(level(remedy.LevelConfirm), says(remedy.LevelAuto, 3), demotedTo(remedy.LevelConfirm, trust.WhyRegretted))},
-				{Says: "and says so: what happened, why, which setting would have kept it away, and at what cost", Within: time.Minute, Look: both(told(ledger.NoticeDemoted), explained)},
+				{Says: "and says so: what happened, why, which setting would have kept it away, and at what cost", Event: true, Look: both(told(ledger.NoticeDemoted), explained)},
 				{Says: "it is ready again, by exactly one more command", Within: 15 * time.Minute, Look: both(commanded, admin(FineHost, fleet.Ready))},
 				{Says: "40 of 40 hosts are good, no case is open, nobody is out", Within: settle, Look: both(all(remedy.VerdictGood), noOpenCase, out())},
 			},

@@ -68,7 +68,7 @@ func rungs() []Step {
 			Do:    func(_ context.Context, r *Run) error { return r.Fleet.SetHealth(BadHost, BadHealth) },
 			Lines: []Line{
 				{Says: "it is judged bad, a case is open, and warden may only tell", Within: 10 * time.Minute, Look: both(opened, only([]string{BadHost}, remedy.VerdictBad))},
-				{Says: "it complains on the console that it is not allowed to", Within: time.Minute, Look: told(ledger.NoticeComplaint)},
+				{Says: "it complains on the console that it is not allowed to", Event: true, Look: told(ledger.NoticeComplaint)},
 				{Says: "it counted that it would have acted: once", Look: counts(1, "warden_would_have_acted_total")},
 				{Says: "nobody is touched: 0 changes at the load balancer", Rounds: 4, Look: commanded},
 			},
@@ -93,7 +93,7 @@ func rungs() []Step {
 				{Says: "the same case is now a question, with the exact plan", Within: 2 * time.Minute, Look: theCase("waits for an answer to “"+drain+"”", func(c *ledger.Case) bool {
 					return c.Stage == remedy.StageWaiting && c.Ask != nil && c.Plan != nil && slices.Equal(c.Plan.Steps, []string{drain}) && c.Ask.PlanHash == c.Plan.Hash()
 				})},
-				{Says: "the question is on the console", Within: time.Minute, Look: told(ledger.NoticeQuestion)},
+				{Says: "the question is on the console", Event: true, Look: told(ledger.NoticeQuestion)},
 				{Says: "without a yes nobody is touched: 0 changes at the load balancer", Rounds: 4, Look: commanded},
 			},
 		},
@@ -156,7 +156,7 @@ func darkness() []Step {
 	unknown := func(says string) []Line {
 		return []Line{
 			{Says: says, Within: 5 * time.Minute, Look: all(remedy.VerdictUnknown)},
-			{Says: "it says so on the console", Within: time.Minute, Look: toldNow(ledger.NoticeSource)},
+			{Says: "it says so on the console", Event: true, Look: toldNow(ledger.NoticeSource)},
 			{Says: "even at auto nobody is touched: 0 new cases, 0 changes", Rounds: 8, Look: both(all(remedy.VerdictUnknown), quiet)},
 		}
 	}
@@ -184,7 +184,7 @@ func storm() []Step {
 			Do:    set(Tenth),
 			Lines: []Line{
 				{Says: "12 at once is not a host problem: common mode is on", Within: 10 * time.Minute, Look: stormy(true)},
-				{Says: "it says so on the console", Within: time.Minute, Look: toldNow(ledger.NoticeStorm)},
+				{Says: "it says so on the console", Event: true, Look: toldNow(ledger.NoticeStorm)},
 				{Says: "12 cases, and common mode alone stands in the way of each", Within: 10 * time.Minute, Look: both(only(TwelveHosts(), remedy.VerdictBad), blocked(TwelveHosts(), "common_mode"))},
 				{Says: "even at auto nobody is touched: 0 changes at the load balancer", Rounds: 8, Look: both(blocked(TwelveHosts(), "common_mode"), commanded)},
 				{Says: "and blocked is never counted as would-have-acted: still 5", Look: counts(5, "warden_would_have_acted_total")},

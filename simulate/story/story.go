@@ -285,9 +285,14 @@ func changed(f *fleet.Fleet) string {
 }
 
 // Commands are all commands that the load balancers got, oldest first.
-func (r *Run) Commands() []string {
+func (r *Run) Commands() []string { return commandsOf(r.all) }
+
+// Commands are all commands that the load balancers got, oldest first.
+func (w World) Commands() []string { return commandsOf(w.fleets()) }
+
+func commandsOf(fleets []*fleet.Fleet) []string {
 	var all []fleet.Change
-	for _, f := range r.all {
+	for _, f := range fleets {
 		all = append(all, f.Changes()...)
 	}
 	slices.SortStableFunc(all, func(a, b fleet.Change) int { return a.At.Compare(b.At) })

@@ -35,7 +35,10 @@ func TestAnHourOfTrouble(t *testing.T) {
 		{name: "html", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.HTML(), -1) }},
 		{name: "lies", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.Lie(), -1) }, lies: true},
 		{name: "revoked", begin: func(s *fakeslack.Server) { s.Revoke("xoxb-fake") }, end: func(s *fakeslack.Server) { s.Restore("xoxb-fake") }},
-		{name: "banned", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.RateLimited(time.Hour), 1); s.Fail("", fakeslack.Says("fatal_error"), -1) }},
+		{name: "banned", begin: func(s *fakeslack.Server) {
+			s.Fail("", fakeslack.RateLimited(time.Hour), 1)
+			s.Fail("", fakeslack.Says("fatal_error"), -1)
+		}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"warden/internal/remedy"
+	"warden/simulate/fakeslack"
+)
+
+// TestChatFigures measures, on three real daemons with Socket Mode, from the
+// judgement that asks to its message in Slack, and from a click to the decision
+// on all nodes. It measures only when WARDEN_BENCH_CHAT says how often, and
+// asserts nothing about time: `make bench-chat`.
+func TestChatFigures(t *testing.T) {
+	t.Parallel()
+	runs, err := strconv.Atoi(os.Getenv("WARDEN_BENCH_CHAT"))
+	if err != nil || runs < 1 {
+		runs = 1 // so that it is known to work
+	}
+	c := newChatTrio(t)
+	leader, _ := c.leader(theThree()...)
+	nodes := c.connections()
+	var seen, decided []time.Duration
+	for i := range runs {
+		host := remedy.HostName(fmt.Sprintf("bench-%d", i))
+		begun := time.Now()
+		id, m := c.poses(leader, question{host: host}, theThree()...)
+		seen = append(seen, time.Since(begun))
+		p := c.held(fakeslack.Alice, m, "warden.approve")
+		begun = time.Now()
+		c.via(nodes[i%len(nodes)], p)
+		c.answered(id, theThree()...)
+		decided = append(decided, time.Since(begun))
+	}
+	for what, all := range map[string][]time.Duration{"judgement to question in Slack": seen, "click to decision on all nodes": decided} {
+		slices.Sort(all)
+		t.Logf("%s: median %s, worst %s of %d", what, all[len(all)/2].Round(time.Millisecond), all[len(all)-1].Round(time.Millisecond), len(all))
+	}
+}

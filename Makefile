@@ -32,7 +32,7 @@ CELLS     ?=
 # Every package with a test that only the failpoints build runs, but for the fault suite.
 CRASH      = $$(grep -rlE --include='*_test.go' '^//go:build .*failpoints' . | xargs -r -n1 dirname | grep -v simulate/chaos | sort -u)
 
-.PHONY: build unit servers test systemd-test chaos lint race ci fuzz bench bench-rules bench-failover bench-trust bench-audit demo clean
+.PHONY: build unit servers test systemd-test chaos lint race ci fuzz bench bench-rules bench-failover bench-trust bench-audit bench-chat demo clean
 
 ## build: the static binary, in bin/warden
 build:
@@ -124,6 +124,10 @@ bench-audit: bin/benchstat
 ## bench-trust: the tables of docs/trust.md again, from 1,000 simulated fleets of each kind; ten minutes
 bench-trust:
 	go test ./internal/trust -run '^Test(Luck|Fleets|Pace)' -count 1 -fleets 1000 -update -timeout 2h
+
+## bench-chat: from the judgement to the question in Slack, and from the click to the decision on three nodes; two minutes
+bench-chat:
+	WARDEN_BENCH_CHAT=30 go test -run '^TestChatFigures$$' -count 1 -v ./internal/cli
 
 ## demo: the whole story, offline, in one terminal
 demo:

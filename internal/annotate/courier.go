@@ -189,12 +189,14 @@ func (c *Courier) plan(owed chat.Owed) (pieces []piece, jobs []job) {
 
 // point reports whether a notice is a mark by itself.
 func (c *Courier) point(m chat.Message) bool {
-	switch kind := m.Notice.Kind; {
-	case kind == ledger.NoticeDemoted, kind == ledger.NoticeStop:
+	// Here the default is what the others are.
+	//exhaustive:ignore
+	switch m.Notice.Kind {
+	case ledger.NoticeDemoted, ledger.NoticeStop:
 		return true
-	case kind == ledger.NoticeStarted:
+	case ledger.NoticeStarted:
 		return false // the execution is marked when it has ended
-	case kind == ledger.NoticeOutcome:
+	case ledger.NoticeOutcome:
 		return c.o.All && m.Case != nil && len(ofCase(m.Case, nil, true)) == 0 // denied, expired and the like
 	default:
 		return c.o.All

@@ -60,10 +60,11 @@ func ofCase(c *ledger.Case, tags []string, regions bool) []Mark {
 			continue
 		}
 		kind, did := "act", string(c.Action)
-		switch {
-		case x.Kind == remedy.KindUndo:
+		switch x.Kind {
+		case remedy.KindAct, remedy.KindManual:
+		case remedy.KindUndo:
 			kind, did = "undo", "undo of "+did
-		case x.Kind == remedy.KindReassert:
+		case remedy.KindReassert:
 			kind, did = "reassert", did+" put back after a reload"
 		}
 		unique := fmt.Sprintf("%s.%d", c.ID, i+1)

@@ -159,6 +159,8 @@ const (
 // TellsCase reports whether a notice is told by the card of its case. The others
 // are news of their own, although they may name a case.
 func TellsCase(k ledger.NoticeKind) bool {
+	// Here every other is told by its case.
+	//exhaustive:ignore
 	switch k {
 	case ledger.NoticeStorm, ledger.NoticePool, ledger.NoticeStop, ledger.NoticeSource, ledger.NoticeConfig, ledger.NoticeReviewed, ledger.NoticeDemoted, ledger.NoticeSummary,
 		ledger.NoticeLabel, ledger.NoticeForgotten:

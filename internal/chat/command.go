@@ -111,7 +111,7 @@ func ParseCommand(text string) (Command, error) {
 		}
 		k.Args = []string{"summary", "preview"}
 	default:
-		return Command{}, fmt.Errorf("I don't know %q, and did nothing. Did you mean `%s`? `help` lists what I know", clip(k.Word, 40), closest(k.Word))
+		return Command{}, fmt.Errorf("nothing was done: %q is no word of mine. Did you mean `%s`? `help` lists what I know", clip(k.Word, 40), closest(k.Word))
 	}
 	return k, nil
 }
@@ -160,10 +160,10 @@ func (k Command) run(rest []string) (Command, error) {
 func (k Command) wrong() (Command, error) {
 	for _, s := range spokenWords() {
 		if s.word == k.Word {
-			return Command{}, fmt.Errorf("I did nothing: say it as `%s`", s.form)
+			return Command{}, fmt.Errorf("nothing was done: say it as `%s`", s.form)
 		}
 	}
-	return Command{}, fmt.Errorf("I did nothing: `help` lists what I know")
+	return Command{}, fmt.Errorf("nothing was done: `help` lists what I know")
 }
 
 // HelpLines say what can be said, with what is said before it, such as "/warden".

@@ -33,9 +33,9 @@ func TestCommandsAreReadAndNothingElseIs(t *testing.T) {
 		}
 	}
 	for said, hint := range map[string]string{
-		"dran ingest-17": "`drain`", "freez": "`freeze`", "please drain ingest-17": "did nothing", "drain": "`drain HOST`", "drain --yes": "did nothing", "drain -- web": "did nothing",
-		"undo W-0": "did nothing", "undo W-1 W-2": "did nothing", "hold web-1 forever x": "did nothing", "hold web-1 4h": "did nothing", "unfreeze now": "did nothing", "trust --out=/etc/passwd": "did nothing",
-		"approve W-1": "did nothing", "why not --host at 1": "did nothing", "release $(id)": "did nothing", "<!channel>": "did nothing", "\x1b[31m": "did nothing",
+		"dran ingest-17": "`drain`", "freez": "`freeze`", "please drain ingest-17": "othing was done", "drain": "`drain HOST`", "drain --yes": "othing was done", "drain -- web": "othing was done",
+		"undo W-0": "othing was done", "undo W-1 W-2": "othing was done", "hold web-1 forever x": "othing was done", "hold web-1 4h": "othing was done", "unfreeze now": "othing was done", "trust --out=/etc/passwd": "othing was done",
+		"approve W-1": "othing was done", "why not --host at 1": "othing was done", "release $(id)": "othing was done", "<!channel>": "othing was done", "\x1b[31m": "othing was done",
 	} {
 		got, err := chat.ParseCommand(said)
 		if err == nil || !strings.Contains(err.Error(), hint) || len(got.Args) > 0 {

@@ -115,7 +115,9 @@ func (s slackDesk) Do(ctx context.Context, by remedy.Actor, w slack.Wish) error 
 	if err != nil {
 		return err
 	}
-	switch w.Verb { //exhaustive:ignore // the others are no wishes
+	// Here the others are no wishes.
+	//exhaustive:ignore
+	switch w.Verb {
 	case chat.VerbApprove:
 		_, err = c.Approve(ctx, w.Case, web.ApproveRequest{PlanHash: w.Plan, Reason: w.Reason})
 	case chat.VerbDeny:

@@ -28,7 +28,7 @@ type post struct {
 	work sync.WaitGroup
 	// tenure ends when the tenure does; nil while there is none.
 	tenure context.Context //nolint:containedctx // the loops outlive whoever wakes them
-	loops map[ledger.Surface]chan struct{}
+	loops  map[ledger.Surface]chan struct{}
 }
 
 // wake has every courier look for what it owes, and starts the loop of one that
@@ -77,7 +77,7 @@ func (e *Engine) callBack() {
 func (e *Engine) callOut(ctx context.Context) {
 	e.post.mu.Lock()
 	defer e.post.mu.Unlock()
-	e.post.tenure = ctx
+	e.post.tenure = ctx //nolint:fatcontext // it is the one of the tenure, and ends with it
 }
 
 // newest is the number of the newest of the notices; 0 for none.

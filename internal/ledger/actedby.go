@@ -23,13 +23,13 @@ func (m *machine) actedBy(c *Case, b *ExecStart, x step) {
 // time, so that its episode stays its episode; where that record is in numbers up
 // to there, it counts from START on.
 func (m *machine) countFor(c *Case, b *ExecStart, x step) {
-	i, j, ok := m.sampleOf(c)
+	i, _, ok := m.sampleOf(c)
 	if !ok || m.records[i].Digest == b.Digest {
 		return // one that is in numbers only stays where it is counted
 	}
 	was := m.records[i].Digest
 	to := m.recordOf(trust.Key{Action: c.Action, Pool: c.Pool, Detector: c.Detector, Digest: b.Digest}, x.at)
-	i, j, _ = m.sampleOf(c) // a record that was made may have come before it
+	i, j, _ := m.sampleOf(c) // a record that was made may have come before it
 	from, s := *m.records[i], m.records[i].Cases[j]
 	from.Cases = slices.Delete(slices.Clone(from.Cases), j, j+1)
 	m.setRecord(i, &from)

@@ -32,7 +32,9 @@ func wording(m chat.Message, talk string, now time.Time) (note, bool) {
 	w := &noter{m: m, c: m.Case, now: now}
 	w.n.covers = m.Notice.Seq
 	var ok bool
-	switch m.Notice.Kind { //exhaustive:ignore // the others are no milestones
+	// Here the others are no milestones.
+	//exhaustive:ignore
+	switch m.Notice.Kind {
 	case ledger.NoticeQuestion:
 		ok = w.question()
 	case ledger.NoticeAnnounced:

@@ -146,9 +146,12 @@ func (w *morning) bound(p chat.MorningPart) chat.MorningPart {
 	if n := len(p.Items) - w.o.MostItems; w.o.MostItems > 0 && n > 0 && p.Name != chat.MorningLabels {
 		p.Items = p.Items[:w.o.MostItems]
 		where := "warden cases"
-		if p.Name == chat.MorningTrust {
+		// The others are of cases.
+		//exhaustive:ignore
+		switch p.Name {
+		case chat.MorningTrust:
 			where = "warden trust"
-		} else if p.Name == chat.MorningSelf {
+		case chat.MorningSelf:
 			where = "warden status"
 		}
 		more := fmt.Sprintf("and %d more: `%s`", n, where)

@@ -18,7 +18,7 @@ const (
 // label, and whether people differ, stay what they would be if everything were kept.
 func Bounded(all []Statement) []Statement {
 	out := slices.Clone(all)
-	for i := len(out) - 1; i >= 0; i-- {
+	for i := range slices.Backward(out) {
 		if later(out, i) >= MaxSaidBy {
 			out = slices.Delete(out, i, i+1)
 		}

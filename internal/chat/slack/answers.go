@@ -55,7 +55,9 @@ func (s *Slack) first(keys ...string) bool {
 func (s *Slack) interaction(ctx context.Context, envelope string, cb api.InteractionCallback) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	switch cb.Type { //exhaustive:ignore // nothing else is warden's
+	// Here nothing else is warden's.
+	//exhaustive:ignore
+	switch cb.Type {
 	case api.InteractionTypeBlockActions:
 		for _, a := range cb.ActionCallback.BlockActions {
 			if a == nil || !strings.HasPrefix(a.ActionID, actionPrefix) || !s.first("e/"+envelope, "a/"+cb.User.ID+"/"+a.ActionID+"/"+a.ActionTs+"/"+a.Value) {
@@ -98,7 +100,9 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 		s.refuse(ctx, x, where, a.ActionID, by.Name, err)
 		return
 	}
-	switch v.Verb { //exhaustive:ignore // the others are done at once
+	// Here the others are done at once.
+	//exhaustive:ignore
+	switch v.Verb {
 	case chat.VerbDetails:
 		s.details(ctx, x, where, v)
 		return
@@ -121,7 +125,9 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 
 // current refuses what is about an earlier question than the case's.
 func (s *Slack) current(v Value) error {
-	switch v.Verb { //exhaustive:ignore // the others are about the case, whatever it asks
+	// Here the others are about the case, whatever it asks.
+	//exhaustive:ignore
+	switch v.Verb {
 	case chat.VerbApprove, chat.VerbDeny, chat.VerbSnooze:
 	default:
 		return nil
@@ -135,7 +141,9 @@ func (s *Slack) current(v Value) error {
 
 func wishOf(v Value) Wish {
 	w := Wish{Verb: v.Verb, Case: v.Case, Plan: v.Plan}
-	switch v.Verb { //exhaustive:ignore // the others say no more
+	// Here the others say no more.
+	//exhaustive:ignore
+	switch v.Verb {
 	case chat.VerbSnooze:
 		w.For = snoozeFor
 	case chat.VerbRun:
@@ -227,13 +235,12 @@ func (s *Slack) submitted(ctx context.Context, cb api.InteractionCallback) {
 	if err == nil && v.Verb != chat.VerbDeny && v.Verb != chat.VerbRun {
 		err = ErrForged
 	}
-	by, who := remedy.Actor{}, error(nil)
+	var by remedy.Actor
 	if err == nil {
-		if by, who = s.actor(ctx, x, cb.User.TeamID, cb.User.ID); who != nil {
-			err = who
-		} else {
-			err = s.current(v)
-		}
+		by, err = s.actor(ctx, x, cb.User.TeamID, cb.User.ID)
+	}
+	if err == nil {
+		err = s.current(v)
 	}
 	if err != nil {
 		s.refuse(ctx, x, where, cb.View.CallbackID, cb.User.ID, err)

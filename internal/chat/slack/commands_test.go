@@ -30,7 +30,7 @@ func TestSlashCommandsAreAnsweredWhereTheyAreSaid(t *testing.T) {
 	if _, err := w.fake.Slash(fakeslack.Carol, fakeslack.Ops, "dran web-07"); err != nil {
 		t.Fatal(err)
 	}
-	if said := w.told(fakeslack.Carol, 1); !strings.Contains(said, "drain") || !strings.Contains(said, "did nothing") {
+	if said := w.told(fakeslack.Carol, 1); !strings.Contains(said, "drain") || !strings.Contains(said, "othing was done") {
 		t.Errorf("unknown words are answered with %q", said)
 	}
 	if n := len(w.questions); n != 1 {

@@ -21,10 +21,10 @@ const (
 	lookEvery = 250 * time.Millisecond
 	// leaderless is how long no leader may be known before the socket is closed: an
 	// election takes less.
-	leaderless   = 2 * time.Second
-	handshake    = 15 * time.Second
-	reconnectMin = time.Second
-	reconnectMax = time.Minute
+	leaderless     = 2 * time.Second
+	handshake      = 15 * time.Second
+	reconnectFirst = time.Second
+	reconnectLast  = time.Minute
 )
 
 // Run takes what people tap and say, on every voter, until ctx ends: over a socket
@@ -33,7 +33,7 @@ const (
 func (s *Slack) Run(ctx context.Context) {
 	var work sync.WaitGroup
 	defer work.Wait()
-	pause := reconnectMin
+	pause := reconnectFirst
 	for ctx.Err() == nil {
 		if !s.wants() {
 			_ = clock.Sleep(ctx, s.Wire, lookEvery)
@@ -44,13 +44,13 @@ func (s *Slack) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err == nil || s.Wire.Since(begun) > reconnectMax {
-			pause = reconnectMin
+		if err == nil || s.Wire.Since(begun) > reconnectLast {
+			pause = reconnectFirst
 		}
 		if err != nil {
 			s.Logger.Warn("the connection to Slack is closed, and is tried again", zap.Duration("in", pause), zap.Error(err))
 			_ = clock.Sleep(ctx, s.Wire, pause)
-			pause = min(2*pause, reconnectMax)
+			pause = min(2*pause, reconnectLast)
 		}
 	}
 }
@@ -107,11 +107,11 @@ func (s *Slack) stayOnly(ctx context.Context, leave context.CancelCauseFunc, x s
 	led := s.Wire.Now()
 	for clock.Sleep(ctx, s.Wire, lookEvery) == nil {
 		set := s.Settings()
-		token, ok := "", set.BotToken != nil && !set.HTTP && set.APIURL == x.url
+		ok := set.BotToken != nil && !set.HTTP && set.APIURL == x.url
 		if ok {
-			token, _ = set.BotToken()
-			now, err := set.AppToken()
-			ok = err == nil && token == x.token && now == app
+			token, tokenErr := set.BotToken()
+			now, appErr := set.AppToken()
+			ok = tokenErr == nil && appErr == nil && token == x.token && now == app
 		}
 		if s.Leader() {
 			led = s.Wire.Now()
@@ -141,7 +141,9 @@ func (s *Slack) arrived(ctx, answering context.Context, client *socketmode.Clien
 	if e.Request == nil || e.Request.EnvelopeID == "" {
 		return
 	}
-	switch e.Type { //exhaustive:ignore // what isn't warden's is acknowledged all the same
+	// Here what isn't warden's is acknowledged all the same.
+	//exhaustive:ignore
+	switch e.Type {
 	case socketmode.EventTypeInteractive, socketmode.EventTypeSlashCommand, socketmode.EventTypeEventsAPI:
 	default:
 		return

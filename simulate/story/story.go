@@ -267,11 +267,14 @@ func (r *Run) unasked() string {
 
 // changed describes what a load balancer has become without having been told.
 func changed(f *fleet.Fleet) string {
+	changes, servers := f.Changes(), f.Servers()
+	for n := len(f.Changes()); n != len(changes); n = len(f.Changes()) { // one came between the two looks
+		changes, servers = f.Changes(), f.Servers()
+	}
 	admin := map[string]string{}
-	for _, c := range f.Changes() {
+	for _, c := range changes {
 		admin[c.Host] = c.To
 	}
-	servers := f.Servers()
 	for _, host := range f.Hosts() {
 		want := fleet.Ready
 		if to, ok := admin[host]; ok {

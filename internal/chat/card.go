@@ -79,6 +79,8 @@ const (
 	VerbDetails Verb = "details" // the short form of the trace, for who asks
 	VerbRun     Verb = "run"     // after a preview
 	VerbHold    Verb = "hold"
+	VerbOnIt    Verb = "on_it"   // hold the host for OnItFor, in the person's name
+	VerbPreview Verb = "preview" // show what a run by hand would do
 )
 
 // Button is one thing that can be done with one tap.

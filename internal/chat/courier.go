@@ -38,6 +38,9 @@ type Owed struct {
 	// About is a case as it is now, in a message without a notice; false where the
 	// case is gone. Nil where nobody can say.
 	About func(id remedy.CaseID) (Message, bool)
+	// Morning is what the summary of a date (of an extra one, its instant) says as it
+	// is now; nil where that is not known any more. Nil where nobody can say.
+	Morning func(date string) *Morning
 	// Now is the committed time.
 	Now time.Time
 }

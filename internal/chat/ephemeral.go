@@ -31,7 +31,11 @@ func Noted(v Verb, id remedy.CaseID, d time.Duration) string {
 		return fmt.Sprintf("Noted: %s was a good call, and you saw to it.", id)
 	case VerbSnooze:
 		return fmt.Sprintf("%s is asked again in %s, if it is still bad.", id, Span(d))
-	case VerbApprove, VerbDeny, VerbUndo, VerbCancel, VerbDetails, VerbRun, VerbHold:
+	case VerbHold:
+		return fmt.Sprintf("The host of %s is held for %s, in your name.", id, Span(d))
+	case VerbOnIt:
+		return fmt.Sprintf("You are on it: the host of %s is held for %s, in your name.", id, Span(d))
+	case VerbApprove, VerbDeny, VerbUndo, VerbCancel, VerbDetails, VerbRun, VerbPreview:
 	}
 	return ""
 }

@@ -136,12 +136,24 @@ func (s slackDesk) Do(ctx context.Context, by remedy.Actor, w slack.Wish) error 
 		_, err = c.Label(ctx, w.Case, web.LabelRequest{Label: "right", Note: "done by hand"})
 	case chat.VerbRun:
 		_, err = c.Run(ctx, web.RunRequest{Action: w.Action, Host: w.Host, Reason: w.Reason, PlanHash: w.Plan})
+	case chat.VerbHold, chat.VerbOnIt:
+		err = s.hold(ctx, c, w)
 	default:
 		err = fmt.Errorf("%q is nothing that can be asked for by a button; use the command line", w.Verb)
 	}
 	if refused, ok := errors.AsType[*web.APIError](err); ok && refused.Status == http.StatusForbidden {
 		return &slack.NotYours{Err: err}
 	}
+	return err
+}
+
+// hold keeps warden's hands off a case's host, in the name of who asks.
+func (s slackDesk) hold(ctx context.Context, client *web.Client, w slack.Wish) error {
+	c, ok := s.d.ledger.Case(w.Case)
+	if !ok {
+		return fmt.Errorf("%s is gone from the ledger: hold its host by name, with `warden hold HOST %s --reason TEXT`", w.Case, w.For)
+	}
+	_, err := client.Hold(ctx, web.HoldRequest{Target: string(c.Host), Pool: c.Pool, For: w.For.String(), Reason: w.Reason})
 	return err
 }
 

@@ -166,7 +166,7 @@ func (e *Engine) owed(s ledger.Surface, again uint64) chat.Owed {
 	for _, n := range e.Ledger.PendingFor(s) {
 		o.Messages = append(o.Messages, e.message(n, again))
 	}
-	o.Posts, o.About = e.Ledger.Posts(s), e.aboutCase
+	o.Posts, o.About, o.Morning = e.Ledger.Posts(s), e.aboutCase, e.morningOf
 	seen := map[remedy.CaseID]bool{}
 	for _, p := range o.Posts {
 		if p.Case == 0 || seen[p.Case] {

@@ -151,12 +151,17 @@ func (e *Engine) morningNow(cfg *Config) chat.MorningNow {
 }
 
 // summarized fills in what a notice of a summary says.
-func (e *Engine) summarized(m *chat.Message) {
+func (e *Engine) summarized(m *chat.Message) { m.Morning = e.morningOf(m.Notice.Detail) }
+
+// morningOf is what the summary of a date says now; nil where the ledger has
+// forgotten it, or the config has no words for it.
+func (e *Engine) morningOf(date string) *chat.Morning {
 	for _, s := range e.Ledger.Summaries() {
-		if s.Date == m.Notice.Detail {
-			m.Morning = e.morning(s)
+		if s.Date == date {
+			return e.morning(s)
 		}
 	}
+	return nil
 }
 
 // PreviewSummary is what an extra summary of what came since an instant would

@@ -24,6 +24,9 @@ const whisperWithin = 5 * time.Second
 // snoozeFor is what the button for later asks for.
 const snoozeFor = 30 * time.Minute
 
+// holdFor is how long a summary's button holds a host.
+const holdFor = 4 * time.Hour
+
 // first reports whether a click is not one that came before: Slack delivers some
 // twice, and people tap twice.
 func (s *Slack) first(keys ...string) bool {
@@ -106,6 +109,9 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 	case chat.VerbDetails:
 		s.details(ctx, x, where, v)
 		return
+	case chat.VerbPreview:
+		s.preview(ctx, x, cb, where, by, v)
+		return
 	case chat.VerbRun:
 		if err := s.askReason(ctx, x, cb.TriggerID, where, a.Value, v); err != nil {
 			s.refuse(ctx, x, where, a.ActionID, by.Name, fmt.Errorf("the reason can't be asked (%w), so nothing was done: say it again", s.noted(err)))
@@ -146,6 +152,10 @@ func wishOf(v Value) Wish {
 	switch v.Verb {
 	case chat.VerbSnooze:
 		w.For = snoozeFor
+	case chat.VerbHold:
+		w.For, w.Reason = holdFor, "not now"
+	case chat.VerbOnIt:
+		w.For, w.Reason = chat.OnItFor, chat.OnItReason
 	case chat.VerbRun:
 		action, host, _ := unpacked(v.Nonce)
 		w.Action, w.Host = action, remedy.HostName(host)
@@ -159,6 +169,7 @@ func (s *Slack) do(ctx context.Context, x session, where place, by remedy.Actor,
 		s.refuse(ctx, x, where, string(w.Verb)+" "+w.Case.String(), by.Name, err)
 		return
 	}
+	s.lookAgain()
 	s.Logger.Info("somebody answered in Slack", zap.String("verb", string(w.Verb)), zap.Stringer("case", w.Case), zap.String("by", by.Name))
 	if said := chat.Noted(w.Verb, w.Case, w.For); said != "" {
 		s.whisper(ctx, x, where, said)

@@ -81,14 +81,7 @@ func (s *Slack) said(ctx context.Context, who asker, text string) {
 		s.answer(ctx, x, who, true, "What I know", chat.HelpLines(who.lead), nil)
 		return
 	}
-	got, err := s.Desk.Ask(ctx, by, k)
-	if err != nil {
-		s.Logger.Info("what was said in Slack was refused", zap.Strings("request", k.Args), zap.String("by", by.Name), zap.Error(err))
-		s.answer(ctx, x, who, true, chat.NotDone(err.Error(), false), []string{chat.NotDone(err.Error(), false)}, nil)
-		return
-	}
-	s.Logger.Info("somebody asked in Slack", zap.Strings("request", k.Args), zap.String("by", by.Name))
-	s.answer(ctx, x, who, false, strings.Join(k.Args, " "), nil, s.outcome(x, k, got))
+	s.askDesk(ctx, x, who, by, k)
 }
 
 // outcome is what came of it as blocks: the words of the command line, and the
@@ -126,6 +119,38 @@ func (s *Slack) outcome(x session, k chat.Command, got Reply) []api.Block {
 		}
 	}
 	return b.blocks
+}
+
+// preview shows what a run by hand would do, in the thread of the message that
+// offered it; its own button runs it.
+func (s *Slack) preview(ctx context.Context, x session, cb api.InteractionCallback, where place, by remedy.Actor, v Value) {
+	c, ok := s.Case(v.Case)
+	if !ok {
+		s.whisper(ctx, x, where, v.Case.String()+" is gone from the ledger, and nothing was done.")
+		return
+	}
+	if where.thread == "" {
+		where.thread = cb.Message.Timestamp
+	}
+	who := asker{place: where}
+	k, err := chat.ParseCommand("run " + string(c.Action) + " " + string(c.Host))
+	if err != nil {
+		s.answer(ctx, x, who, true, chat.NotDone(err.Error(), false), []string{err.Error()}, nil)
+		return
+	}
+	s.askDesk(ctx, x, who, by, k)
+}
+
+// askDesk puts to the desk what somebody said, and answers them.
+func (s *Slack) askDesk(ctx context.Context, x session, who asker, by remedy.Actor, k chat.Command) {
+	got, err := s.Desk.Ask(ctx, by, k)
+	if err != nil {
+		s.Logger.Info("what was said in Slack was refused", zap.Strings("request", k.Args), zap.String("by", by.Name), zap.Error(err))
+		s.answer(ctx, x, who, true, chat.NotDone(err.Error(), false), []string{chat.NotDone(err.Error(), false)}, nil)
+		return
+	}
+	s.Logger.Info("somebody asked in Slack", zap.Strings("request", k.Args), zap.String("by", by.Name))
+	s.answer(ctx, x, who, false, strings.Join(k.Args, " "), nil, s.outcome(x, k, got))
 }
 
 // packed is a run's action and host as a value has them.

@@ -30,6 +30,7 @@ type round struct {
 // merged into what is sent then.
 func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, error) {
 	jobs, done := plan(owed)
+	jobs = append(jobs, s.reviews(owed, jobs)...)
 	r := &round{Slack: s, set: s.Settings(), owed: owed, got: chat.Delivery{Seqs: done}, spoke: map[string]remedy.CaseID{}}
 	if len(jobs) == 0 {
 		return r.got, nil
@@ -82,6 +83,9 @@ func (r *round) later(channel string) error {
 func (r *round) deliver(ctx context.Context, j job) error {
 	c := j.m.Case
 	post, posted := r.owed.Post(j.key)
+	if j.m.Notice.Kind == ledger.NoticeSummary && j.m.Morning != nil {
+		return r.summary(ctx, j, post, posted)
+	}
 	if j.key != caseKey(j.m.Notice.Case) || c == nil {
 		return r.news(ctx, j, post, posted)
 	}

@@ -14,7 +14,8 @@ type Wish struct {
 	Case   remedy.CaseID
 	Plan   string
 	Reason string
-	For    time.Duration
+	// For is how long, of what lasts: a question that is put off, a host that is held.
+	For time.Duration
 	// Action and Host are of a run by hand.
 	Action remedy.ActionName
 	Host   remedy.HostName

@@ -44,6 +44,7 @@ type world struct {
 	wishes []wish
 	seq    uint64
 
+	morning   *chat.Morning
 	questions []chat.Command
 	answers   func(chat.Command) (slack.Reply, error)
 	says      func(by remedy.Actor, w slack.Wish) error
@@ -183,6 +184,9 @@ func (w *world) view() chat.Owed {
 	}}
 	for _, m := range w.owed {
 		full := w.message(m.Notice)
+		if m.Notice.Kind == ledger.NoticeSummary {
+			full.Morning = w.morning
+		}
 		full.Again = m.Again
 		o.Messages = append(o.Messages, full)
 	}
@@ -193,6 +197,14 @@ func (w *world) view() chat.Owed {
 		}
 	}
 	slices.SortFunc(o.Posts, func(a, b ledger.Post) int { return strings.Compare(a.Key, b.Key) })
+	o.Morning = func(date string) *chat.Morning {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.morning == nil || w.morning.Date != date {
+			return nil
+		}
+		return w.morning
+	}
 	o.About = func(id remedy.CaseID) (chat.Message, bool) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -212,6 +224,7 @@ func (w *world) once() (chat.Delivery, error) {
 	defer w.mu.Unlock()
 	w.owed = slices.DeleteFunc(w.owed, func(m chat.Message) bool { return slices.Contains(got.Seqs, m.Notice.Seq) })
 	for _, p := range got.Posts {
+		p.At = w.now
 		w.posts[p.Key] = p
 	}
 	return got, err

@@ -87,6 +87,8 @@ type Slack struct {
 	spent map[remedy.PoolName][]time.Time
 	// seen are the clicks of the last minutes, by envelope and action.
 	seen map[string]time.Time
+	// reviewed is when summaries were looked at last, for what has changed.
+	reviewed time.Time
 	// people are who was looked up lately.
 	people map[string]looked
 	groups groupsSeen

@@ -43,6 +43,7 @@ func (s *Server) profile(u *User) answer {
 	if u.Deleted {
 		return a
 	}
+	a["is_email_confirmed"] = u.Email != "" && !u.Unconfirmed
 	a["tz"], a["is_restricted"], a["is_ultra_restricted"] = u.TZ, u.Restricted || u.Ultra, u.Ultra
 	return a
 }

@@ -24,6 +24,8 @@ type User struct {
 	Name, RealName string
 	// Email is given to apps that have users:read.email.
 	Email string
+	// Unconfirmed says that nobody has shown that the address is theirs.
+	Unconfirmed bool
 	// TZ is a name such as Europe/London; Etc/UTC without it.
 	TZ string
 	// Bot, Deleted and Restricted (a guest, and Ultra one of one channel) are as

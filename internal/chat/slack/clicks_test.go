@@ -187,3 +187,22 @@ func TestANodeWithoutALeaderTakesNoClicks(t *testing.T) {
 	w.mu.Unlock()
 	w.until("the connection to open again", func() bool { return len(w.fake.Connections()) == 1 })
 }
+
+func TestAnUnconfirmedAddressIsNobodys(t *testing.T) {
+	t.Parallel()
+	w, m := open(t)
+	w.fake.Change(func(x *fakeslack.Workspace) {
+		for i := range x.Users {
+			if x.Users[i].ID == fakeslack.Fran {
+				x.Users[i].Unconfirmed = true
+			}
+		}
+	})
+	if _, err := w.fake.Click(fakeslack.Fran, fakeslack.Ops, m.TS, "warden.deny"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the wish", func() bool { return len(w.asked()) == 1 })
+	if by := w.asked()[0].By; by.Name != "slack:"+fakeslack.Fran || by.MayApprove([]string{"fran@example.net"}) || by.MayApprove([]string{"fran"}) {
+		t.Errorf("an address that nobody has confirmed gave its name or right: %+v", by)
+	}
+}

@@ -230,3 +230,38 @@ func TestTheSecretsAreNowhere(t *testing.T) {
 		t.Error("the bot's token is where somebody can read it")
 	}
 }
+
+func TestAFreezeIsToldInEveryChannelOnce(t *testing.T) {
+	t.Parallel()
+	w := quick(t)
+	w.set.Channels = map[remedy.PoolName]string{"edge": "#incident", "ingest": "#ops"}
+	w.fake.Fail("chat.postMessage", fakeslack.Says("internal_error"), 1)
+	w.owe(ledger.Notice{Kind: ledger.NoticeStop, Detail: "frozen by kim: network work", At: w.now})
+	_, err := w.once()
+	if err == nil || len(w.owed) != 1 {
+		t.Fatalf("one channel could not be told, and %d notices are owed still: %v", len(w.owed), err)
+	}
+	<-w.clk.After(2 * time.Second)
+	w.settle()
+	in := map[string]int{}
+	for _, m := range w.fake.Everything() {
+		if strings.Contains(string(m.Blocks), "network work") {
+			in[m.Channel]++
+		}
+	}
+	if len(in) != 2 {
+		t.Errorf("told in %v", in)
+	}
+	for c, n := range in {
+		if n != 1 {
+			t.Errorf("told %d times in %s", n, c)
+		}
+	}
+	// A hold is of its pool alone.
+	before := len(w.fake.Everything())
+	w.owe(ledger.Notice{Kind: ledger.NoticeStop, Pool: "ingest", Detail: "hold on pool ingest by kim: disks", At: w.now})
+	w.settle()
+	if n := len(w.fake.Everything()) - before; n != 1 {
+		t.Errorf("a hold made %d messages", n)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	api "github.com/slack-go/slack"
+	"go.uber.org/zap"
 
 	"warden/internal/chat"
 	"warden/internal/ledger"
@@ -21,6 +22,9 @@ func (r *round) news(ctx context.Context, j job, post ledger.Post, posted bool) 
 	if posted {
 		r.told(j, post, post.Hash, nil, false)
 		return nil
+	}
+	if r.forAll(j.m.Notice) {
+		return r.everywhere(ctx, j)
 	}
 	card := chat.CardOf(j.m, chat.CardOptions{Zone: r.set.Zone, Tone: r.set.Tone})
 	card.Again = card.Again || r.doubtful(j.key)
@@ -38,6 +42,66 @@ func (r *round) news(ctx context.Context, j job, post ledger.Post, posted bool) 
 	}
 	r.overflow(ctx, at, made.Full)
 	return nil
+}
+
+// forAll reports whether a notice concerns everybody: a freeze, and its end. Holds
+// and the like are of a pool.
+func (r *round) forAll(n ledger.Notice) bool {
+	return n.Kind == ledger.NoticeStop && n.Pool == "" && n.Case == 0 && len(r.set.everyChannel()) > 1
+}
+
+// everyChannel lists the channels in which people are told of pools.
+func (s Settings) everyChannel() []string {
+	out := []string{s.Channel}
+	for _, c := range s.Channels {
+		if c != "" {
+			out = append(out, c)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// everywhere tells a notice in every channel, each with a receipt of its own, so
+// that one that can't be written to yet has no other told twice. A channel that
+// takes none at all holds nothing up: its people read another.
+func (r *round) everywhere(ctx context.Context, j job) error {
+	told := 0
+	var failed error
+	all := r.set.everyChannel()
+	for _, channel := range all {
+		key := j.key + "/" + digest(channel)
+		if _, ok := r.owed.Post(key); ok {
+			told++
+			continue
+		}
+		card := chat.CardOf(j.m, chat.CardOptions{Zone: r.set.Zone, Tone: r.set.Tone})
+		card.Again = card.Again || r.doubtful(key)
+		made := r.render(card, nil, "", links{})
+		at, _, err := r.send(ctx, r.x, key, target{channel: channel}, made)
+		switch {
+		case errors.Is(err, errLater):
+			_ = r.later(channel)
+			continue
+		case err != nil && channel != r.set.Channel && unusable(err):
+			r.Logger.Warn("a channel can't be told of a freeze", zap.String("channel", channel), zap.Error(err))
+			told++
+			continue
+		case err != nil:
+			failed = errors.Join(failed, err)
+			continue
+		}
+		told++
+		r.got.Posts = append(r.got.Posts, receipt(ledger.Post{Key: key, Place: at.channel, ID: at.ts, Link: r.x.permalink(at.channel, at.ts), Hash: made.hash()}))
+		r.overflow(ctx, at, made.Full)
+	}
+	switch {
+	case told == len(all):
+		r.got.Seqs = append(r.got.Seqs, j.seqs...)
+	case failed == nil:
+		return errLater
+	}
+	return failed
 }
 
 // missed puts together what was over before Slack could be reached: one message

@@ -51,7 +51,8 @@ func (s *Slack) actor(ctx context.Context, x session, team, id string) (remedy.A
 	}
 	key := "slack:" + id
 	a := remedy.Actor{Name: key, Keys: []string{key}, Via: "slack", Person: true}
-	if mail := strings.ToLower(u.Profile.Email); mail != "" {
+	if mail := strings.ToLower(u.Profile.Email); mail != "" && u.IsEmailConfirmed {
+		// One that nobody has confirmed may be anybody's.
 		a.Name = mail
 		a.Keys = append(a.Keys, mail)
 		if unix, ok := s.Settings().People(mail); ok && unix != "" {

@@ -28,6 +28,10 @@ type Card struct {
 	Facts []CardFact
 	// Joke is the one line that isn't a fact; empty for none.
 	Joke string
+	// JokeOf is the situation that Joke is for: one of Jokes; empty for none.
+	JokeOf string
+	// Data is what templates may say of the case; zero for news.
+	Data CardData
 	// Buttons are what can be done, at most four.
 	Buttons []Button
 	// ByHand is plan C: a command, or prose where Prose is set.
@@ -145,6 +149,7 @@ func CardOf(m Message, o CardOptions) Card {
 	}
 	k.hand(&w.writer)
 	k.Foot = append([]string{Clean(m.Case.ID.String())}, w.foot()...)
+	k.Data = w.data(k)
 	k.Calls = remedy.MentionNobody
 	if k.State == CardQuestion || k.State == CardAnnounced {
 		k.Calls = w.calls()

@@ -26,7 +26,7 @@ func (w *cardWriter) complaintCard() Card {
 	fresh.nowLooks()
 	fresh.caps()
 	k.Lead = append(k.Lead, fresh.lines...)
-	k.Joke = w.joke(open)
+	k.Joke, k.JokeOf = w.joke(open)
 	if w.o.Repeat > 1 {
 		since := ""
 		if !w.o.Since.IsZero() {
@@ -61,12 +61,26 @@ var bitter = [...]string{
 	"If anybody needs me, I will be here, not touching it.",
 }
 
+// The situations that a joke is for.
+const (
+	JokeFirst     = "first"     // the first complaint about a host
+	JokeSecond    = "second"    // the second
+	JokeMore      = "more"      // those after it
+	JokeRecovered = "recovered" // it got better
+	JokeByHand    = "by_hand"   // somebody else did it
+)
+
+// Jokes are all situations that a joke is for.
+func Jokes() []string {
+	return []string{JokeFirst, JokeSecond, JokeMore, JokeRecovered, JokeByHand}
+}
+
 // joke is the one line that isn't a fact. It is never about a person, and gives
 // up after a few repeats.
-func (w *cardWriter) joke(open bool) string {
+func (w *cardWriter) joke(open bool) (line, situation string) {
 	c := w.c
 	if w.o.Plain || w.o.Tone == TonePlain || w.o.Repeat > 5 {
-		return ""
+		return "", ""
 	}
 	dry := w.o.Tone == ToneDry
 	say := func(b, d string) string {
@@ -78,15 +92,15 @@ func (w *cardWriter) joke(open bool) string {
 	host := clip(Clean(string(c.Host)), 60)
 	switch {
 	case c.Outcome == remedy.OutcomeSelfRecovered, !open && c.Open():
-		return say("It got better. I take back what I said about "+host+".", "Recovered; I would have been wrong.")
+		return say("It got better. I take back what I said about "+host+".", "Recovered; I would have been wrong."), JokeRecovered
 	case c.Outcome == remedy.OutcomeReturned, strings.Contains(c.Note, "by another hand"):
-		return say("Somebody with permissions saw to "+host+". I would have been earlier.", "Done by hand.")
+		return say("Somebody with permissions saw to "+host+". I would have been earlier.", "Done by hand."), JokeByHand
 	case !open:
-		return ""
+		return "", ""
 	case w.o.Repeat > 2:
-		return say(fmt.Sprintf("I have started counting. (×%d)", w.o.Repeat), fmt.Sprintf("×%d.", w.o.Repeat))
+		return say(fmt.Sprintf("I have started counting. (×%d)", w.o.Repeat), fmt.Sprintf("×%d.", w.o.Repeat)), JokeMore
 	case w.o.Repeat == 2:
-		return say("Still broken. Still not allowed. I checked.", "Second time.")
+		return say("Still broken. Still not allowed. I checked.", "Second time."), JokeSecond
 	}
-	return say(bitter[uint64(c.ID)%uint64(len(bitter))], "I would have "+w.verb().done+"it.")
+	return say(bitter[uint64(c.ID)%uint64(len(bitter))], "I would have "+w.verb().done+"it."), JokeFirst
 }

@@ -34,7 +34,9 @@ message is longer than Slack or a lock screen takes.`,
 			if err != nil {
 				return err
 			}
-			all, err := slack.Previews(slackSettings(file, p.env), args...)
+			set := slackSettings(file, p.env)
+			set.Templates, _ = slackTemplates(file) // what is wrong with them was an error already
+			all, err := slack.Previews(set, args...)
 			if err != nil {
 				return usage("%w", err)
 			}

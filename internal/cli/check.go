@@ -21,6 +21,8 @@ func (p *program) loadConfig(path string) (*config.Config, config.Report, error)
 		return nil, report, err
 	}
 	report = append(report, checkBuild(builder{clock: p.clock, env: p.env}, cfg)...)
+	_, worded := slackTemplates(cfg)
+	report = append(report, worded...)
 	report.Sort()
 	if err := report.Err(); err != nil {
 		return nil, report, err

@@ -88,6 +88,8 @@ type daemon struct {
 
 	mu   sync.Mutex // serialises reloads
 	file *config.Config
+	// templates are those of file, and nextTemplates of what load read last.
+	templates, nextTemplates *slack.Templates
 	// outline is the file as it may be shown.
 	outline config.Outline
 	reload  web.ReloadState
@@ -122,7 +124,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.file, d.outline = file, outlineOf(file, cfg)
+	d.file, d.outline, d.templates = file, outlineOf(file, cfg), d.nextTemplates
 	d.reload = web.ReloadState{OK: true, At: o.Clock.Now()}
 	if err := refuseDiverged(o.Storage); err != nil {
 		return nil, err
@@ -272,6 +274,9 @@ func (d *daemon) load() (*config.Config, *engine.Config, config.Report, error) {
 	}
 	if file != nil {
 		report = append(report, config.CheckFiles(file, d.NodeName, d.Env)...)
+		var worded config.Report
+		d.nextTemplates, worded = slackTemplates(file)
+		report = append(report, worded...)
 	}
 	for _, p := range report {
 		d.Logger.Warn("config", zap.String("problem", p.String()))
@@ -328,7 +333,7 @@ func (d *daemon) Reload(ctx context.Context, by remedy.Actor) (web.Reloaded, err
 	}
 	outline := outlineOf(file, cfg)
 	changes := config.Compare(d.outline, outline)
-	d.file, d.outline = file, outline
+	d.file, d.outline, d.templates = file, outline, d.nextTemplates
 	d.reload = web.ReloadState{OK: true, At: d.Clock.Now()}
 	f := foresee(d.ledger, d.node.ID(), cfg, d.Clock.Now())
 	force, gates, moves := inForce(f, d.node.ID(), changes), gateLines(f, changes, d.Clock.Now()), movesElsewhere(f, changes)

@@ -83,7 +83,11 @@ func (d *daemon) slackSettings() slack.Settings {
 	if file == nil || !file.Chat.Slack.Enabled {
 		return slack.Settings{}
 	}
-	return slackSettings(file, d.Env)
+	set := slackSettings(file, d.Env)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	set.Templates = d.templates
+	return set
 }
 
 // slackSettings are what a config file says of Slack.

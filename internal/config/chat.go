@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"time"
@@ -42,6 +43,8 @@ type Slack struct {
 	// BudgetPerHour is how many messages a pool gets before the rest of the hour
 	// shares one. What asks or pages doesn't count.
 	BudgetPerHour int `toml:"budget_per_hour"`
+	// TemplatesGlob matches the files that word pieces of messages; none when empty.
+	TemplatesGlob string `toml:"templates_glob"`
 	// ListenAddress is where HTTP mode listens, on the loopback.
 	ListenAddress string `toml:"listen_address" reload:"restart"`
 	// APIURL is where Slack is, for tests; on the loopback. Empty for Slack itself.
@@ -132,6 +135,9 @@ func (v *validator) chat(s Slack) {
 	}
 	if _, err := LoadZone(s.Timezone); err != nil {
 		v.fail(at("timezone"), "timezone = %s: %v", quote(s.Timezone), err)
+	}
+	if _, err := filepath.Match(s.TemplatesGlob, ""); err != nil || s.TemplatesGlob != "" && !filepath.IsAbs(s.TemplatesGlob) {
+		v.fail(at("templates_glob"), "templates_glob = %s: write an absolute path with a pattern, such as \"/etc/warden/templates/*.tmpl\"", quote(s.TemplatesGlob))
 	}
 	if u, err := url.Parse(s.APIURL); s.APIURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || !isLoopback(u.Hostname())) {
 		v.fail(at("api_url"), "api_url = %s: it is for tests, and on this machine alone, such as \"http://127.0.0.1:9999/api/\"; leave it out for Slack", quote(s.APIURL))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.uber.org/zap"
+
 	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -252,6 +254,10 @@ func receipt(p ledger.Post) ledger.Post {
 }
 
 func (r *round) render(card chat.Card, c *ledger.Case, mention string, l links) rendered {
+	card, err := r.set.Templates.apply(card)
+	if err != nil {
+		r.Logger.Error("a template failed: the message has warden's own words", zap.Error(err))
+	}
 	return render(card, r.sign(c), mention, l)
 }
 

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	api "github.com/slack-go/slack"
+	"go.uber.org/zap"
 
 	"warden/internal/chat"
 )
@@ -46,7 +47,7 @@ func Previews(set Settings, kinds ...string) ([]Preview, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &round{set: set, x: session{signer: sign}}
+	r := &round{Slack: New(Options{Logger: zap.NewNop()}), set: set, x: session{signer: sign}}
 	var out []Preview
 	for _, s := range Samples() {
 		if len(kinds) > 0 && !slices.Contains(kinds, s.Name) {

@@ -45,6 +45,8 @@ type Settings struct {
 	APIURL string
 	// People finds who has an e-mail address: their unix user; false for nobody.
 	People func(email string) (unix string, ok bool)
+	// Templates word pieces of messages; nil for warden's own words.
+	Templates *Templates
 	// MaxSnooze is how long a question may be put off.
 	MaxSnooze time.Duration
 }

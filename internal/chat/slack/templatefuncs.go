@@ -182,8 +182,8 @@ func (w *walk) node(n parse.Node) {
 func (w *walk) field(n parse.Node, names []string) {
 	t := reflect.TypeFor[chat.CardData]()
 	var have []string
-	for i := range t.NumField() {
-		have = append(have, t.Field(i).Name)
+	for f := range t.Fields() {
+		have = append(have, f.Name)
 	}
 	if len(names) != 1 || !slices.Contains(have, names[0]) {
 		w.refuse(n, "there is no field .%s: use one of %s", strings.Join(names, "."), strings.Join(have, ", "))

@@ -162,9 +162,9 @@ func sampleData() []chat.CardData {
 		d := chat.CardOf(s.Message(), chat.CardOptions{Repeat: s.Repeat}).Data
 		worse := d
 		v := reflect.ValueOf(&worse).Elem()
-		for i := range v.NumField() {
-			if v.Field(i).Kind() == reflect.String {
-				v.Field(i).SetString("<!channel> *x* `y` {{ . }} \x1b[31m\n\xff" + strings.Repeat("\u00dfx", 100))
+		for _, f := range v.Fields() {
+			if f.Kind() == reflect.String {
+				f.SetString("<!channel> *x* `y` {{ . }} \x1b[31m\n\xff" + strings.Repeat("\u00dfx", 100))
 			}
 		}
 		out = append(out, d, worse)

@@ -142,7 +142,7 @@ func TestNothingOfATemplateIsMoreThanText(t *testing.T) {
 	w := quick(t)
 	w.set.Budget = 0
 	rapid.Check(t, func(rt *rapid.T) {
-		text := strings.ReplaceAll(rapid.StringN(0, 300, -1).Draw(rt, "text") + "<!channel> <https://x.example|y> *b*", "{", "(")
+		text := strings.ReplaceAll(rapid.StringN(0, 300, -1).Draw(rt, "text")+"<!channel> <https://x.example|y> *b*", "{", "(")
 		words, errs := slack.ParseTemplates([]slack.TemplateFile{{Name: "x", Text: `{{ define "warden.card.foot" }}` + text + `{{ .Host }}{{ end }}`}})
 		if len(errs) > 0 {
 			rt.Fatal(errs)

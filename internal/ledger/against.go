@@ -53,9 +53,14 @@ func (l *Ledger) Against(c *Case) (Objection, bool) {
 // repeats reports whether a speaker says once more what they said last. Who says
 // wrong again after somebody said yes has said something new: that they heard the
 // yes, and that it is wrong all the same.
-func repeats(c *Case, last *trust.Statement, said trust.Statement) bool {
+//
+// The yes is that to the open case that the word binds, which may be a later one.
+func (m *machine) repeats(c *Case, last *trust.Statement, said trust.Statement) bool {
 	if last == nil || !said.Repeats(*last) {
 		return false
+	}
+	if o := m.subject(c); o != nil {
+		c = o
 	}
 	return said.Label != trust.Wrong || !slices.ContainsFunc(c.Approved(), func(a CaseReply) bool { return a.At.After(last.At) })
 }

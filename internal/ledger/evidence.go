@@ -150,7 +150,7 @@ func (m *machine) say(c *Case, said trust.Statement, why string, x step) bool {
 		return true
 	}
 	said.At = x.at
-	if repeats(c, lastOf(s, said.Source, said.By), said) {
+	if m.repeats(c, lastOf(s, said.Source, said.By), said) {
 		return true
 	}
 	kept := trust.Bounded(append(slices.Clip(s.Said), said))

@@ -66,11 +66,24 @@ func wrongs(s *trust.Sample) []trust.Statement {
 	})
 }
 
-// spoke reports whether the speaker has a word of their own on the case.
+// spoke reports whether the speaker has a word of their own on the case that they
+// have not taken back.
 func spoke(s *trust.Sample, by string) bool {
-	return s != nil && slices.ContainsFunc(s.Said, func(said trust.Statement) bool {
-		return said.By == by && said.Source.Strength() >= trust.SourceDeny.Strength()
-	})
+	if s == nil {
+		return false
+	}
+	last := map[trust.Source]trust.Label{}
+	for _, said := range s.Said {
+		if said.By == by && said.Source.Strength() >= trust.SourceDeny.Strength() {
+			last[said.Source] = said.Label
+		}
+	}
+	for _, label := range last {
+		if label != trust.Unlabelled {
+			return true
+		}
+	}
+	return false
 }
 
 // objections are the words that stand against a case, approved or not: its own,
@@ -102,29 +115,62 @@ func (m *machine) outlives(c *Case, x step) {
 		return
 	}
 	p, s := m.pool(c.Pool), m.sample(c)
-	span := max(objectionsFor, m.cooldown(c.Action, c.Pool))
+	until := m.outlivesUntil(c, p)
+	var next []outlived
+	if x.at.Before(until) && !c.actedItself() {
+		for _, o := range m.objections(c) {
+			next = append(next, outlived{Host: c.Host, Action: c.Action, Objection: o, Until: until})
+		}
+	}
+	for _, w := range p.outlivedBy(c.Host, c.Action) {
+		// A later case's are not this one's to end, nor are they a run by hand's.
+		keep := w.About > c.ID || c.Manual != nil && w.About != c.ID && !spoke(s, w.By)
+		if keep && !slices.ContainsFunc(next, func(n outlived) bool { return n.By == w.By }) {
+			next = append(next, w)
+		}
+	}
+	p.outlive(c.Host, c.Action, next)
+}
+
+// outlivesUntil is how long the words against a closed case outlive it.
+func (m *machine) outlivesUntil(c *Case, p *pool) time.Time {
 	until := c.ClosedAt
 	for _, q := range p.Quiets {
 		if q.Host == c.Host && q.Action == c.Action {
 			until = later(until, q.Until)
 		}
 	}
-	until = stamp(after(until, span))
-	var next []outlived
-	o := m.subject(c)
-	live := x.at.Before(until) || o != nil && o.OpenedAt.Before(until)
-	if live && !c.actedItself() {
-		for _, o := range m.objections(c) {
-			next = append(next, outlived{Host: c.Host, Action: c.Action, Objection: o, Until: until})
-		}
+	return stamp(after(until, max(objectionsFor, m.cooldown(c.Action, c.Pool))))
+}
+
+// outlivesSaid goes on from what somebody said of a closed case. Nobody's word is
+// another's to end or to bring back: what others said stays as it is, for as long as
+// it was to, unless the case's label is no longer by them.
+func (m *machine) outlivesSaid(c *Case, by string) {
+	if !m.learns() || c.Detector == "" || c.Open() || c.actedItself() {
+		return
 	}
-	before := p.outlivedBy(c.Host, c.Action)
-	for _, w := range before {
-		// A later case's are not this one's to end, nor are they a run by hand's.
-		keep := w.About > c.ID || c.Manual != nil && w.About != c.ID && !spoke(s, w.By)
-		if keep && !slices.ContainsFunc(next, func(n outlived) bool { return n.By == w.By }) {
-			next = append(next, w)
+	p, s := m.pool(c.Pool), m.sample(c)
+	until := m.outlivesUntil(c, p)
+	stands := wrongs(s)
+	var next []outlived
+	for _, w := range p.outlivedBy(c.Host, c.Action) {
+		i := slices.IndexFunc(stands, func(said trust.Statement) bool { return said.By == w.By })
+		switch {
+		case w.About == c.ID && i < 0:
+			continue // taken back, or overruled by somebody whose word is stronger
+		case w.About == c.ID && w.By == by:
+			w.Statement, w.Until = stands[i], later(w.Until, until)
+		case w.About < c.ID && w.By == by && spoke(s, by):
+			continue // they said of this one what they think now
 		}
+		next = append(next, w)
+	}
+	o := m.subject(c)
+	live := m.time.Before(until) || o != nil && o.OpenedAt.Before(until)
+	i := slices.IndexFunc(stands, func(said trust.Statement) bool { return said.By == by })
+	if live && i >= 0 && !slices.ContainsFunc(next, func(w outlived) bool { return w.By == by }) {
+		next = append(next, outlived{Host: c.Host, Action: c.Action, Objection: Objection{Statement: stands[i], About: c.ID}, Until: until})
 	}
 	p.outlive(c.Host, c.Action, next)
 }
@@ -227,7 +273,7 @@ func (m *machine) heard(c *Case, before *Objection, x step) (did string, tell bo
 		did = m.voidYes(m.edit(c, x), x)
 		return did, did != "" || before == nil
 	case now == nil && before != nil && m.askedForTheWord(c):
-		why := before.By + " took back that the detector is wrong about " + before.About.String()
+		why := "nobody's word that the detector is wrong about " + before.About.String() + " stands any more"
 		c = m.edit(c, x)
 		c.unquestion()
 		c.Stage, c.Outcome = remedy.StageProposed, ""
@@ -242,10 +288,10 @@ func (m *machine) heard(c *Case, before *Objection, x step) (did string, tell bo
 // wait for a yes, and nobody has said one.
 func (m *machine) askedForTheWord(c *Case) bool {
 	if c.Stage != remedy.StageWaiting || c.Ask == nil || c.Ask.ByHand || c.Undelivered || c.Answer != nil || len(c.Approvals) > 0 ||
-		c.Decision == nil || m.effective(c.Action, c.Pool) < remedy.LevelAuto {
-		return false
+		c.Decision == nil || c.Decision.Effective < remedy.LevelAuto || m.effective(c.Action, c.Pool) < remedy.LevelAuto {
+		return false // it was asked about for another reason, or would be
 	}
-	return !slices.ContainsFunc(c.Decision.Answers, func(a remedy.Answer) bool {
+	return slices.ContainsFunc(c.Decision.Answers, func(a remedy.Answer) bool { return a.Guardrail == "demoted" && a.Effect == remedy.EffectCap }) && !slices.ContainsFunc(c.Decision.Answers, func(a remedy.Answer) bool {
 		return a.Guardrail != "demoted" && a.Effect == remedy.EffectCap && a.Cap <= remedy.LevelConfirm
 	})
 }

@@ -46,7 +46,10 @@ func (r *rig) closed(id remedy.CaseID, o remedy.Outcome) {
 // asked has a case at auto ask alice, for the word against it.
 func (r *rig) asked(id remedy.CaseID) {
 	r.t.Helper()
-	r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice"), func(b *ledger.CaseJudge) { b.Decision.Effective = remedy.LevelAuto }))
+	r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice"), func(b *ledger.CaseJudge) {
+		b.Decision.Effective = remedy.LevelAuto
+		b.Decision.Answers = append(b.Decision.Answers, remedy.Answer{Guardrail: "demoted", Effect: remedy.EffectCap, Cap: remedy.LevelConfirm})
+	}))
 	r.stage(id, remedy.StageWaiting, "")
 	r.pass(time.Second)
 }
@@ -128,7 +131,7 @@ func TestAWordEndsWithItsSpeaker(t *testing.T) {
 			if said, is := r.l.Against(r.get(id)); is {
 				t.Errorf("still against it: %+v", said)
 			}
-			if c, all := r.get(id), r.ofKind(ledger.NoticePutOff); c.Ask != nil || c.Stage != remedy.StageProposed || len(all) != told+1 || !strings.Contains(all[told].Detail, "bob took back that the detector is wrong about W-1") {
+			if c, all := r.get(id), r.ofKind(ledger.NoticePutOff); c.Ask != nil || c.Stage != remedy.StageProposed || len(all) != told+1 || !strings.Contains(all[told].Detail, "nobody's word that the detector is wrong about W-1 stands any more") {
 				t.Errorf("%s, %+v, told %+v", c.Stage, c.Ask, all)
 			}
 			r.ok(judge("h1", remedy.LevelAuto))

@@ -105,6 +105,9 @@ func (c *Case) judge(b *CaseJudge, x step) {
 	case bad && !c.NotBadSince.IsZero():
 		c.NotBadFor += x.at.Sub(c.NotBadSince)
 		c.NotBadSince = time.Time{}
+		if c.Stage == remedy.StageWaiting || c.Stage == remedy.StageExecuting {
+			c.NotBadSince = x.at // nobody looks again before it is decided
+		}
 	}
 }
 
@@ -163,7 +166,15 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 	}
 }
 
-// unwatched notes that a case waits: nobody judges it meanwhile, so the time until
+// notBad is for how long, in all, nobody saw a case's host bad since it was proposed.
+func (c *Case) notBad(at time.Time) time.Duration {
+	if c.NotBadSince.IsZero() {
+		return c.NotBadFor
+	}
+	return c.NotBadFor + at.Sub(c.NotBadSince)
+}
+
+// unwatched notes that a case waits, or is acted on: nobody judges it meanwhile, so the time until
 // it is found bad again is none in which it was seen to be.
 func (c *Case) unwatched(x step) {
 	if !c.ProposedAt.IsZero() && c.NotBadSince.IsZero() {

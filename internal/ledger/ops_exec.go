@@ -96,6 +96,7 @@ func (b *ExecStart) apply(m *machine, x step) Result {
 		TakesOut: b.TakesOut, Node: x.node, Target: b.Target, Domain: b.Domain, Prior: b.Prior, Balancers: b.Balancers,
 	})
 	c.Stage = remedy.StageExecuting
+	c.unwatched(x)
 	m.executes(c.ID)
 	switch b.Kind {
 	case remedy.KindUndo:

@@ -55,7 +55,7 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	switch {
 	case b.Withdraw && (last == nil || last.Label == trust.Unlabelled):
 		return refuse(RefusedNothing, "%s has said nothing about %s that could be taken back", x.by.Name, c.ID)
-	case repeats(c, last, said):
+	case m.repeats(c, last, said):
 		return done(c.ID)
 	}
 	open := m.subject(c)
@@ -77,7 +77,7 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	} else {
 		c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
 	}
-	m.outlives(c, x)
+	m.outlivesSaid(c, x.by.Name)
 	if open != nil {
 		open = m.find(open.ID)
 	}
@@ -182,7 +182,7 @@ func (m *machine) unstayed(c *Case, at time.Time) bool {
 		return false
 	}
 	s := m.sample(c)
-	if s == nil || at.Sub(s.At)-c.NotBadFor < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil || len(s.Said) >= trust.MaxSaid {
+	if s == nil || at.Sub(s.At)-c.notBad(at) < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil || len(s.Said) >= trust.MaxSaid {
 		return false
 	}
 	_, out := slices.BinarySearchFunc(m.findPool(c.Pool).Out, c.Host, outByHost)

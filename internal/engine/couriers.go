@@ -153,7 +153,9 @@ func (e *Engine) bringOnce(ctx context.Context, c chat.Courier, left *ledger.Not
 		e.Logger.Warn("what was told is not committed yet", zap.String("surface", string(c.Surface())), zap.Error(cerr))
 		return receipt, got.Wait, false
 	}
-	e.Kick() // a window may have begun
+	if len(got.Seqs) > 0 {
+		e.Kick() // a window may have begun
+	}
 	return nil, got.Wait, err == nil
 }
 
@@ -167,13 +169,16 @@ func (e *Engine) owed(s ledger.Surface, again uint64) chat.Owed {
 		o.Messages = append(o.Messages, e.message(n, again))
 	}
 	o.Posts, o.About, o.Morning = e.Ledger.Posts(s), e.aboutCase, e.morningOf
-	seen := map[remedy.CaseID]bool{}
+	// A case may have several posts, and not all are touched again: it is the newest
+	// that says how far people were told, or receipt would follow receipt for ever.
+	told := map[remedy.CaseID]time.Time{}
 	for _, p := range o.Posts {
-		if p.Case == 0 || seen[p.Case] {
-			continue
+		if p.Case != 0 && p.At.After(told[p.Case]) {
+			told[p.Case] = p.At
 		}
-		if c, ok := e.Ledger.Case(p.Case); ok && c.ChangedAt.After(p.At) {
-			seen[p.Case] = true
+	}
+	for _, id := range sorted(told) {
+		if c, ok := e.Ledger.Case(id); ok && c.ChangedAt.After(told[id]) {
 			o.Changed = append(o.Changed, c)
 		}
 	}

@@ -206,3 +206,58 @@ func TestWhatWasPostedIsHeldAgainstItsCase(t *testing.T) {
 		r.must(<-ended)
 	}, couriers(slack))
 }
+
+// twoPosts is a surface that posts a case twice and touches only one of them again.
+type twoPosts struct {
+	mu       sync.Mutex
+	receipts int
+}
+
+func (*twoPosts) Surface() ledger.Surface { return ledger.SurfaceSlack }
+
+func (p *twoPosts) Deliver(_ context.Context, o chat.Owed) (chat.Delivery, error) {
+	var d chat.Delivery
+	for _, m := range o.Messages {
+		d.Seqs = append(d.Seqs, m.Notice.Seq)
+		if m.Case == nil {
+			continue
+		}
+		if _, ok := o.Post("first/" + m.Case.ID.String()); !ok {
+			d.Posts = append(d.Posts, ledger.Post{Key: "first/" + m.Case.ID.String(), Case: m.Case.ID, ID: "1"})
+		}
+	}
+	for _, c := range o.Changed {
+		d.Posts = append(d.Posts, ledger.Post{Key: "case/" + c.ID.String(), Case: c.ID, ID: "2"})
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.receipts++
+	if len(d.Seqs) == 0 && len(d.Posts) == 0 {
+		p.receipts--
+	}
+	return d, nil
+}
+
+// A post that is never touched again keeps no courier busy: each change of its case
+// is told once, and then it is quiet.
+func TestAPostThatIsNotTouchedAgainIsNoLoop(t *testing.T) {
+	t.Parallel()
+	slack := &twoPosts{}
+	goroutines(t, func(r *rig, pass func(time.Duration)) {
+		t := r.t
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.e.Run(ctx) }()
+		r.bad(3)
+		pass(10 * time.Minute)
+		r.must(r.e.Label(t.Context(), alice(), ledger.CaseLabel{Case: r.last(3).ID, Label: 1}))
+		pass(30 * time.Minute)
+		slack.mu.Lock()
+		if slack.receipts == 0 || slack.receipts > 12 {
+			t.Errorf("%d receipts of one case's few changes", slack.receipts)
+		}
+		slack.mu.Unlock()
+		stop()
+		r.must(<-ended)
+	}, couriers(slack))
+}

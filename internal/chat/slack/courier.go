@@ -162,9 +162,6 @@ func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Pos
 	made := r.render(card, c, mention, l)
 	mark := stamp(card, c, r.render(withoutAgain(card), c, "", links{}).hash())
 	if posted && to.ts != "" && post.Hash == mark {
-		if r.known(j, post) && complaint == nil {
-			return nil
-		}
 		r.told(j, post, mark, complaint, false)
 		return nil
 	}
@@ -182,14 +179,6 @@ func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Pos
 	r.told(j, post, mark, complaint, fresh)
 	r.overflow(ctx, at, made.Full)
 	return nil
-}
-
-// known reports whether the ledger has it already that a case's message is up to
-// date. Another receipt would wake this courier again, and so for ever where a
-// post of the case that is never touched any more, such as that of an earlier
-// complaint, is older than the case's last change.
-func (*round) known(j job, post ledger.Post) bool {
-	return len(j.seqs) == 0 && j.m.Case != nil && !j.m.Case.ChangedAt.After(post.At)
 }
 
 func withoutAgain(k chat.Card) chat.Card {

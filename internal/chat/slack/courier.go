@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -68,8 +69,25 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 		failed = errors.Join(failed, r.digests(ctx))
 	}
 	r.threads(ctx)
+	r.got.Posts = slices.DeleteFunc(r.got.Posts, r.known)
 	r.got.Wait = max(r.wait, s.ready(""))
 	return r.got, failed
+}
+
+// known reports whether the ledger has all that a receipt says already, and had
+// it when the case changed last. Such a receipt would do nothing but wake this
+// courier, which would write it once more, and so for ever.
+func (r *round) known(p ledger.Post) bool {
+	have, ok := r.owed.Post(p.Key)
+	if !ok {
+		return false
+	}
+	if r.owed.About != nil && p.Case != 0 {
+		if m, ok := r.owed.About(p.Case); ok && m.Case != nil && m.Case.ChangedAt.After(have.At) {
+			return false
+		}
+	}
+	return receipt(have) == receipt(p)
 }
 
 // later notes when a channel may be written to again.

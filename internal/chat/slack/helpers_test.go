@@ -225,6 +225,9 @@ func (w *world) once() (chat.Delivery, error) {
 	w.owed = slices.DeleteFunc(w.owed, func(m chat.Message) bool { return slices.Contains(got.Seqs, m.Notice.Seq) })
 	for _, p := range got.Posts {
 		p.At = w.now
+		if c := w.cases[p.Case]; c != nil && c.ChangedAt.After(p.At) {
+			p.At = c.ChangedAt // committed time never goes back
+		}
 		w.posts[p.Key] = p
 	}
 	return got, err
@@ -242,11 +245,30 @@ func (w *world) settle() {
 			if n := len(w.owed); n > 0 {
 				w.t.Fatalf("%d notices are owed and nothing is waited for", n)
 			}
+			w.rests()
 			return
 		}
 		<-w.clk.After(got.Wait)
 	}
 	w.t.Fatal("it never settles")
+}
+
+// rests fails the test where a receipt follows a receipt although nothing has
+// changed: each wakes the courier again.
+func (w *world) rests() {
+	w.t.Helper()
+	var last chat.Delivery
+	for range 3 {
+		var err error
+		if last, err = w.once(); err != nil {
+			w.t.Fatalf("deliver: %v", err)
+		}
+		if len(last.Posts)+len(last.Seqs) == 0 {
+			return
+		}
+		<-w.clk.After(last.Wait)
+	}
+	w.t.Errorf("nothing has changed, and yet there are receipts: %+v", last)
 }
 
 // until waits for something to be true.

@@ -72,14 +72,11 @@ func spoke(s *trust.Sample, by string) bool {
 	if s == nil {
 		return false
 	}
-	last := map[trust.Source]trust.Label{}
-	for _, said := range s.Said {
-		if said.By == by && said.Source.Strength() >= trust.SourceDeny.Strength() {
-			last[said.Source] = said.Label
+	for i, said := range s.Said {
+		if said.By != by || said.Label == trust.Unlabelled || said.Source.Strength() < trust.SourceDeny.Strength() {
+			continue
 		}
-	}
-	for _, label := range last {
-		if label != trust.Unlabelled {
+		if !slices.ContainsFunc(s.Said[i+1:], func(o trust.Statement) bool { return o.By == by && o.Source == said.Source }) {
 			return true
 		}
 	}

@@ -234,16 +234,13 @@ func vanishing() []Step {
 // ending draws the balance.
 func ending() []Step {
 	const acts, wishes = 8, 7
-	result := func(kind remedy.ExecutionKind) func(*Run) Sight {
-		return both(
-			counts(acts, "warden_actions_total", ledger.Label{Name: "trigger", Value: string(kind)}),
-			counts(acts, "warden_actions_total", ledger.Label{Name: "trigger", Value: string(kind)}, ledger.Label{Name: "result", Value: string(remedy.OutcomeDone)}),
-		)
+	kind := func(kind remedy.ExecutionKind) func(*Run) Sight {
+		return counts(acts, "warden_actions_total", ledger.Label{Name: "trigger", Value: string(kind)}, ledger.Label{Name: "result", Value: string(remedy.OutcomeDone)})
 	}
 	return []Step{{
 		Title: "the end",
 		Lines: []Line{
-			{Says: "the ledger counts 8 actions and 8 undos, all done", Look: both(result(remedy.KindAct), result(remedy.KindUndo), counts(2*acts, "warden_actions_total"))},
+			{Says: "the ledger counts 8 actions and 8 undos, all done", Look: both(kind(remedy.KindAct), kind(remedy.KindUndo), nothingElse)},
 			{Says: "7 would-have-acted in the large pool, and all cases are closed", Look: both(counts(wishes, "warden_would_have_acted_total", ledger.Label{Name: "pool", Value: "web"}), noOpenCase, in(MailPool, noOpenCase), in(EdgePool, noOpenCase))},
 			{Says: "the load balancers got 16 commands in all: 8 drains and their undos, none twice", Look: both(commanded, out(), func(r *Run) Sight {
 				return Sight{OK: len(r.Commands()) == 2*acts, Want: "16 commands", Seen: fmt.Sprintf("%d commands", len(r.Commands()))}
@@ -251,6 +248,21 @@ func ending() []Step {
 			{Says: "all three nodes are at one entry, with one chain hash and one state", Event: true, Look: both(together(3), alike)},
 		},
 	}}
+}
+
+// nothingElse looks for no action that ended otherwise than done, or called off
+// before its effect: that is what an election in between, on a busy machine, does.
+func nothingElse(r *Run) Sight {
+	s := Sight{OK: true, Want: "every action done, or called off before its effect", Seen: "so it is"}
+	for _, c := range r.Ledger.Counters() {
+		ended := func(o remedy.Outcome) bool {
+			return slices.Contains(c.Labels, ledger.Label{Name: "result", Value: string(o)})
+		}
+		if c.Name == "warden_actions_total" && c.Value > 0 && !ended(remedy.OutcomeDone) && !ended(remedy.OutcomeAborted) {
+			s.OK, s.Seen = false, fmt.Sprintf("%v %d", c.Labels, c.Value)
+		}
+	}
+	return s
 }
 
 func each(do func(host string) error) error {

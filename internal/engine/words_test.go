@@ -69,10 +69,11 @@ func TestWordOwnQuestion(t *testing.T) {
 	for _, trick := range []bool{false, true} {
 		story(t, func(r *rig) {
 			r.bad(1)
-			c := r.reaches(1, remedy.StageWaiting)
+			r.reaches(1, remedy.StageWaiting)
 			r.must(r.e.Reconfigure(r.ctx(), r.config(defaults())))
 			r.rounds(3 * time.Minute)
-			if c = r.last(1); c.Stage != remedy.StageWaiting {
+			c := r.last(1)
+			if c.Stage != remedy.StageWaiting {
 				t.Fatalf("the reload took it back itself: %s", c.Stage)
 			}
 			if trick {

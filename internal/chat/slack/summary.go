@@ -337,7 +337,9 @@ func (v *morningView) buttons(i chat.MorningItem) []chat.Button {
 			continue
 		}
 		k := chat.Button{Verb: verb, Label: o.Label}
-		switch verb { //exhaustive:ignore // the others count at once
+		// The others count at once.
+		//exhaustive:ignore
+		switch verb {
 		case chat.VerbApprove:
 			k.Main = true
 			k.Confirm = &chat.Confirm{Title: o.Label + " now?", Text: "It counts for the plan that was shown in the question of " + i.Case.String() + ". You are recorded as the approver.", Yes: "Yes, do it", No: "Go back"}

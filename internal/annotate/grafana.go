@@ -55,19 +55,8 @@ func (g *Grafana) Find(ctx context.Context, m Mark) (id string, there bool, r ou
 	if err != nil || !r.OK() {
 		return "", false, r, err
 	}
-	var all []struct {
-		ID   int64    `json:"id"`
-		Tags []string `json:"tags"`
-	}
-	if json.Unmarshal(r.Body, &all) != nil {
-		return "", false, r, errAnswer("grafana")
-	}
-	for _, a := range all {
-		if has(a.Tags, m.unique()) {
-			return strconv.FormatInt(a.ID, 10), true, r, nil
-		}
-	}
-	return "", false, r, nil
+	id, err = among(r.Body, m.unique(), "grafana")
+	return id, id != "", r, err
 }
 
 func (g *Grafana) find(ctx context.Context, tag string, from, to time.Time) (outbound.Reply, error) {

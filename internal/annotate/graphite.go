@@ -30,19 +30,8 @@ func (g *Graphite) Find(ctx context.Context, m Mark) (id string, there bool, r o
 	if err != nil || !r.OK() {
 		return "", false, r, err
 	}
-	var all []struct {
-		ID   int64    `json:"id"`
-		Tags []string `json:"tags"`
-	}
-	if json.Unmarshal(r.Body, &all) != nil {
-		return "", false, r, errAnswer("graphite")
-	}
-	for _, e := range all {
-		if has(e.Tags, m.unique()) {
-			return strconv.FormatInt(e.ID, 10), true, r, nil
-		}
-	}
-	return "", false, r, nil
+	id, err = among(r.Body, m.unique(), "graphite")
+	return id, id != "", r, err
 }
 
 func (g *Graphite) events(ctx context.Context, tag string, from, until time.Time) (outbound.Reply, error) {

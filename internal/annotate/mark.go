@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -160,4 +162,22 @@ func clip(s string, most int) string {
 		most--
 	}
 	return s[:most]
+}
+
+// among finds the mark with a tag in the list that a place answers with, both of
+// which list them alike; empty for none. where names the place, for the error.
+func among(body []byte, tag, where string) (id string, err error) {
+	var all []struct {
+		ID   int64    `json:"id"`
+		Tags []string `json:"tags"`
+	}
+	if json.Unmarshal(body, &all) != nil {
+		return "", errAnswer(where)
+	}
+	for _, one := range all {
+		if has(one.Tags, tag) {
+			return strconv.FormatInt(one.ID, 10), nil
+		}
+	}
+	return "", nil
 }

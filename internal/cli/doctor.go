@@ -15,9 +15,8 @@ import (
 type looking struct {
 	config, storage, node string
 	within                time.Duration
-	// units and people are this machine's unless a test says otherwise.
-	units  []string
-	people doctor.Lookup
+	// machine is this one unless a test says otherwise.
+	machine doctor.Machine
 }
 
 // diagnosis is the result of `warden doctor`.
@@ -28,7 +27,7 @@ type diagnosis struct {
 }
 
 func (p *program) newDoctorCommand() *cobra.Command {
-	f := looking{units: doctor.Units()}
+	var f looking
 	host, err := os.Hostname()
 	if err != nil {
 		host = ""
@@ -116,7 +115,7 @@ func pad(s string, to int) string {
 
 // checks lists all that is looked at, in the order in which it is shown.
 func (p *program) checks(f looking) []doctor.Check {
-	env := doctor.UnitEnv(p.env)
+	env := f.machine.UnitEnv(p.env)
 	cfg, report, err := p.loadConfig(f.config)
 	said := func(context.Context) []doctor.Result {
 		if cfg == nil && len(report) == 0 {
@@ -133,9 +132,9 @@ func (p *program) checks(f looking) []doctor.Check {
 		checks = append(checks, p.checksOf(f, cfg, env)...)
 	}
 	return append(checks,
-		doctor.Check{Name: "data", Run: func(context.Context) []doctor.Result { return doctor.DataDirectory(f.storage) }},
+		doctor.Check{Name: "data", Run: func(context.Context) []doctor.Result { return f.machine.DataDirectory(f.storage) }},
 		doctor.Check{Name: "systemd", Run: func(context.Context) []doctor.Result {
-			unit, err := doctor.Unit(f.units)
+			unit, err := f.machine.Unit()
 			return []doctor.Result{doctor.Systemd(unit, err, env)}
 		}},
 		doctor.Check{Name: "agent", Run: p.askAgent(cfg)},
@@ -144,7 +143,7 @@ func (p *program) checks(f looking) []doctor.Check {
 
 // checksOf are the checks of what a config names.
 func (p *program) checksOf(f looking, cfg *config.Config, env config.Env) []doctor.Check {
-	w := &ward{p: p, file: cfg, env: env, node: f.node, people: f.people}
+	w := &ward{p: p, file: cfg, env: env, node: f.node, machine: f.machine}
 	checks := []doctor.Check{{Name: "files", Run: w.files}}
 	made, err := builder{clock: p.clock, env: env, node: f.node}.build(cfg)
 	if err != nil {

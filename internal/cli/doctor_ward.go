@@ -25,12 +25,12 @@ import (
 
 // ward is what a config stands for, while it is looked at.
 type ward struct {
-	p      *program
-	file   *config.Config
-	made   *engine.Config
-	env    config.Env
-	node   string
-	people doctor.Lookup
+	p       *program
+	file    *config.Config
+	made    *engine.Config
+	env     config.Env
+	node    string
+	machine doctor.Machine
 }
 
 // files looks at the secrets, programs, sockets and directories that are named.
@@ -182,7 +182,7 @@ func (w *ward) approvers(context.Context) []doctor.Result {
 	for _, name := range sortedKeys(w.file.Actions) {
 		levels := w.file.Levels(name)
 		asks := slices.ContainsFunc(sortedKeys(levels), func(p remedy.PoolName) bool { return levels[p] >= remedy.LevelConfirm })
-		r := w.people.Approvers(string(name), w.file.ApproversOf(name), w.file.ApprovalsOf(name))
+		r := w.machine.Approvers(string(name), w.file.ApproversOf(name), w.file.ApprovalsOf(name))
 		if !asks && r.Status == doctor.Fail { // nobody is asked yet
 			r.Status = doctor.Warn
 		}

@@ -61,9 +61,71 @@ const (
 	roomFail = 64 << 20
 )
 
+// Machine is what the checks read of the machine that they run on, so that they
+// can be tried on any. A field that is nil, or empty, is this machine's own.
+type Machine struct {
+	// User and Group are nil for a name that is known.
+	User  func(name string) error
+	Group func(name string) error
+	// Me names who runs this.
+	Me func() string
+	// MayWrite is nil where who runs this may read, write and enter a directory.
+	MayWrite func(dir string) error
+	// Free is how many bytes anybody but root may still write below a directory.
+	Free func(dir string) (uint64, error)
+	// Units are the files where a unit of systemd may be, the one that wins first, and
+	// Credentials is the directory with the credentials of the running one.
+	Units       []string
+	Credentials string
+}
+
+// OrThis fills in what is left out with what this machine has.
+func (m Machine) OrThis() Machine {
+	if m.User == nil {
+		m.User = func(name string) error { _, err := user.Lookup(name); return err }
+	}
+	if m.Group == nil {
+		m.Group = func(name string) error { _, err := user.LookupGroup(name); return err }
+	}
+	if m.Me == nil {
+		m.Me = whoami
+	}
+	if m.MayWrite == nil {
+		m.MayWrite = func(dir string) error { return unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK) }
+	}
+	if m.Free == nil {
+		m.Free = free
+	}
+	if m.Units == nil {
+		m.Units = []string{"/etc/systemd/system/warden.service", "/run/systemd/system/warden.service", "/usr/local/lib/systemd/system/warden.service", "/usr/lib/systemd/system/warden.service", "/lib/systemd/system/warden.service"}
+	}
+	if m.Credentials == "" {
+		m.Credentials = "/run/credentials/warden.service"
+	}
+	return m
+}
+
+func free(dir string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return st.Bavail * uint64(st.Bsize), nil //nolint:gosec // block sizes are positive
+}
+
+// whoami is the user that runs this.
+func whoami() string {
+	u, err := user.Current()
+	if err != nil {
+		return fmt.Sprintf("user %d", os.Getuid())
+	}
+	return u.Username
+}
+
 // DataDirectory looks at the directory of the ledger: whose it is, who else may
 // use it, and how much room there is.
-func DataDirectory(dir string) []Result {
+func (m Machine) DataDirectory(dir string) []Result {
+	m = m.OrThis()
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -77,14 +139,13 @@ func DataDirectory(dir string) []Result {
 	if perm := info.Mode().Perm(); perm&0o027 != 0 {
 		out = append(out, Bad(Fail, dir, "run chmod 700 on it", "it has mode %#o: others than its owner can read or change the ledger", perm))
 	}
-	if err := unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK); err != nil {
-		out = append(out, Bad(Warn, dir, "run this as warden's user; if that is who you are, give the directory to it", "%s can't write to it", whoami()))
+	if err := m.MayWrite(dir); err != nil {
+		out = append(out, Bad(Warn, dir, "run this as warden's user; if that is who you are, give the directory to it", "%s can't write to it", m.Me()))
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return append(out, Bad(Unknown, dir, "run df on it", "its free room can't be read: %v", err))
+	free, err := m.Free(dir)
+	if err != nil {
+		return append(out, Bad(Unknown, dir, "run df on it", "its free room can't be read: %v", bare(err)))
 	}
-	free := st.Bavail * uint64(st.Bsize) //nolint:gosec // block sizes are positive
 	room := fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))
 	switch {
 	case free < roomFail:
@@ -97,19 +158,16 @@ func DataDirectory(dir string) []Result {
 	return out
 }
 
-// unitCredentials is where systemd has the credentials of the packages' unit
-// while it runs.
-const unitCredentials = "/run/credentials/warden.service"
-
 // UnitEnv is the environment as the unit has it, as far as that can be told from
 // outside: bare names of secrets are looked up where systemd put them for the
 // running unit.
-func UnitEnv(env config.Env) config.Env {
+func (m Machine) UnitEnv(env config.Env) config.Env {
+	where := m.OrThis().Credentials
 	return func(name string) (string, bool) {
 		v, ok := env(name)
 		if name == "CREDENTIALS_DIRECTORY" && (!ok || v == "") {
-			if _, err := os.Stat(unitCredentials); err == nil {
-				return unitCredentials, true
+			if _, err := os.Stat(where); err == nil {
+				return where, true
 			}
 		}
 		return v, ok
@@ -142,14 +200,10 @@ func Systemd(unit string, err error, env config.Env) Result {
 	return Good(name, "it notifies and is watched; %s", where)
 }
 
-// Units are where a unit may be, the one that wins first.
-func Units() []string {
-	return []string{"/etc/systemd/system/warden.service", "/run/systemd/system/warden.service", "/usr/local/lib/systemd/system/warden.service", "/usr/lib/systemd/system/warden.service", "/lib/systemd/system/warden.service"}
-}
-
-// Unit reads the first of some files that is there.
-func Unit(files []string) (string, error) {
-	for _, f := range files {
+// Unit reads the unit that systemd uses, or tells why it can't: fs.ErrNotExist
+// where there is none.
+func (m Machine) Unit() (string, error) {
+	for _, f := range m.OrThis().Units {
 		b, err := os.ReadFile(filepath.Clean(f))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -159,33 +213,11 @@ func Unit(files []string) (string, error) {
 	return "", fs.ErrNotExist
 }
 
-// Lookup finds users and groups of this machine; the system's when its fields are
-// nil.
-type Lookup struct {
-	User  func(name string) error
-	Group func(name string) error
-}
-
-func (l Lookup) user(name string) error {
-	if l.User != nil {
-		return l.User(name)
-	}
-	_, err := user.Lookup(name)
-	return err
-}
-
-func (l Lookup) group(name string) error {
-	if l.Group != nil {
-		return l.Group(name)
-	}
-	_, err := user.LookupGroup(name)
-	return err
-}
-
 // Approvers says which of an action's approvers this machine knows. What another
 // surface knows, such as a Slack user, is looked at there. Needed is how many have
 // to say yes.
-func (l Lookup) Approvers(action string, all []remedy.Approver, needed int) Result {
+func (m Machine) Approvers(action string, all []remedy.Approver, needed int) Result {
+	m = m.OrThis()
 	var known, elsewhere int
 	var nobody []string
 	for _, a := range all {
@@ -195,9 +227,9 @@ func (l Lookup) Approvers(action string, all []remedy.Approver, needed int) Resu
 			elsewhere++
 			continue
 		case group:
-			err = l.group(name)
+			err = m.Group(name)
 		default:
-			err = l.user(name)
+			err = m.User(name)
 		}
 		if err != nil {
 			nobody = append(nobody, a.Match)
@@ -215,15 +247,6 @@ func (l Lookup) Approvers(action string, all []remedy.Approver, needed int) Resu
 		return Bad(Warn, action, fix, "nobody on this machine: %s", strings.Join(nobody, ", "))
 	}
 	return Good(action, "%d of %d approvers are known here, %d elsewhere; %d needed", known, len(all), elsewhere, max(needed, 1))
-}
-
-// whoami is the user that runs this.
-func whoami() string {
-	u, err := user.Current()
-	if err != nil {
-		return fmt.Sprintf("user %d", os.Getuid())
-	}
-	return u.Username
 }
 
 // bare is an error without the path that is said already.

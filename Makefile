@@ -125,9 +125,9 @@ bench-audit: bin/benchstat
 bench-trust:
 	go test ./internal/trust -run '^Test(Luck|Fleets|Pace)' -count 1 -fleets 1000 -update -timeout 2h
 
-## bench-chat: from the judgement to the question in Slack, and from the click to the decision on three nodes; two minutes
+## bench-chat: from the bad sample to the question in Slack, and from the click to the drained host, on three nodes; ten minutes
 bench-chat:
-	WARDEN_BENCH_CHAT=30 go test -run '^TestChatFigures$$' -count 1 -v ./internal/cli
+	WARDEN_BENCH_CHAT=30 go test -run '^Test(Chat|Drained)Figures$$' -count 1 -parallel 1 -timeout 30m -v ./internal/cli
 
 ## demo: the whole story, offline, in one terminal
 demo:

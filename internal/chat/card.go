@@ -39,8 +39,10 @@ type Card struct {
 	Prose  bool
 	// Hand says what is done by hand: "By hand", or "Undo by hand".
 	Hand string
-	// Foot are small words at the end, the case first.
-	Foot []string
+	// Foot are small words at the end, the case first, and Incident the one in
+	// PagerDuty, beside them; zero for none.
+	Foot     []string
+	Incident CardLink
 	// Calls is whom the card may call by name.
 	Calls remedy.Mention
 	// Output is what a command printed at its end, line by line.
@@ -148,7 +150,7 @@ func CardOf(m Message, o CardOptions) Card {
 		k.Buttons[i].Label = clip(Clean(k.Buttons[i].Label), maxButton)
 	}
 	k.hand(&w.writer)
-	k.Foot = append([]string{Clean(m.Case.ID.String())}, w.foot()...)
+	k.Foot, k.Incident = append([]string{Clean(m.Case.ID.String())}, w.foot()...), w.incident()
 	k.Data = w.data(k)
 	k.Calls = remedy.MentionNobody
 	if k.State == CardQuestion || k.State == CardAnnounced {

@@ -55,7 +55,7 @@ func (w *cardWriter) questionCard() Card {
 	k.Facts = []CardFact{
 		{"Why", capital(why) + "."},
 		{"If you tap " + w.tap(), capital(w.summary()+suffixed(": ", w.inService())) + w.second()},
-		{"If you do nothing", "Nothing happens. Expires " + w.when(c.Ask.ExpiresAt) + "."},
+		{"If you do nothing", "Nothing happens. Expires " + w.when(c.Ask.ExpiresAt) + "." + suffixed(" ", w.incident().Text, " stays open.")},
 		{"How sure", capital(noteOf(w.m.Sure, "nobody has counted yet, so treat it as a guess")) + "."},
 		{"Why you might not", capital(w.doubts(f)) + "."},
 		{"Undo", w.wayBack()},

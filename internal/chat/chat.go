@@ -39,6 +39,9 @@ type Message struct {
 	// Against is a person's word against a case that waits, in a sentence without an
 	// end; empty for none. Nothing is done before an approver has heard it.
 	Against string
+	// Incident is PagerDuty's about the case's host; nil for none, and where several
+	// may be.
+	Incident *Incident
 	// Morning is what a notice of a morning summary says; nil for other notices, and
 	// where nobody can say any more what it covered.
 	Morning *Morning

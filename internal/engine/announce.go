@@ -122,6 +122,9 @@ func (e *Engine) message(n ledger.Notice, again uint64) chat.Message {
 		if said, is := e.Ledger.Against(c); is && c.Stage == remedy.StageWaiting && c.Manual == nil {
 			m.Against = said.Words()
 		}
+		if i, is := e.Ledger.Incident(n.Case); is && i.Several == 0 {
+			m.Incident = &chat.Incident{ID: i.ID, Link: i.Link, At: i.At}
+		}
 		m.ManualHint = e.Config().Actions[c.Action].Spec.Hint(c.Pool, c.Host)
 	}
 	switch {

@@ -178,11 +178,19 @@ func (e *Engine) owed(s ledger.Surface, again uint64) chat.Owed {
 		}
 	}
 	for _, id := range sorted(told) {
-		if c, ok := e.Ledger.Case(id); ok && c.ChangedAt.After(told[id]) {
+		c, ok := e.Ledger.Case(id)
+		if ok && (c.ChangedAt.After(told[id]) || s == ledger.SurfaceSlack && e.newsOfIncident(id, told[id])) {
 			o.Changed = append(o.Changed, c)
 		}
 	}
 	return o
+}
+
+// newsOfIncident reports whether the incident of a case was found after an
+// instant: Slack's cards lead there.
+func (e *Engine) newsOfIncident(id remedy.CaseID, after time.Time) bool {
+	i, ok := e.Ledger.Incident(id)
+	return ok && i.Several == 0 && i.At.After(after)
 }
 
 // aboutCase is a case as it is now, in a message without a notice.

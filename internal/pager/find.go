@@ -182,7 +182,7 @@ func (d *delivery) incidents(ctx context.Context, since time.Time) ([]incident, 
 			}
 			alerts[key] = list
 			created, _ := time.Parse(time.RFC3339, one.CreatedAt) // zero is before everything, and matches nothing
-			known = append(known, incident{id: one.ID, link: cleanLink(one.HTMLURL), key: one.IncidentKey, created: created, alerts: list})
+			known = append(known, incident{id: one.ID, link: incidentLink(one.HTMLURL, d.s.APIURL), key: one.IncidentKey, created: created, alerts: list})
 		}
 		if !got.More {
 			break
@@ -260,7 +260,7 @@ func dig(in any, path string) any {
 	return dig(m[head], rest)
 }
 
-// cleanLink is an address as it may be stored and shown; empty for what is none.
+// cleanLink is an address as it may be sent; empty for what is none.
 func cleanLink(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
@@ -269,10 +269,35 @@ func cleanLink(s string) string {
 	return u.String()
 }
 
+// incidentLink is the address of an incident as it may be stored and shown; empty for
+// what is none. It is below PagerDuty's own name, or beside the API that is
+// configured, and https; or the very server that is configured, by its scheme.
+func incidentLink(s, apiURL string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || len(s) > maxLink {
+		return ""
+	}
+	domains := []string{"pagerduty.com"}
+	if own, err := url.Parse(apiURL); err == nil && own.Host != "" {
+		if own.Host == u.Host && own.Scheme == u.Scheme && (u.Scheme == "https" || u.Scheme == "http") {
+			return u.String()
+		}
+		if d, named := strings.CutPrefix(strings.ToLower(own.Hostname()), "api."); named && strings.Contains(d, ".") {
+			domains = append(domains, d)
+		}
+	}
+	host := strings.ToLower(u.Hostname())
+	below := func(d string) bool { return host == d || strings.HasSuffix(host, "."+d) }
+	if u.Scheme != "https" || u.Port() != "" || !slices.ContainsFunc(domains, below) {
+		return ""
+	}
+	return u.String()
+}
+
 // incidentOf finds the incident that a case is about: the one that was found
 // before, or what matches now.
 func (d *delivery) incidentOf(ctx context.Context, c *ledger.Case) (match, error) {
-	key := incidentKey(c.ID)
+	key := ledger.IncidentKey(c.ID)
 	if p, ok := d.post(key); ok && incidentID.MatchString(p.ID) {
 		return match{id: p.ID, link: p.Link}, nil
 	}
@@ -289,7 +314,7 @@ func (d *delivery) incidentOf(ctx context.Context, c *ledger.Case) (match, error
 	was, had := d.post(key)
 	p := ledger.Post{Key: key, Case: c.ID, ID: m.id, Link: m.link}
 	if m.several > 0 {
-		p.ID = fmt.Sprintf("%s%d", ambiguous, m.several)
+		p.ID = ledger.SeveralIncidents(m.several)
 	}
 	switch {
 	case p.ID == "" && had:
@@ -300,9 +325,3 @@ func (d *delivery) incidentOf(ctx context.Context, c *ledger.Case) (match, error
 	}
 	return m, nil
 }
-
-// ambiguous begins the ID of a post of a case whose host several incidents may
-// be about.
-const ambiguous = "ambiguous: "
-
-func incidentKey(id remedy.CaseID) string { return "incident/" + id.String() }

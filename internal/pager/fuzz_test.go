@@ -1,6 +1,7 @@
 package pager
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"unicode"
@@ -24,7 +25,7 @@ func FuzzText(f *testing.F) {
 		c.Action, c.Pool, c.Detector = remedy.ActionName(action), remedy.PoolName(reason), remedy.DetectorName(who)
 		c.Plan.ManualHint, c.Ask.Approvers = reason, []string{who}
 		c.Latest.Unit = reason
-		r.posts[incidentKey(1042)] = ledger.Post{Key: incidentKey(1042), ID: id, Case: 1042}
+		r.posts[ledger.IncidentKey(1042)] = ledger.Post{Key: ledger.IncidentKey(1042), ID: id, Case: 1042}
 		by := remedy.Actor{Name: who, Person: true}
 		done := r.drained(c, remedy.Warden())
 		done.Note, done.Executions[0].Note = reason, who
@@ -75,8 +76,10 @@ func FuzzAnswer(f *testing.F) {
 		if incidentID.MatchString(id) && strings.ContainsAny(id, "/?#.%") {
 			t.Errorf("%q would be put into an address", id)
 		}
-		if l := cleanLink(link); l != "" && !strings.HasPrefix(l, "http") {
-			t.Errorf("%q", l)
+		if l := incidentLink(link, ""); l != "" {
+			if u, err := url.Parse(l); err != nil || u.Scheme != "https" || u.Port() != "" || !strings.HasSuffix("."+strings.ToLower(u.Hostname()), ".pagerduty.com") {
+				t.Errorf("%q", l)
+			}
 		}
 		hasWord(text, id)
 		(alert{hosts: []string{text}}).about(remedy.HostName(id))

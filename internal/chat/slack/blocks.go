@@ -48,6 +48,12 @@ func render(k chat.Card, sign func(chat.Verb) string, mention string, l links) r
 		}
 		foot = append(foot, code(f))
 	}
+	switch i := k.Incident; {
+	case i.URL != "":
+		foot = append(foot, "<"+entities.Replace(i.URL)+"|"+mark(i.Text)+">")
+	case i.Text != "":
+		foot = append(foot, mark(i.Text))
+	}
 	if l.Earlier != "" {
 		foot = append(foot, "<"+entities.Replace(l.Earlier)+"|earlier message>")
 	}

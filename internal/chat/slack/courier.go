@@ -75,7 +75,7 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 }
 
 // known reports whether the ledger has all that a receipt says already, and had
-// it when the case changed last. Such a receipt would do nothing but wake this
+// it when the case, or its incident, changed last. Such a receipt would do nothing but wake this
 // courier, which would write it once more, and so for ever.
 func (r *round) known(p ledger.Post) bool {
 	have, ok := r.owed.Post(p.Key)
@@ -83,7 +83,8 @@ func (r *round) known(p ledger.Post) bool {
 		return false
 	}
 	if r.owed.About != nil && p.Case != 0 {
-		if m, ok := r.owed.About(p.Case); ok && m.Case != nil && m.Case.ChangedAt.After(have.At) {
+		m, ok := r.owed.About(p.Case)
+		if ok && (m.Case != nil && m.Case.ChangedAt.After(have.At) || m.Incident != nil && m.Incident.At.After(have.At)) {
 			return false
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/simulate/fakeslack"
@@ -264,4 +265,24 @@ func TestAFreezeIsToldInEveryChannelOnce(t *testing.T) {
 	if n := len(w.fake.Everything()) - before; n != 1 {
 		t.Errorf("a hold made %d messages", n)
 	}
+}
+
+// An incident that is found after its case was told has the message edited, once,
+// and in place.
+func TestAnIncidentIsLinkedOnceItIsFound(t *testing.T) {
+	t.Parallel()
+	w := quick(t)
+	w.put(question(), ledger.NoticeQuestion)
+	w.settle()
+	first := w.fake.Messages(fakeslack.Ops)
+	w.mu.Lock()
+	w.now = w.now.Add(time.Minute)
+	w.incidents = map[remedy.CaseID]*chat.Incident{3: {ID: "Q2K5M8XW3T", Link: "https://acme.pagerduty.com/incidents/Q2K5M8XW3T", At: w.now}}
+	w.mu.Unlock()
+	w.settle()
+	all := w.fake.Messages(fakeslack.Ops)
+	if len(all) != 1 || all[0].TS != first[0].TS || !strings.Contains(unescaped(all[0].Blocks), "<https://acme.pagerduty.com/incidents/Q2K5M8XW3T|PagerDuty Q2K5M8XW3T>") {
+		t.Fatalf("%d messages, the first is %s", len(all), all[0].Blocks)
+	}
+	w.clean()
 }

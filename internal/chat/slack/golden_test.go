@@ -25,6 +25,8 @@ type kase struct {
 	name   string
 	c      *ledger.Case
 	notice ledger.Notice
+	// incident is that of the case's host; nil for none.
+	incident *chat.Incident
 }
 
 func person(name string) remedy.Actor { return remedy.Actor{Name: name, Via: "slack", Person: true} }
@@ -34,7 +36,7 @@ func states() []kase {
 	var out []kase
 	for _, s := range slack.Samples() {
 		if s.Repeat == 0 {
-			out = append(out, kase{s.Name, s.Case, s.Notice})
+			out = append(out, kase{s.Name, s.Case, s.Notice, s.Incident})
 		}
 	}
 	return out
@@ -49,6 +51,7 @@ func (w *world) show(k kase) fakeslack.Message {
 	n.At = w.now
 	if k.c != nil {
 		w.cases[k.c.ID] = k.c
+		w.incidents = map[remedy.CaseID]*chat.Incident{k.c.ID: k.incident}
 		n = ledger.Notice{Kind: ledger.NoticeOutcome, Case: k.c.ID, Pool: k.c.Pool, At: w.now, Page: k.notice.Page}
 		if k.c.Ask != nil && k.c.Answer == nil && k.c.Open() {
 			n.Kind = ledger.NoticeQuestion

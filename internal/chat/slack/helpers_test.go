@@ -39,10 +39,12 @@ type world struct {
 	leader bool
 	cases  map[remedy.CaseID]*ledger.Case
 	posts  map[string]ledger.Post
-	owed   []chat.Message
-	now    time.Time
-	wishes []wish
-	seq    uint64
+	// incidents are PagerDuty's, by case.
+	incidents map[remedy.CaseID]*chat.Incident
+	owed      []chat.Message
+	now       time.Time
+	wishes    []wish
+	seq       uint64
 
 	morning   *chat.Morning
 	questions []chat.Command
@@ -165,7 +167,7 @@ func (w *world) owe(n ledger.Notice) {
 }
 
 func (w *world) message(n ledger.Notice) chat.Message {
-	m := chat.Message{Notice: n, Case: w.cases[n.Case], Level: remedy.LevelConfirm, Sure: "57 of 58 right in 90 d; at least 90.9% (95% confidence)"}
+	m := chat.Message{Notice: n, Case: w.cases[n.Case], Incident: w.incidents[n.Case], Level: remedy.LevelConfirm, Sure: "57 of 58 right in 90 d; at least 90.9% (95% confidence)"}
 	if m.Case != nil && m.Case.CountedLevel != 0 {
 		m.Level = m.Case.CountedLevel
 	}

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
@@ -29,6 +30,15 @@ func hostile() *rapid.Generator[string] {
 // special is what Slack takes for a mention, a link or a broadcast.
 var special = regexp.MustCompile(`<[!@#h][^>]*>`)
 
+// unescaped is JSON with the characters of markup as they are: an encoder may have
+// written them as escapes.
+func unescaped(j []byte) string {
+	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(j))
+}
+
+// toIncident is the beginning of the one link that a card has.
+var toIncident = regexp.MustCompile(`<https://acme\.pagerduty\.com/[^|<>" ]*\|`)
+
 func TestNothingFromOutsideIsMoreThanText(t *testing.T) {
 	t.Parallel()
 	w := quick(t)
@@ -39,6 +49,7 @@ func TestNothingFromOutsideIsMoreThanText(t *testing.T) {
 		draw := func(what string) string { return hostile().Draw(rt, what) }
 		k := rapid.SampledFrom(all).Draw(rt, "state")
 		if k.c != nil {
+			k.incident = &chat.Incident{ID: draw("incident"), Link: "https://acme.pagerduty.com/" + draw("link")}
 			k.c = copyOf(k.c, func(n *ledger.Case) {
 				n.Host, n.Note, n.Pool, n.Detector = remedy.HostName(draw("host")), draw("note"), remedy.PoolName(draw("pool")), remedy.DetectorName(draw("detector"))
 				p := *n.Plan
@@ -61,7 +72,8 @@ func TestNothingFromOutsideIsMoreThanText(t *testing.T) {
 			k.notice.Detail = draw("detail")
 		}
 		m := w.show(k)
-		if got := special.FindString(strings.ReplaceAll(string(m.Blocks), `<!subteam^S0ONCALL>`, "")); got != "" && got != `<@U0FRAN>` {
+		shown := toIncident.ReplaceAllString(strings.ReplaceAll(unescaped(m.Blocks), `<!subteam^S0ONCALL>`, ""), "")
+		if got := special.FindString(shown); got != "" && got != `<@U0FRAN>` {
 			rt.Errorf("Slack would make more than text of %q in %s", got, m.Blocks)
 		}
 		if got := special.FindString(strings.ReplaceAll(m.Text, `<!subteam^S0ONCALL>`, "")); got != "" {

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -118,8 +119,11 @@ func read(t *api.TextBlockObject) string {
 	if in, ok := strings.CutPrefix(s, "_"); ok {
 		s = strings.TrimSuffix(in, "_")
 	}
-	return html(s)
+	return html(linked.ReplaceAllString(s, "$2 ($1)"))
 }
+
+// linked is a link in mrkdwn, with its text.
+var linked = regexp.MustCompile(`<(https://[^|>]+)\|([^>]*)>`)
 
 // html is text without entities.
 func html(s string) string {

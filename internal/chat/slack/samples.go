@@ -17,11 +17,13 @@ type Sample struct {
 	Notice ledger.Notice
 	// Repeat is how many complaints about the host there were; 0 for one.
 	Repeat int
+	// Incident is PagerDuty's about the case's host; nil for none.
+	Incident *chat.Incident
 }
 
 // Message is what a courier would be given.
 func (s Sample) Message() chat.Message {
-	m := chat.Message{Notice: s.Notice, Case: s.Case, Level: remedy.LevelConfirm, Sure: "57 of 58 right in 90 d; at least 90.9% (95% confidence)"}
+	m := chat.Message{Notice: s.Notice, Case: s.Case, Incident: s.Incident, Level: remedy.LevelConfirm, Sure: "57 of 58 right in 90 d; at least 90.9% (95% confidence)"}
 	if c := s.Case; c != nil {
 		m.Notice = ledger.Notice{Kind: ledger.NoticeOutcome, Case: c.ID, Pool: c.Pool}
 		if c.Ask != nil && c.Answer == nil && c.Open() {
@@ -100,8 +102,10 @@ func Samples() []Sample {
 		}
 	}
 	bare := func(n *ledger.Case) { n.Ask = nil; n.CountedLevel = remedy.LevelNotify; n.Stage = remedy.StageProposed }
+	paged := &chat.Incident{ID: "Q2K5M8XW3T", Link: "https://acme.pagerduty.com/incidents/Q2K5M8XW3T"}
 	return []Sample{
 		{Name: "question", Case: q},
+		{Name: "question_paged", Case: q, Incident: paged},
 		{Name: "question_two", Case: with(func(n *ledger.Case) {
 			a := *n.Ask
 			a.Needed, a.Changes, a.After = 2, []string{"2 more hosts went bad (3 of 40)"}, 2

@@ -30,7 +30,8 @@ out was the thing to do, wrong if not, unclear if you looked and can't say. That
 evidence that rungs are earned with. Anybody may say wrong or unclear, and take their
 own word back; what raises trust, an approver of the action says: right, and unclear
 where it would overrule a wrong. Your newest word counts, and the earlier ones are
-kept. Where people differ, the worse word counts.
+kept; --withdraw also takes back what you said as you denied or undid. Where people
+differ, the worse word counts.
 
 If warden acted on the case and it was wrong, the action is demoted at once.`,
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {

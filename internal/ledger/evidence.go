@@ -146,20 +146,29 @@ func mistaken(s *trust.Sample) bool { return s.Acted && s.Label() == trust.Wrong
 // see repeats.
 func (m *machine) say(c *Case, said trust.Statement, why string, x step) bool {
 	s := m.sample(c)
-	if s == nil {
+	if s == nil || m.repeats(c, lastOf(s, said.Source, said.By), said) {
 		return true
 	}
-	said.At = x.at
-	if m.repeats(c, lastOf(s, said.Source, said.By), said) {
-		return true
+	return m.sayAll(c, why, x, said)
+}
+
+// sayAll adds what a speaker says, and takes back, in one breath: nothing counts of
+// what lies between.
+func (m *machine) sayAll(c *Case, why string, x step, all ...trust.Statement) bool {
+	kept := slices.Clip(m.sample(c).Said)
+	for i := range all {
+		all[i].At = x.at
+		kept = append(kept, all[i])
 	}
-	kept := trust.Bounded(append(slices.Clip(s.Said), said))
-	if !slices.Contains(kept, said) {
+	kept = trust.Bounded(kept)
+	if slices.ContainsFunc(all, func(s trust.Statement) bool { return s.Label != trust.Unlabelled && !slices.Contains(kept, s) }) {
 		return false
 	}
 	m.learn(c, why, x, func(s *trust.Sample) { s.Said = kept })
-	if said.Label != trust.Unlabelled {
-		m.bump(counterLabels, labelLabels(c.Action, c.Pool, said.Label, said.Source))
+	for _, said := range all {
+		if said.Label != trust.Unlabelled {
+			m.bump(counterLabels, labelLabels(c.Action, c.Pool, said.Label, said.Source))
+		}
 	}
 	return true
 }

@@ -62,26 +62,13 @@ func wrongs(s *trust.Sample) []trust.Statement {
 		return nil
 	}
 	return slices.DeleteFunc(s.Resolve().Counts, func(said trust.Statement) bool {
-		return said.Label != trust.Wrong || said.Source.Strength() < trust.SourceDeny.Strength()
+		return said.Label != trust.Wrong || !said.Source.OfPeople()
 	})
 }
 
 // spoke reports whether the speaker has a word of their own on the case that they
 // have not taken back.
-func spoke(s *trust.Sample, by string) bool {
-	if s == nil {
-		return false
-	}
-	for i, said := range s.Said {
-		if said.By != by || said.Label == trust.Unlabelled || said.Source.Strength() < trust.SourceDeny.Strength() {
-			continue
-		}
-		if !slices.ContainsFunc(s.Said[i+1:], func(o trust.Statement) bool { return o.By == by && o.Source == said.Source }) {
-			return true
-		}
-	}
-	return false
-}
+func spoke(s *trust.Sample, by string) bool { return s != nil && len(s.Own(by)) > 0 }
 
 // objections are the words that stand against a case, approved or not: its own,
 // and those with which it began.
@@ -205,10 +192,13 @@ func (m *machine) begins(c *Case, p *pool, x step) {
 	}
 }
 
-// begunWith reports whether an open case stands under a word of the person that it
-// has no sample for: of a case before it, or of itself where it is no evidence.
+// begunWith reports whether a case stands under a word of the person that it has no
+// sample for: an open one under that of a case before it, and each under that of
+// itself where it is no evidence one by one.
 func (m *machine) begunWith(c *Case, by string) bool {
-	return slices.ContainsFunc(m.findPool(c.Pool).outlivedBy(c.Host, c.Action), func(w outlived) bool { return w.By == by })
+	return slices.ContainsFunc(m.findPool(c.Pool).outlivedBy(c.Host, c.Action), func(w outlived) bool {
+		return w.By == by && (c.Open() || w.About == c.ID && m.sample(c) == nil)
+	})
 }
 
 // takeBack ends the word of a person that an open case stands under.

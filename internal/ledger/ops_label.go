@@ -41,7 +41,7 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 		return refuse(RefusedPerson, "right is for those to say who may approve: anybody may say wrong")
 	case c.Detector == "":
 		return refuse(RefusedNothing, "%s was run by hand: there is no detector to be right or wrong", c.ID)
-	case b.Withdraw && c.Open() && m.silent(c, x.by.Name) && m.begunWith(c, x.by.Name):
+	case b.Withdraw && !spoke(m.sample(c), x.by.Name) && m.begunWith(c, x.by.Name):
 		return m.takeBackEarlier(c, b, x)
 	case m.sample(c) == nil && c.Open() && c.actedItself() && b.Label == trust.Wrong:
 		return m.wrongWithoutSample(c, b, x)
@@ -51,11 +51,11 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 		return refuse(RefusedNothing, "warden never proposed anything about %s: there is nothing to be right or wrong about", c.ID)
 	}
 	said := trust.Statement{Label: b.Label, Source: trust.SourcePerson, By: x.by.Name, Via: x.by.Via, Note: b.Note, Lowers: b.Lowers && !b.Withdraw}
-	last := lastOf(m.sample(c), said.Source, said.By)
+	say, earlier := instead(m.sample(c), said)
 	switch {
-	case b.Withdraw && (last == nil || last.Label == trust.Unlabelled):
+	case b.Withdraw && len(say) == 0:
 		return refuse(RefusedNothing, "%s has said nothing about %s that could be taken back", x.by.Name, c.ID)
-	case m.repeats(c, last, said):
+	case len(say) == 1 && say[0] == said && m.repeats(c, lastOf(m.sample(c), said.Source, said.By), said):
 		return done(c.ID)
 	}
 	open := m.subject(c)
@@ -63,12 +63,8 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	if open != nil {
 		stood = m.against(open)
 	}
-	before, corrects := m.sample(c).Resolve(), last != nil && last.Label != trust.Unlabelled && last.Label != b.Label
-	var earlier trust.Label
-	if corrects {
-		earlier = last.Label
-	}
-	if !m.say(c, said, trust.WhyWrong, x) {
+	before := m.sample(c).Resolve()
+	if !m.sayAll(c, trust.WhyWrong, x, say...) {
 		return refuse(RefusedBad, "%d people have spoken about %s already: ask one of them", trust.MaxSaid, c.ID)
 	}
 	c = m.edit(c, x)
@@ -83,10 +79,32 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	}
 	after := m.sample(c).Resolve()
 	void, tell := m.heard(open, stood, x)
-	if corrects || tell || after.Conflict && (!before.Conflict || after.Label != before.Label) {
+	if earlier != trust.Unlabelled || tell || after.Conflict && (!before.Conflict || after.Label != before.Label) {
 		m.notify(Notice{Kind: NoticeLabel, Case: c.ID, Pool: c.Pool, Detail: labelWords(said, earlier, after) + void}, x)
 	}
 	return done(c.ID)
+}
+
+// instead is what is committed for a person's label: it replaces the one they gave, and
+// takes back what they said of the case as they denied or undid, where that was another.
+// Whoever takes their word back says nothing for all they had said. earlier is the worst
+// of what that changes; Unlabelled for nothing.
+func instead(s *trust.Sample, said trust.Statement) (say []trust.Statement, earlier trust.Label) {
+	for _, own := range s.Own(said.By) {
+		if own.Label == said.Label {
+			continue
+		}
+		earlier = max(earlier, own.Label)
+		if own.Source != said.Source || said.Label == trust.Unlabelled {
+			back := said
+			back.Label, back.Source, back.Lowers = trust.Unlabelled, own.Source, false
+			say = append(say, back)
+		}
+	}
+	if said.Label != trust.Unlabelled {
+		say = append(say, said)
+	}
+	return say, earlier
 }
 
 // wrongWithoutSample takes the level away for an open case that was acted on and
@@ -100,24 +118,23 @@ func (m *machine) wrongWithoutSample(c *Case, b *CaseLabel, x step) Result {
 	return done(c.ID)
 }
 
-// silent reports whether a person has no word of their own on a case.
-func (m *machine) silent(c *Case, by string) bool {
-	s := m.sample(c)
-	if s == nil {
-		return true
-	}
-	last := lastOf(s, trust.SourcePerson, by)
-	return last == nil || last.Label == trust.Unlabelled
-}
-
 // takeBackEarlier takes back what a person said of the case before an open one, which
-// began with it.
+// began with it; or of this one, where it is no evidence one by one.
 func (m *machine) takeBackEarlier(c *Case, b *CaseLabel, x step) Result {
-	stood := m.against(c)
+	open, what := m.subject(c), "what "+x.by.Name+" said of the case before"
+	if !c.Open() {
+		what = "what " + x.by.Name + " said of it"
+	}
+	var stood *Objection
+	if open != nil {
+		stood = m.against(open)
+	}
 	m.takeBack(c, x.by.Name)
 	c = m.edit(c, x)
-	c.event(x, "what "+x.by.Name+" said of the case before was taken back"+suffix(b.Note))
-	m.heard(c, stood, x)
+	c.event(x, what+" was taken back"+suffix(b.Note))
+	if open != nil {
+		m.heard(m.find(open.ID), stood, x)
+	}
 	return done(c.ID)
 }
 

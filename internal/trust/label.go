@@ -73,6 +73,9 @@ func (s Source) Strength() int {
 	return 0
 }
 
+// OfPeople reports whether a source is a person, by whatever way they spoke.
+func (s Source) OfPeople() bool { return s.Strength() >= SourceDeny.Strength() }
+
 // Statement is one word on a case, with who or what said it. A
 // correction is a newer statement of the same speaker; see Bounded for what is
 // kept of the older ones.

@@ -106,18 +106,31 @@ func (s *Sample) stands(i int) bool {
 	return true
 }
 
-// Eases reports whether a statement would make the case look better than it does
+// Own are the words of a person on a case that they have neither replaced nor taken
+// back: one of each way in which they spoke, a label, a denial, an undo.
+func (s *Sample) Own(by string) (own []Statement) {
+	for i, said := range s.Said {
+		if said.By == by && said.Source.OfPeople() && s.stands(i) {
+			own = append(own, said)
+		}
+	}
+	return own
+}
+
+// Eases reports whether a person's label would make the case look better than it does
 // without it: wrong is worse than what nobody knows, and that is worse than
-// right. Whoever has spoken before may take that back, so what they say instead
-// is held against what is left then, too. One that Lowers is held to what it would
+// right. Whoever has spoken before may take that back, by whatever way they did, so
+// what they say instead is held against what is left then, too. One that Lowers is held to what it would
 // be as an approver's: it is better refused than kept without any effect.
 func (s Sample) Eases(said Statement) bool {
 	silent, with := s, s
 	said.Lowers = false
-	back := said
-	back.Label = Unlabelled
-	silent.Said = append(slices.Clone(s.Said), back)
-	with.Said = append(slices.Clone(s.Said), said)
+	back := slices.Clone(s.Said)
+	for _, own := range s.Own(said.By) {
+		own.Label, own.At = Unlabelled, said.At
+		back = append(back, own)
+	}
+	silent.Said, with.Said = back, append(slices.Clone(back), said)
 	return badness(with.Label()) < min(badness(s.Label()), badness(silent.Label()))
 }
 

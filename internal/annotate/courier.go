@@ -96,6 +96,8 @@ type piece struct {
 	at   time.Time // of its newest notice
 	bad  bool      // a job of it is still to be done
 	old  bool      // ... and is given up
+	// marks is how many of its jobs are done.
+	marks int
 }
 
 // Deliver implements chat.Courier.
@@ -112,6 +114,8 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		switch {
 		case err == nil && r.OK():
 			c.o.Count(Delivered)
+			d.Sent++
+			pieces[j.piece].marks++
 			d.Posts = append(d.Posts, post...)
 		case err == nil && r.Refused():
 			c.o.Count(Refused)
@@ -131,8 +135,17 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		}
 	}
 	for _, p := range pieces {
-		if !p.bad || p.old {
-			d.Seqs = append(d.Seqs, p.seqs...)
+		if p.bad && !p.old {
+			continue
+		}
+		d.Seqs = append(d.Seqs, p.seqs...)
+		switch n := len(p.seqs); {
+		case p.old:
+			d.Dropped += n
+		case p.marks == 0:
+			d.Unwanted += n // what they tell of is on no graph, or there already
+		default:
+			d.Merged += max(n-p.marks, 0)
 		}
 	}
 	if stop == nil && len(jobs) > batch {

@@ -253,7 +253,7 @@ func TestGrafanaRefusedForADay(t *testing.T) {
 	}
 	old := message(1, ledger.NoticeStop, nil)
 	old.Notice.At = at(3, 0).Add(-48 * time.Hour)
-	if got, err := onGrafana(t, f).bring(t.Context(), nil, old, message(2, ledger.NoticeStop, nil)); err == nil || len(got.Seqs) != 1 || got.Seqs[0] != 1 {
+	if got, err := onGrafana(t, f).bring(t.Context(), nil, old, message(2, ledger.NoticeStop, nil)); err == nil || len(got.Seqs) != 1 || got.Seqs[0] != 1 || got.Dropped != 1 || chat.ReasonOf(err) != chat.ReasonRefused {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -310,7 +310,7 @@ func TestManyInBatches(t *testing.T) {
 	}
 	for _, want := range []int{20, 20, 5} {
 		got, err := d.bring(t.Context(), nil, all...)
-		if err != nil || len(got.Seqs) != want || (got.Wait > 0) != (want < len(all)) {
+		if err != nil || len(got.Seqs) != want || got.Sent != want || got.Merged+got.Unwanted != 0 || (got.Wait > 0) != (want < len(all)) {
 			t.Fatalf("%d told, wait %s, %v, want %d", len(got.Seqs), got.Wait, err, want)
 		}
 		all = all[len(got.Seqs):]

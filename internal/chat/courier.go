@@ -55,4 +55,12 @@ type Delivery struct {
 	Posts []ledger.Post
 	// Wait is how long the surface asked to be left alone (Retry-After); 0 for not.
 	Wait time.Duration
+
+	// What follows is for counting alone: see Deliveries. Sent is how many messages,
+	// notes, events and edits got there, and Refused how many the surface called
+	// wrong for good without an error that says so.
+	Sent, Refused int
+	// Of Seqs, Merged were told by the message of another notice, Unwanted are not
+	// told on this surface, and Dropped are given up.
+	Merged, Unwanted, Dropped int
 }

@@ -44,3 +44,11 @@ func (t talkers) couriers(file *config.Config) ([]chat.Courier, error) {
 	}
 	return out, nil
 }
+
+// counted has what couriers deliver counted.
+func (d *daemon) counted(all []chat.Courier) []chat.Courier {
+	for i, c := range all {
+		all[i] = d.told.Courier(c)
+	}
+	return all
+}

@@ -75,6 +75,7 @@ type daemon struct {
 	// auditSays is what the audit files have people told.
 	auditSays sayings
 	engine    *engine.Engine
+	told      *chat.Deliveries
 	talkers   talkers
 	outlets   *outlets
 	server    *web.Server
@@ -111,8 +112,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	told, err := chat.NewCounted(o.Announcer, "console", o.Registry)
-	if err != nil {
+	if d.told, err = chat.NewDeliveries(o.Registry); err != nil {
 		return nil, err
 	}
 	d.build = builder{clock: o.Clock, env: o.Env, metrics: metrics, node: o.NodeName, dial: o.Machine.Dial}
@@ -139,7 +139,7 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	}
 	d.peers = d.peersOf()
 	d.engine = engine.New(engine.Options{
-		Log: d.log(), Voters: d.voters(), Ledger: d.ledger, Clock: engineClock, Announcer: told, Logger: o.Logger.Named("engine"), Node: d.node.ID(),
+		Log: d.log(), Voters: d.voters(), Ledger: d.ledger, Clock: engineClock, Announcer: d.told.Announcer(o.Announcer, string(ledger.SurfaceConsole)), Logger: o.Logger.Named("engine"), Node: d.node.ID(),
 		Arrived: arrivals.Arrived,
 	}, cfg)
 	if d.pulse, err = d.newHeartbeat(); err != nil {
@@ -293,7 +293,7 @@ func (d *daemon) load() (*config.Config, *engine.Config, config.Report, error) {
 	if err := errors.Join(terr, perr); err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", d.ConfigFile, err)
 	}
-	cfg.Couriers = slices.Concat(told, posted, d.slackCouriers(file))
+	cfg.Couriers = d.counted(slices.Concat(told, posted, d.slackCouriers(file)))
 	return file, cfg, report, nil
 }
 

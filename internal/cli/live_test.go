@@ -24,6 +24,7 @@ type live struct {
 	t            *testing.T
 	config, sock string
 	console      *transcript
+	d            *daemon
 }
 
 const liveConfig = `config_version = 1
@@ -68,6 +69,7 @@ func newLive(t *testing.T) *live {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.d = d
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()

@@ -233,14 +233,14 @@ func (m *machine) notify(n Notice, x step) {
 	n.Seq, n.At = m.lastNotice, x.at
 	n.Owed = slices.Clone(m.talk.Surfaces)
 	m.notices = append(m.notices, n)
-	if len(m.notices) > maxNotices {
-		m.notices = slices.Delete(m.notices, 0, len(m.notices)-maxNotices)
+	if len(m.notices) > MaxNotices {
+		m.notices = slices.Delete(m.notices, 0, len(m.notices)-MaxNotices)
 	}
 }
 
-// maxNotices bounds what waits to be told; the oldest are dropped first, and
+// MaxNotices bounds what waits to be told; the oldest are dropped first, and
 // the ledger's cases still hold everything they said.
-const maxNotices = 1000
+const MaxNotices = 1000
 
 // outQuery says what outHosts lists.
 type outQuery struct {

@@ -102,24 +102,38 @@ type Reply struct {
 // OK reports whether the request was accepted: a status of 2xx.
 func (r Reply) OK() bool { return r.Status/100 == 2 }
 
+// Failure is why nothing was delivered, in words, with its class: "timeout",
+// "unreachable", "rate_limited", "credential", "refused", "trouble" or "error".
+type Failure struct{ text, reason string }
+
+// Error says what is wrong and what to do, and repeats nothing of what was sent or
+// answered.
+func (f *Failure) Error() string { return f.text }
+
+// Reason is the class, by which attempts are counted.
+func (f *Failure) Reason() string { return f.reason }
+
 // Failure says in words what a Reply that is not OK means, and what to do; what
-// names the receiver, such as "the receiver".
+// names the receiver, such as "the receiver". It is a *Failure.
 func (r Reply) Failure(what string) error {
+	say := func(reason, format string, args ...any) error {
+		return &Failure{what + " " + fmt.Sprintf(format, args...), reason}
+	}
 	switch {
 	case r.OK():
 		return nil
 	case r.Status/100 == 3:
-		return fmt.Errorf("%s redirects (%d) to %s, and redirects are not followed: put the final address into url", what, r.Status, r.Elsewhere)
+		return say("refused", "redirects (%d) to %s, and redirects are not followed: put the final address into url", r.Status, r.Elsewhere)
 	case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden:
-		return fmt.Errorf("%s refuses the credential (%d): check the file that the config names for it, and what it is allowed", what, r.Status)
+		return say("credential", "refuses the credential (%d): check the file that the config names for it, and what it is allowed", r.Status)
 	case r.Status == http.StatusNotFound:
-		return fmt.Errorf("%s has nothing at this address (404): check url", what)
+		return say("refused", "has nothing at this address (404): check url")
 	case r.Status == http.StatusTooManyRequests:
-		return fmt.Errorf("%s asks to slow down (429): it is tried again by itself", what)
+		return say("rate_limited", "asks to slow down (429): it is tried again by itself")
 	case r.Status >= 500:
-		return fmt.Errorf("%s is in trouble (%d): check its log; it is tried again by itself", what, r.Status)
+		return say("trouble", "is in trouble (%d): check its log; it is tried again by itself", r.Status)
 	}
-	return fmt.Errorf("%s refuses the request (%d): check url, and its log", what, r.Status)
+	return say("refused", "refuses the request (%d): check url, and its log", r.Status)
 }
 
 // Send makes one request and reads its answer. An error means that it may or may
@@ -196,19 +210,19 @@ func explain(ctx context.Context, err error) error {
 	_, isTLS := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return errors.New("called off by warden: nothing to do")
+		return &Failure{"called off by warden: nothing to do", "error"}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return errors.New("no answer in time: check that it runs, and the way there; set proxy if there has to be one")
+		return &Failure{"no answer in time: check that it runs, and the way there; set proxy if there has to be one", "timeout"}
 	case isDNS:
-		return errors.New("its name can't be resolved: check url and DNS")
+		return &Failure{"its name can't be resolved: check url and DNS", "unreachable"}
 	case isCert:
-		return errors.New("its certificate is not trusted: check this machine's CAs and clock, and the host in url")
+		return &Failure{"its certificate is not trusted: check this machine's CAs and clock, and the host in url", "unreachable"}
 	case isTLS, errors.Is(err, http.ErrSchemeMismatch):
-		return errors.New("it does not speak TLS: write http:// in url, or put TLS in front of it")
+		return &Failure{"it does not speak TLS: write http:// in url, or put TLS in front of it", "unreachable"}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return errors.New("connection refused: check that it runs, and the host and port in url")
+		return &Failure{"connection refused: check that it runs, and the host and port in url", "unreachable"}
 	}
-	return errors.New("the request failed: check url, and the way there")
+	return &Failure{"the request failed: check url, and the way there", "unreachable"}
 }
 
 // Refused reports whether the receiver took the request for wrong, so that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -102,8 +103,9 @@ func TestWhyNoAnswer(t *testing.T) {
 			t.Errorf("%s: %v, want %q", address, err, want)
 		}
 	}
-	if _, err := client(t, Options{Timeout: 50 * time.Millisecond}).Send(t.Context(), http.MethodGet, slow.URL, nil, nil); err == nil || !strings.Contains(err.Error(), "in time") {
-		t.Errorf("slow: %v", err)
+	_, late := client(t, Options{Timeout: 50 * time.Millisecond}).Send(t.Context(), http.MethodGet, slow.URL, nil, nil)
+	if f, ok := errors.AsType[*Failure](late); !ok || !strings.Contains(f.Error(), "in time") || f.Reason() != "timeout" {
+		t.Errorf("slow: %v", late)
 	}
 	off, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -131,6 +133,7 @@ func TestAnswersAreCut(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	t.Parallel()
+	reasons := map[int]string{401: "credential", 403: "credential", 404: "refused", 429: "rate_limited", 503: "trouble", 400: "refused", 301: "refused"}
 	for status, want := range map[int]string{200: "", 204: "", 401: "credential", 403: "credential", 404: "nothing at this address", 429: "slow down", 503: "in trouble", 400: "refuses", 301: "redirects"} {
 		err := Reply{Status: status, Body: []byte("PLANTED")}.Failure("Grafana")
 		switch {
@@ -138,6 +141,9 @@ func TestFailures(t *testing.T) {
 			t.Errorf("%d: %v, want %q", status, err, want)
 		case err != nil && strings.Contains(err.Error(), "PLANTED"):
 			t.Errorf("%d: %v repeats what the server said", status, err)
+		}
+		if f, ok := errors.AsType[*Failure](err); ok != (want != "") || ok && f.Reason() != reasons[status] {
+			t.Errorf("%d: is %v, want the class %q", status, f, reasons[status])
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/PagerDuty/go-pagerduty"
+
+	"warden/internal/chat"
 )
 
 const (
@@ -37,9 +39,13 @@ type trouble struct {
 	again bool          // it may work another time
 	wait  time.Duration // how long PagerDuty asked to be left alone
 	code  int           // PagerDuty's own code; 0 for none
+	class chat.Reason
 }
 
 func (t *trouble) Error() string { return t.text }
+
+// Reason is the class by which attempts are counted: see chat.ReasonOf.
+func (t *trouble) Reason() string { return string(t.class) }
 
 // api calls PagerDuty. One is good for one delivery.
 type api struct {
@@ -154,24 +160,30 @@ const (
 
 // explain says why a call failed and whether another try may help.
 func (s *sighting) explain(ctx context.Context, code int) *trouble {
-	t := &trouble{code: code, wait: s.wait}
+	t := &trouble{code: code, wait: s.wait, class: chat.ReasonRefused}
 	switch {
 	case s.status == 0:
-		t.again, t.text = true, network(ctx, s.err)
+		t.again, t.text, t.class = true, network(ctx, s.err), chat.ReasonUnreachable
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(s.err, context.DeadlineExceeded) {
+			t.class = chat.ReasonTimeout
+		}
 	case s.status == http.StatusTooManyRequests:
+		t.class = chat.ReasonRateLimited
 		t.again, t.text = true, "PagerDuty wants fewer calls (429); what is left is sent later"
 		if t.wait == 0 {
 			t.wait = eventsPause
 		}
 	case s.status >= 500 || s.status == http.StatusRequestTimeout:
+		t.class = chat.ReasonTrouble
 		t.again, t.text = true, fmt.Sprintf("PagerDuty has trouble of its own (status %d); it is tried again", s.status)
 	case s.status/100 == 2:
+		t.class = chat.ReasonError
 		t.again, t.text = true, "the answer is not PagerDuty's: look for a proxy or a login page on the way to it, and at api_url and events_url"
 	case s.status == http.StatusUnauthorized, s.status == http.StatusForbidden, s.status == http.StatusPaymentRequired:
-		t.again, t.wait = true, refusedPause
+		t.again, t.wait, t.class = true, refusedPause, chat.ReasonCredential
 		t.text = fmt.Sprintf("PagerDuty does not let warden in (status %d): put a REST API key that may write into pagerduty.api_token_file", s.status)
 	case code == codeUserNotFound, code == codeBadFrom, code == codeNoFrom:
-		t.again, t.wait = true, refusedPause
+		t.again, t.wait, t.class = true, refusedPause, chat.ReasonCredential
 		t.text = fmt.Sprintf("PagerDuty does not know who writes (code %d): make pagerduty.from_email the e-mail address of a user of the account", code)
 	case s.status == http.StatusBadRequest && s.events:
 		t.text = "PagerDuty refuses the event (status 400): check that pagerduty.routing_key_file holds the key of an Events API v2 integration of a service that is there"

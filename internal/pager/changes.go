@@ -102,7 +102,9 @@ func (d *delivery) changes(ctx context.Context) error {
 				continue
 			}
 			if err == nil && failed == nil {
+				refused := d.out.Refused
 				failed = d.sendChange(ctx, m, e)
+				d.lost[m.Case.ID] = d.lost[m.Case.ID] || d.out.Refused > refused
 			}
 			if err != nil || failed != nil {
 				d.hold(m.Case.ID)
@@ -132,5 +134,7 @@ func (d *delivery) sendChange(ctx context.Context, m chat.Message, e change) err
 		return d.judged(err, "the change event of "+m.Case.ID.String())
 	}
 	d.receipt(ledger.Post{Key: e.key, Case: m.Case.ID})
+	d.out.Sent++
+	d.spoke[m.Case.ID]++
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/simulate/fakepager"
@@ -78,6 +79,12 @@ func TestAnHoursOutage(t *testing.T) {
 				got, err := r.deliver()
 				if err == nil || strings.Contains(err.Error(), r.web.URL) {
 					t.Fatalf("%v", err)
+				}
+				if want := map[fakepager.Trouble]chat.Reason{
+					fakepager.RateLimited: chat.ReasonRateLimited, fakepager.Unavailable: chat.ReasonTrouble, fakepager.Cut: chat.ReasonUnreachable,
+					fakepager.HTML: chat.ReasonError, fakepager.Garbled: chat.ReasonError, fakepager.Gone: chat.ReasonCredential,
+				}[trouble]; chat.ReasonOf(err) != want || got.Sent != 0 {
+					t.Fatalf("%v is %s, want %s; %d sent", err, chat.ReasonOf(err), want, got.Sent)
 				}
 				if want := map[fakepager.Trouble]time.Duration{fakepager.RateLimited: 20 * time.Second, fakepager.Gone: refusedPause}[trouble]; got.Wait != want {
 					t.Fatalf("wait %s, want %s: %v", got.Wait, want, err)
@@ -168,8 +175,8 @@ func TestOldNoticesAreDropped(t *testing.T) {
 	}
 	r.clk.Advance(time.Minute)
 	r.notice(ledger.NoticeQuestion, r.bad(1043, "ingest-18"))
-	if _, err := r.deliver(); err == nil || len(r.owed) != 1 || r.owed[0].Case.ID != 1043 {
-		t.Errorf("%v, %v owed", err, r.owed)
+	if got, err := r.deliver(); err == nil || len(r.owed) != 1 || r.owed[0].Case.ID != 1043 || got.Dropped != 1 {
+		t.Errorf("%+v, %v, %v owed", got, err, r.owed)
 	}
 	r.pd.Mend()
 	r.must()

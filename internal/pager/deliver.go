@@ -35,10 +35,12 @@ func (d *delivery) notes(ctx context.Context) error {
 			d.hold(m.Case.ID)
 			continue
 		}
+		refused := d.out.Refused
 		if err := d.noteOn(ctx, m); err != nil {
 			errs = append(errs, err)
 			d.hold(m.Case.ID)
 		}
+		d.lost[m.Case.ID] = d.lost[m.Case.ID] || d.out.Refused > refused
 	}
 	if len(errs) == 0 {
 		errs = append(errs, d.refusals(ctx))
@@ -118,6 +120,7 @@ func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note)
 		if ends(one.Content, mark) {
 			receipt.ID = clipID(one.ID)
 			d.receipt(receipt)
+			d.spoke[c.ID]++
 			return nil
 		}
 	}
@@ -133,6 +136,8 @@ func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note)
 	}
 	receipt.ID = clipID(made.ID)
 	d.receipt(receipt)
+	d.out.Sent++
+	d.spoke[c.ID]++
 	return nil
 }
 
@@ -171,6 +176,7 @@ func (d *delivery) resolve(ctx context.Context, inc match, c *ledger.Case) error
 	if err != nil {
 		return d.judged(err, "the resolving of the incident of "+c.ID.String())
 	}
+	d.out.Sent++
 	d.c.Logger.Info("incident resolved: its host is mended, and it was about nothing else", zap.String("incident", inc.id), zap.Stringer("case", c.ID))
 	return nil
 }

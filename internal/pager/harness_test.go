@@ -131,6 +131,9 @@ func (r *room) deliverWithin(within time.Duration) (chat.Delivery, error) {
 		Messages: slices.Clone(r.owed), Now: r.clk.Now(),
 		Post: func(k string) (ledger.Post, bool) { p, ok := r.posts[k]; return p, ok },
 	})
+	if n := len(got.Seqs); got.Merged < 0 || got.Merged+got.Unwanted+got.Dropped > n {
+		r.t.Errorf("what became of %d notices doesn't add up: %+v", n, got)
+	}
 	if err != nil && strings.Contains(err.Error(), "PLANTED") {
 		r.t.Errorf("a secret came out: %v", err)
 	}

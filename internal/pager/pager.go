@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,7 +131,7 @@ const keepFor = 24 * time.Hour
 // notes by another; one that is down holds up only its own.
 func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, error) {
 	c.pager.begins(c)
-	d := &delivery{c: c.pager, s: &c.settings, owed: owed, state: c.pager.State(), posted: map[string]ledger.Post{}}
+	d := &delivery{c: c.pager, s: &c.settings, owed: owed, state: c.pager.State(), posted: map[string]ledger.Post{}, spoke: map[remedy.CaseID]int{}, lost: map[remedy.CaseID]bool{}}
 	d.api.open(c.pager, &c.settings)
 	var errs []error
 	for _, part := range []func(context.Context) error{d.alerts, d.changes, d.notes} {
@@ -155,6 +156,10 @@ type delivery struct {
 	posted map[string]ledger.Post
 	// held are the cases about which something could not be told yet.
 	held map[remedy.CaseID]bool
+	// spoke is how many notes and changes there were about a case, and lost are the
+	// cases about which something was given up.
+	spoke map[remedy.CaseID]int
+	lost  map[remedy.CaseID]bool
 }
 
 // post finds a receipt, this delivery's first.
@@ -197,20 +202,40 @@ func (d *delivery) hold(id remedy.CaseID) {
 // settle says which notices were told: all but those of cases that are held.
 // What is too old is given up, and that is said.
 func (d *delivery) settle() {
-	old := 0
+	old, told := 0, map[remedy.CaseID]int{}
 	for _, m := range d.owed.Messages {
 		late := d.owed.Now.Sub(m.Notice.At) > keepFor
 		if d.held[m.Notice.Case] && m.Notice.Case != 0 && !late {
 			continue
 		}
-		if late && d.held[m.Notice.Case] {
-			old++
-		}
 		d.out.Seqs = append(d.out.Seqs, m.Notice.Seq)
+		switch id := m.Notice.Case; {
+		case id != 0 && d.spoke[id] > 0:
+			told[id]++
+		case late && (d.held[id] || d.wanted(m)):
+			old++
+		case d.lost[id]:
+			d.out.Dropped++
+		default:
+			d.out.Unwanted++
+		}
 	}
+	for id, n := range told {
+		d.out.Merged += max(n-d.spoke[id], 0)
+	}
+	d.out.Dropped += old
 	if old > 0 {
 		d.c.Logger.Warn("what PagerDuty could not be told for a day is dropped; `warden cases` has it", zap.Int("notices", old))
 	}
+}
+
+// wanted reports whether a notice is worth a note that was never written.
+func (d *delivery) wanted(m chat.Message) bool {
+	if ok, err := d.api.canRead(); m.Case == nil || !ok && err == nil || !slices.Contains(milestones(d.s.Notes), m.Notice.Kind) {
+		return false
+	}
+	p, ok := d.post(noteKey(m.Case.ID))
+	return !ok || p.Seq < m.Notice.Seq
 }
 
 // wait leaves PagerDuty alone for a while.
@@ -228,6 +253,7 @@ func (d *delivery) trouble(err error, what string, about zap.Field) (again bool)
 	if t.again {
 		return true
 	}
+	d.out.Refused++
 	key := what + t.text + about.String
 	d.c.mu.Lock()
 	defer d.c.mu.Unlock()

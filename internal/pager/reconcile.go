@@ -200,6 +200,7 @@ func (d *delivery) send(ctx context.Context, s step) (bool, error) {
 		return d.api.events.ManageEventWithContext(ctx, event)
 	})
 	if err == nil {
+		d.out.Sent++
 		return true, nil
 	}
 	if d.trouble(err, "the alert", zap.String("alert", event.DedupKey)) {

@@ -110,7 +110,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		x.gauge(mLevel, float64(l.File), string(l.Action), string(l.Pool), "file")
 		x.gauge(mLevel, float64(l.Effective), string(l.Action), string(l.Pool), "effective")
 	}
-	x.outbox(c.Ledger.Pending(), now)
+	x.outbox(c.Ledger, now)
 	x.judging(cfg)
 	if c.Ledger.Floor().Version >= trustSince {
 		x.trust(c.assessments(now))

@@ -17,22 +17,25 @@ var (
 	mAllowed  = metric{"warden_action_allowed_seconds", "How long an execution may take, from START to the end of its effect.", []string{"action", "pool"}}
 	mStorm    = metric{"warden_common_mode", "1 while so many hosts look bad at once that hands are off.", []string{"detector", "pool"}}
 	mInterval = metric{"warden_detector_interval_seconds", "The time between two instants that the detector judges.", []string{"detector", "pool"}}
-	mOutbox   = metric{"warden_outbox_messages", "Messages for people that were not delivered yet.", nil}
-	mUntold   = metric{"warden_outbox_oldest_seconds", "How long the oldest of them has waited; 0 while there is none.", nil}
+	mOutbox   = metric{"warden_outbox_messages", "Notices that people were not told yet, by where.", []string{"integration"}}
+	mUntold   = metric{"warden_outbox_oldest_seconds", "How long the oldest of them has waited; 0 while there is none.", []string{"integration"}}
 )
 
 func watchMetrics() []metric {
 	return []metric{mOldest, mRunning, mAllowed, mStorm, mBreaker, mInterval, mOutbox, mUntold}
 }
 
-// outbox sends what waits to be told.
-func (x scrape) outbox(pending []ledger.Notice, now time.Time) {
-	x.gauge(mOutbox, float64(len(pending)))
-	oldest := 0.0
-	for _, n := range pending {
-		oldest = max(oldest, now.Sub(n.At).Seconds())
+// outbox sends what waits to be told on each surface.
+func (x scrape) outbox(led *ledger.Ledger, now time.Time) {
+	surfaces, _ := led.Surfaces()
+	for _, s := range surfaces {
+		pending, oldest := led.PendingFor(s), 0.0
+		for _, n := range pending {
+			oldest = max(oldest, now.Sub(n.At).Seconds())
+		}
+		x.gauge(mOutbox, float64(len(pending)), string(s))
+		x.gauge(mUntold, oldest, string(s))
 	}
-	x.gauge(mUntold, oldest)
 }
 
 // judging sends how often the detectors judge.

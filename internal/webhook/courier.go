@@ -101,10 +101,12 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		return d, nil
 	}
 	if p, ok := owed.Post(goneKey); ok && p.Hash == hashOf(c.o.URL) {
-		return allOf(owed), nil // it asked for no more
+		d = allOf(owed) // it asked for no more
+		d.Unwanted = len(d.Seqs)
+		return d, nil
 	}
 	letters, unwanted := c.letters(owed.Messages)
-	d.Seqs = unwanted
+	d.Seqs, d.Unwanted = unwanted, len(unwanted)
 	var failed error
 	for i, l := range letters {
 		if i == batch {
@@ -119,15 +121,17 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		case r.OK():
 			c.o.Count(Delivered)
 			d.Seqs = append(d.Seqs, l.seqs...)
+			d.Sent, d.Merged = d.Sent+1, d.Merged+len(l.seqs)-1
 		case r.Status == http.StatusGone:
 			c.o.Count(Gone)
-			return c.giveUp(owed), nil
+			return c.giveUp(owed, d), nil
 		case r.Refused():
 			c.o.Count(Refused)
 			failed = fmt.Errorf("webhook %s: %w", c.o.Name, r.Failure("the receiver"))
 			if owed.Now.Sub(l.at) > giveUpAfter {
 				c.o.Logger.Warn("an event is dropped: the receiver has refused it for a day", zap.String("webhook", c.o.Name), zap.String("event", l.event.ID), zap.Error(failed))
 				d.Seqs = append(d.Seqs, l.seqs...)
+				d.Dropped += len(l.seqs)
 			}
 		default:
 			c.o.Count(Failed)
@@ -187,10 +191,12 @@ func (c *Courier) send(ctx context.Context, e Event) (outbound.Reply, error) {
 
 // giveUp tells the receiver nothing any more, for it says that it is gone, until
 // its address changes.
-func (c *Courier) giveUp(owed chat.Owed) chat.Delivery {
+func (c *Courier) giveUp(owed chat.Owed, sofar chat.Delivery) chat.Delivery {
 	c.o.Logger.Warn("a webhook's receiver is gone (410): it is told nothing until its url changes", zap.String("webhook", c.o.Name))
 	c.o.Say(fmt.Sprintf("webhook %s answers that it is gone (410): it is told nothing any more, until its url changes. Remove its [[webhooks]], or correct url", c.o.Name))
 	d := allOf(owed)
+	d.Sent, d.Refused, d.Merged, d.Unwanted = sofar.Sent, 1, sofar.Merged, sofar.Unwanted
+	d.Dropped = len(d.Seqs) - len(sofar.Seqs)
 	d.Posts = []ledger.Post{{Key: goneKey, Hash: hashOf(c.o.URL)}}
 	return d
 }

@@ -229,7 +229,7 @@ func TestOnlyLastStates(t *testing.T) {
 		}
 	}
 	got, err := d.bring(t, all...)
-	if err != nil || len(got.Seqs) != 7 {
+	if err != nil || len(got.Seqs) != 7 || got.Sent != 4 || got.Merged != 2 || got.Unwanted != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if diff := cmp.Diff([]string{"k3v9.3", "k3v9.4", "k3v9.6", "k3v9.7"}, r.ids); diff != "" {
@@ -282,12 +282,12 @@ func TestGone(t *testing.T) {
 	r := newReceiver(t, func(_ int, w http.ResponseWriter) { w.WriteHeader(http.StatusGone) })
 	d := newDesk(t, r.URL)
 	got, err := d.bring(t, message(1, ledger.NoticeStop, nil), message(2, ledger.NoticeStop, nil))
-	if err != nil || len(got.Seqs) != 2 || len(d.said) != 1 || !strings.Contains(d.said[0], "webhook status answers that it is gone") || strings.Contains(d.said[0], r.URL) {
+	if err != nil || len(got.Seqs) != 2 || got.Dropped != 2 || got.Refused != 1 || len(d.said) != 1 || !strings.Contains(d.said[0], "webhook status answers that it is gone") || strings.Contains(d.said[0], r.URL) {
 		t.Fatalf("%+v, %v, said %q", got, err, d.said)
 	}
 	next := newDesk(t, r.URL)
 	next.posts = d.posts
-	if got, err := next.bring(t, message(3, ledger.NoticeStop, nil)); err != nil || len(got.Seqs) != 1 || r.asked != 1 || len(next.said) != 0 {
+	if got, err := next.bring(t, message(3, ledger.NoticeStop, nil)); err != nil || len(got.Seqs) != 1 || got.Unwanted != 1 || r.asked != 1 || len(next.said) != 0 {
 		t.Errorf("the next leader: %+v, %v, asked %d times", got, err, r.asked)
 	}
 	elsewhere := newReceiver(t, nil)
@@ -309,12 +309,12 @@ func TestRefused(t *testing.T) {
 	}
 	d := newDesk(t, r.URL)
 	got, err := d.bring(t, message(1, ledger.NoticeStop, nil), message(2, ledger.NoticeStop, nil))
-	if err == nil || len(got.Seqs) != 1 || got.Seqs[0] != 2 || got.Wait != 0 {
+	if err == nil || len(got.Seqs) != 1 || got.Seqs[0] != 2 || got.Wait != 0 || got.Sent != 1 || got.Dropped != 0 {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	old := message(1, ledger.NoticeStop, nil)
 	old.Notice.At = at(4, 0).Add(-25 * time.Hour)
-	if got, err := d.bring(t, old); err == nil || len(got.Seqs) != 1 {
+	if got, err := d.bring(t, old); err == nil || len(got.Seqs) != 1 || got.Dropped != 1 || chat.ReasonOf(err) != chat.ReasonRefused {
 		t.Errorf("after a day: %+v, %v", got, err)
 	}
 	if d.counts[webhook.Refused] != 2 {

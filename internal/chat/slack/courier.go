@@ -26,6 +26,8 @@ type round struct {
 	shared map[string][]job
 	// spoke is the case of which each shared complaint speaks since this round.
 	spoke map[string]remedy.CaseID
+	// own is how many messages told a notice.
+	own int
 }
 
 // Deliver implements chat.Courier. It sends what may be sent now, at most one
@@ -34,7 +36,7 @@ type round struct {
 func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, error) {
 	jobs, done := plan(owed)
 	jobs = append(jobs, s.reviews(owed, jobs)...)
-	r := &round{Slack: s, set: s.Settings(), owed: owed, got: chat.Delivery{Seqs: done}, spoke: map[string]remedy.CaseID{}}
+	r := &round{Slack: s, set: s.Settings(), owed: owed, got: chat.Delivery{Seqs: done, Unwanted: len(done)}, spoke: map[string]remedy.CaseID{}}
 	if len(jobs) == 0 {
 		return r.got, nil
 	}
@@ -45,7 +47,7 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 	x, err := s.session(ctx)
 	if err != nil {
 		r.got.Wait = s.ready("")
-		return r.got, err
+		return r.got, classed(err)
 	}
 	r.x = x
 	jobs = r.missed(ctx, jobs)
@@ -71,7 +73,17 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 	r.threads(ctx)
 	r.got.Posts = slices.DeleteFunc(r.got.Posts, r.known)
 	r.got.Wait = max(r.wait, s.ready(""))
-	return r.got, failed
+	r.got.Merged = max(len(r.got.Seqs)-r.got.Unwanted-r.own, 0)
+	return r.got, classed(failed)
+}
+
+// send is Slack.send, counted.
+func (r *round) send(ctx context.Context, x session, key string, to target, made rendered) (at target, gone bool, err error) {
+	at, gone, err = r.Slack.send(ctx, x, key, to, made)
+	if err == nil && !gone {
+		r.got.Sent++
+	}
+	return at, gone, err
 }
 
 // known reports whether the ledger has all that a receipt says already, and had
@@ -224,6 +236,9 @@ func (r *round) put(ctx context.Context, j job, to target, made rendered, anew f
 	}
 	if errors.Is(err, errLater) {
 		return at, r.later(to.channel)
+	}
+	if err == nil && len(j.seqs) > 0 {
+		r.own++
 	}
 	return at, err
 }

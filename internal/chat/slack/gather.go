@@ -97,6 +97,7 @@ func (r *round) everywhere(ctx context.Context, j job) error {
 	}
 	switch {
 	case told == len(all):
+		r.own++
 		r.got.Seqs = append(r.got.Seqs, j.seqs...)
 	case failed == nil:
 		return errLater
@@ -179,6 +180,7 @@ func (r *round) catchUp(ctx context.Context, channel string, all []job) error {
 	if err != nil {
 		return err
 	}
+	r.own++
 	for _, j := range all {
 		r.got.Seqs = append(r.got.Seqs, j.seqs...)
 	}
@@ -273,7 +275,7 @@ func (r *round) share(ctx context.Context, key string, jobs []job) error {
 		to = target{channel: shared.Place, ts: shared.ID}
 	}
 	if !there || shared.Hash != made.hash() {
-		at, err := r.put(ctx, job{key: key, m: jobs[0].m}, to, made, func(string) rendered { return made }, "")
+		at, err := r.put(ctx, job{key: key, m: jobs[0].m, seqs: jobs[0].seqs}, to, made, func(string) rendered { return made }, "")
 		if err != nil {
 			return err
 		}

@@ -222,6 +222,9 @@ func (w *world) view() chat.Owed {
 // once delivers once, and commits what got through.
 func (w *world) once() (chat.Delivery, error) {
 	got, err := w.slack.Deliver(w.t.Context(), w.view())
+	if n := len(got.Seqs); got.Merged < 0 || got.Merged+got.Unwanted+got.Dropped > n || n > 0 && got.Sent == 0 && got.Merged+got.Unwanted+got.Dropped != n {
+		w.t.Errorf("what became of %d notices doesn't add up: %+v", n, got)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.owed = slices.DeleteFunc(w.owed, func(m chat.Message) bool { return slices.Contains(got.Seqs, m.Notice.Seq) })

@@ -85,6 +85,7 @@ func (s *Slack) lookAgain() {
 func (r *round) summary(ctx context.Context, j job, post ledger.Post, posted bool) error {
 	m := j.m.Morning
 	if m.Skip {
+		r.got.Unwanted += len(j.seqs)
 		r.got.Seqs = append(r.got.Seqs, j.seqs...)
 		return nil
 	}

@@ -25,7 +25,7 @@ type brings struct {
 	err error
 }
 
-func (*brings) Surface() ledger.Surface                            { return ledger.SurfaceSlack }
+func (*brings) Surface() ledger.Surface                           { return ledger.SurfaceSlack }
 func (b *brings) Deliver(context.Context, Owed) (Delivery, error) { return b.got, b.err }
 
 // classed is an error that knows its class.

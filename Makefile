@@ -78,7 +78,7 @@ lint: bin/golangci-lint bin/staticcheck
 
 ## race: every test that needs no server, under the race detector, in another order
 race:
-	$(TEST) -race -shuffle=on ./...
+	go test -timeout 20m -race -shuffle=on ./...
 
 ## chaos: break SEEDS clusters of three agents, each in its own network, and judge them; SEED=n repeats one
 chaos: servers

@@ -173,12 +173,12 @@ func (c *Config) personByUnix(user string) (string, Person) {
 	return "", Person{}
 }
 
-// Aliases are the people with several unix users, by name.
+// Aliases are the people of whom more than one unix user is known, by name.
 func (c *Config) Aliases() []remedy.Alias {
 	var out []remedy.Alias
 	for _, name := range slices.Sorted(maps.Keys(c.Approvals.People)) {
-		if p := c.Approvals.People[name]; len(p.Unix) > 1 {
-			out = append(out, remedy.Alias{Person: name, Unix: p.Unix})
+		if p := c.Approvals.People[name]; len(p.Unix) > 1 || len(p.Unix) > 0 && p.Email != "" {
+			out = append(out, remedy.Alias{Person: name, Unix: p.Unix, Email: strings.ToLower(p.Email)})
 		}
 	}
 	return out

@@ -209,7 +209,7 @@ func (v *validator) approversOK(name remedy.ActionName) bool {
 func enough(who []remedy.Approver, n int) bool {
 	people := map[string]bool{}
 	for _, a := range who {
-		if strings.HasPrefix(a.Match, "@") {
+		if a.Group() {
 			return true
 		}
 		key := a.Match

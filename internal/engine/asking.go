@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -134,7 +133,7 @@ func unanswerable(a Action, approvals int, requester *remedy.Actor) string {
 	}
 	people := map[string]bool{}
 	for _, w := range who {
-		if strings.HasPrefix(w.Match, "@") {
+		if w.Group() {
 			return "" // who is in a group is known when they come
 		}
 		people[cmp.Or(w.Person, w.Match)] = true

@@ -49,7 +49,7 @@ type Config struct {
 	// Corroborate wants a majority of the voters to find a host bad before
 	// warden acts by itself.
 	Corroborate bool
-	// Aliases are the people with several unix users.
+	// Aliases are the people of whom more than one unix user is known.
 	Aliases []remedy.Alias
 	// Quiet is when people are called less; nil for never.
 	Quiet *QuietHours

@@ -61,30 +61,45 @@ func (e *Engine) ask(ctx context.Context, by remedy.Actor, b ledger.Body) (ledge
 }
 
 // mayAct reports whether a person may act on an action's hosts: one of its
-// approvers, or anybody who reaches warden when it has none.
+// approvers, or anybody whom the socket admits when it has none.
 func (e *Engine) mayAct(by remedy.Actor, action remedy.ActionName) error {
 	a, ok := e.Config().Actions[action]
-	if !ok {
+	switch {
+	case !ok:
 		return e.mayLift(by) // an action that left the config has no approvers of its own
-	}
-	if len(a.Approvers) == 0 || by.MayApprove(a.Approvers) {
+	case by.MayApprove(a.Approvers):
 		return nil
+	case len(a.Approvers) == 0:
+		return byTheSocket(by, fmt.Sprintf("%s has no approvers", action))
 	}
 	return refusal(RefusedNotYours, "%s is not an approver of %s: ask one of %s", by.Name, action, strings.Join(a.Approvers, ", "))
 }
 
 // mayLift reports whether a person may lift a restraint: an approver of any
-// action, or anybody when no action has approvers.
+// action, or anybody whom the socket admits when no action has approvers.
 func (e *Engine) mayLift(by remedy.Actor) error {
 	var all []string
 	for _, name := range sorted(e.Config().Actions) {
 		all = append(all, e.Config().Actions[name].Approvers...)
 	}
-	if len(all) == 0 || by.MayApprove(all) {
+	switch {
+	case by.MayApprove(all):
 		return nil
+	case len(all) == 0:
+		return byTheSocket(by, "no action has approvers")
 	}
 	slices.Sort(all)
 	return refusal(RefusedNotYours, "%s is not an approver of any action: ask one of %s", by.Name, strings.Join(slices.Compact(all), ", "))
+}
+
+// byTheSocket admits who was let in by the socket's file mode, which is the list
+// of who may where there is no other. Who comes by way of a chat was let in by
+// nobody's list.
+func byTheSocket(by remedy.Actor, why string) error {
+	if len(by.Keys) == 0 && by.Via != string(ledger.SurfaceSlack) {
+		return nil
+	}
+	return refusal(RefusedNotYours, "%s, so only who reaches warden's socket may, with the command line: name approvers in the config, and they may here", why)
 }
 
 // MayOperate reports whether a person may change the cluster itself: those who

@@ -95,7 +95,10 @@ func (c *Case) MayAnswer() []remedy.Approver {
 			who = append(who, remedy.Approver{Match: match})
 		}
 	}
-	return slices.DeleteFunc(who, func(w remedy.Approver) bool { return c.requested(remedy.Actor{Name: w.Match}) })
+	return slices.DeleteFunc(who, func(w remedy.Approver) bool {
+		a, one := w.Actor()
+		return one && c.requested(a)
+	})
 }
 
 // AskedOf is MayAnswer in words, each with where they came from.
@@ -130,9 +133,15 @@ func (c *Case) Approved() []CaseReply {
 	return out
 }
 
-// same reports whether two actors are one person.
-func (a *Ask) same(x, y remedy.Actor) bool {
-	return remedy.PersonOf(x, a.Aliases) == remedy.PersonOf(y, a.Aliases)
+// same reports whether two actors are one person, or may be.
+func (a *Ask) same(x, y remedy.Actor) bool { return remedy.SamePerson(x, y, a.Aliases) }
+
+// mayBe says why somebody of another name counts as who asked for it.
+func (c *Case) mayBe(by remedy.Actor) string {
+	if remedy.PersonOf(by, c.Ask.Aliases) == remedy.PersonOf(c.Manual.By, c.Ask.Aliases) {
+		return ""
+	}
+	return fmt.Sprintf(" (%s may be the same person, for [approvals.people] doesn't say who both are)", by.Name)
 }
 
 // requested reports whether the actor is who asked for it by hand.
@@ -286,6 +295,9 @@ func (m *machine) delivered(covered func(Notice) bool, x step) {
 func (m *machine) collect(c *Case, b *CaseAnswer, x step) Result {
 	for _, a := range c.Approvals {
 		if c.Ask.same(a.By, x.by) {
+			if remedy.PersonOf(a.By, c.Ask.Aliases) != remedy.PersonOf(x.by, c.Ask.Aliases) {
+				return refuse(RefusedDecided, "%s approved it at %s already, and %s may be the same person: put email and unix of both into [approvals.people], or ask another of %s", a.By.Name, a.At.Format(timeLayout), x.by.Name, strings.Join(c.Ask.Approvers, ", "))
+			}
 			return refuse(RefusedDecided, "%s approved it at %s already, and %d different people have to: another of %s", a.By.Name, a.At.Format(timeLayout), c.Ask.Needed, strings.Join(c.Ask.Approvers, ", "))
 		}
 	}

@@ -276,7 +276,7 @@ func (b *CaseAnswer) apply(m *machine, x step) Result {
 	case b.Approve && b.PlanHash != c.Ask.PlanHash:
 		return refuse(RefusedApproval, "the plan is %s and not %q: look at it again with `warden show %s`", c.Ask.PlanHash, b.PlanHash, c.ID)
 	case b.Approve && c.requested(x.by):
-		return refuse(RefusedPerson, "%s asked for it, and somebody else has to say yes: one of %s", x.by.Name, strings.Join(c.AskedOf(), ", "))
+		return refuse(RefusedPerson, "%s asked for it, and somebody else has to say yes%s: one of %s", c.Manual.By.Name, c.mayBe(x.by), strings.Join(c.AskedOf(), ", "))
 	case b.Approve && m.justSaid(c, x):
 		return refuse(RefusedApproval, "%s said at this moment that the detector is wrong about %s: look, then say yes again", m.against(c).By, m.against(c).About)
 	case b.Approve && c.Ask.NeededYes() > 1:

@@ -129,7 +129,8 @@ type Ask struct {
 	// Who says of the Approvers where they came from; empty where that is all
 	// there is to say.
 	Who []remedy.Approver `json:"who,omitempty"`
-	// Aliases are the people with several unix users, so that nobody counts twice.
+	// Aliases are the people of whom more than one unix user is known, so that nobody
+	// counts twice.
 	Aliases []remedy.Alias `json:"aliases,omitempty"`
 	// Mention is whom the question may call.
 	Mention remedy.Mention `json:"mention,omitempty"`

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"warden/internal/remedy"
@@ -68,10 +67,11 @@ func (m *machine) askFurther(c *Case, x step) {
 func people(ask *Ask, c *Case) (n int, closed bool) {
 	seen := map[string]bool{}
 	for _, w := range c.MayAnswer() {
-		if strings.HasPrefix(w.Match, "@") {
+		a, one := w.Actor()
+		if !one {
 			return 0, false
 		}
-		who := remedy.PersonOf(remedy.Actor{Name: w.Match}, ask.Aliases)
+		who := remedy.PersonOf(a, ask.Aliases)
 		if w.Person != "" {
 			who = "person " + w.Person
 		}

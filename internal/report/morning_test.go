@@ -212,17 +212,18 @@ func TestMornings(t *testing.T) {
 func golden(t *testing.T, name string, m *chat.Morning) {
 	t.Helper()
 	text := chat.MorningText(m)
-	out := fmt.Sprintf("%s\n%s\nquiet %v, skipped %v\n", text.Headline, strings.Join(text.Lines, "\n"), m.Quiet, m.Skip)
+	var out strings.Builder
+	out.WriteString(fmt.Sprintf("%s\n%s\nquiet %v, skipped %v\n", text.Headline, strings.Join(text.Lines, "\n"), m.Quiet, m.Skip))
 	for _, p := range m.Parts {
 		for _, i := range p.Items {
 			for _, o := range i.Offers {
-				out += fmt.Sprintf("[%s] %s %s\n", o.Label, o.Verb, i.Case)
+				out.WriteString(fmt.Sprintf("[%s] %s %s\n", o.Label, o.Verb, i.Case))
 			}
 		}
 	}
 	path := filepath.Join("testdata", "morning_"+name+".golden")
 	if *update {
-		if err := os.WriteFile(path, []byte(out), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,7 +231,7 @@ func golden(t *testing.T, name string, m *chat.Morning) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), out); diff != "" {
+	if diff := cmp.Diff(string(want), out.String()); diff != "" {
 		t.Errorf("%s (-want +got), if that is right run go test ./internal/report -update:\n%s", path, diff)
 	}
 }

@@ -217,17 +217,18 @@ func TestTheSecretsAreNowhere(t *testing.T) {
 	w.fake.Fail("chat.update", fakeslack.Reset(), 1)
 	w.put(copyOf(question(), func(n *ledger.Case) { n.Stage, n.Outcome = remedy.StageClosed, remedy.OutcomeExpired }), ledger.NoticeOutcome)
 	_, err := w.once()
-	all := fmt.Sprint(err)
+	var all strings.Builder
+	all.WriteString(fmt.Sprint(err))
 	for _, m := range w.fake.Everything() {
-		all += m.Text + string(m.Blocks)
+		all.WriteString(m.Text + string(m.Blocks))
 	}
 	for _, l := range w.logs.All() {
-		all += l.Message + fmt.Sprint(l.ContextMap())
+		all.WriteString(l.Message + fmt.Sprint(l.ContextMap()))
 	}
 	for _, p := range w.posts {
-		all += fmt.Sprint(p)
+		all.WriteString(fmt.Sprint(p))
 	}
-	if strings.Contains(all, "hunter2") {
+	if strings.Contains(all.String(), "hunter2") {
 		t.Error("the bot's token is where somebody can read it")
 	}
 }

@@ -27,6 +27,7 @@ type transport struct {
 	founded func() bool
 	rpcs    chan raft.RPC
 	done    chan struct{}
+	beats   beats
 	wg      sync.WaitGroup
 	once    sync.Once
 }
@@ -71,6 +72,54 @@ func (t *transport) sift() {
 	}
 }
 
+// SetHeartbeatHandler implements raft.Transport.
+func (t *transport) SetHeartbeatHandler(handle func(raft.RPC)) {
+	if handle != nil {
+		handle = t.beats.counted(handle)
+	}
+	t.NetworkTransport.SetHeartbeatHandler(handle)
+}
+
+// beats are the heartbeats that are being handled. Raft has the transport's
+// goroutines handle them, for which its shutdown doesn't wait, and one that began
+// before the shutdown may still write a term afterwards. In a store that is closed
+// by then it can't, and raft panics.
+type beats struct {
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// counted is a handler that end waits for, and that is not begun after it.
+func (b *beats) counted(handle func(raft.RPC)) func(raft.RPC) {
+	return func(rpc raft.RPC) {
+		if !b.begin() {
+			rpc.Respond(nil, raft.ErrTransportShutdown)
+			return
+		}
+		defer b.wg.Done()
+		handle(rpc)
+	}
+}
+
+func (b *beats) begin() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.wg.Add(1)
+	return true
+}
+
+// end lets no more begin, and waits for those that have.
+func (b *beats) end() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.wg.Wait()
+}
+
 // inElection says whether a message makes its receiver take part in electing.
 func inElection(command any) bool {
 	switch command.(type) {
@@ -81,7 +130,8 @@ func inElection(command any) bool {
 }
 
 // Close implements raft.WithClose. It also ends what is under way, so that
-// nobody waits for a peer that does not answer.
+// nobody waits for a peer that does not answer, and returns when no message is
+// being handled any more: the stores may be closed then.
 func (t *transport) Close() error {
 	t.once.Do(func() {
 		close(t.done)
@@ -89,6 +139,7 @@ func (t *transport) Close() error {
 		t.CloseStreams()
 	})
 	t.wg.Wait()
+	t.beats.end()
 	return nil
 }
 

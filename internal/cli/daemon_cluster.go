@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func (d *daemon) openNode(ctx context.Context, machine cluster.Machine) (err err
 		}); err != nil {
 			return fmt.Errorf("%s: %w", d.ConfigFile, err)
 		}
-		o.Credentials, o.Timing, o.Listen = d.tls, cluster.Timing(c.Timing), c.ListenAddress
+		o.Credentials, o.Timing, o.Listen = d.tls, cmp.Or(d.Machine.Timing, cluster.Timing(c.Timing)), c.ListenAddress
 		if d.PeerListen != "" {
 			o.Listen = d.PeerListen
 		}

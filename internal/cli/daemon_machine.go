@@ -31,6 +31,8 @@ type machine struct {
 	// When is what the daemon's clock showed at an instant of real time; nil where
 	// it shows the system's.
 	When func(time.Time) time.Time
+	// Timing is that of raft instead of the config's; empty for the config's.
+	Timing cluster.Timing
 	// Powered returns an error from the instant on in which the machine lost
 	// its power: nothing enters the log any more. Nil for always.
 	Powered func() error

@@ -33,7 +33,7 @@ type demoOptions struct {
 }
 
 func (p *program) newDemoCommand() *cobra.Command {
-	o := demoOptions{patience: 30 * time.Second}
+	o := demoOptions{patience: 2 * time.Minute}
 	cmd := &cobra.Command{
 		Use:     "demo",
 		Short:   "See it work: 3 nodes, 60 simulated hosts, nothing to set up",

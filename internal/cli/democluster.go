@@ -37,6 +37,9 @@ func (d *demo) Nodes() []story.Node {
 		if s, err := l.node.Status(); err == nil {
 			one.Leads, one.Quorum, one.Term = s.Leader, s.Quorum, s.Term
 		}
+		if v := l.engine.View(); one.Leads && !v.Local {
+			one.Rounds = v.Rounds
+		}
 		out = append(out, one)
 	}
 	return out

@@ -21,6 +21,7 @@ func typedBlocks(transcript string) string {
 			}
 			inside = true
 			out.WriteString(strings.TrimPrefix(line, "    "))
+		case inside && strings.HasPrefix(line, "      No quorum since "): // an election on a busy machine
 		case inside && strings.HasPrefix(line, "      "):
 			out.WriteString(strings.TrimPrefix(line, "      "))
 		case inside && strings.HasPrefix(line, "    |"): // chat speaks in between

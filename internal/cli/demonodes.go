@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"warden/internal/chat"
+	"warden/internal/cluster"
 	"warden/internal/peertls"
 	"warden/internal/web"
 	"warden/simulate/story"
@@ -85,6 +86,15 @@ func (d *demo) when(at time.Time) time.Time {
 	return d.clock.Now().Add(-time.Duration(float64(d.p.clock.Since(at)) * d.o.speed))
 }
 
+// timing is how soon the nodes miss their leader. At a keyboard somebody waits for
+// it; the script waits for what follows, and is told on busy machines as well.
+func (d *demo) timing() cluster.Timing {
+	if d.o.script {
+		return cluster.TimingTogether
+	}
+	return cluster.TimingDefault
+}
+
 // demoLasts is how long the demo's certificates are valid, on a clock that may
 // run for days in an hour.
 const demoLasts = 3650 * day
@@ -121,7 +131,7 @@ func (n *demoNode) start(ctx context.Context) error {
 		},
 		Machine: machine{
 			TLSDir: filepath.Join(n.dir, "tls"), Network: l.wire, Dial: l.wire.dial, EngineClock: l.seat,
-			When: n.d.when, Powered: l.wire.powered,
+			When: n.d.when, Powered: l.wire.powered, Timing: n.d.timing(),
 		},
 	})
 	if err != nil {

@@ -87,7 +87,7 @@ func (c *trio) start(name string) {
 		ConfigFile: m.config, Storage: m.data(), NodeName: name, Socket: m.sock, Clock: clock.System(),
 		Announcer: chat.NewConsole(&transcript{}, chat.ConsoleOptions{Zone: time.UTC}), Logger: zap.NewNop(),
 		Registry: prometheus.NewRegistry(), Env: func(string) (string, bool) { return "", false }, Build: web.Build{Version: "test"},
-		HashEvery: 5,
+		HashEvery: 5, Machine: machine{Timing: cluster.TimingTogether},
 		Exit: func(code int) {
 			if m.exits == nil {
 				c.t.Errorf("%s stopped itself with %d", name, code)

@@ -93,6 +93,9 @@ func TestStalledLeaderHasThreeSeconds(t *testing.T) {
 			t.Errorf("timing %s: a follower's slow disk stops it after %v", timing, tune.writeDeadline)
 		}
 	}
+	if tune := production(Options{Peers: []Peer{{}}, Timing: TimingTogether}); tune.leaderWriteDeadline != 0 || tune.writeDeadline != 10*time.Second {
+		t.Errorf("together: %v, %v", tune.leaderWriteDeadline, tune.writeDeadline)
+	}
 	if tune := production(Options{}); tune.leaderWriteDeadline != 0 || tune.writeDeadline != 10*time.Second {
 		t.Errorf("alone: %v, %v", tune.leaderWriteDeadline, tune.writeDeadline)
 	}

@@ -49,6 +49,9 @@ func production(o Options) tuning {
 	switch {
 	case len(o.Peers) == 0:
 		return t
+	case o.Timing == TimingTogether:
+		t.heartbeat, t.election, t.lease = time.Second, time.Second, 800*time.Millisecond
+		return t
 	case o.Timing == TimingLAN:
 		t.heartbeat, t.election, t.lease = 150*time.Millisecond, 150*time.Millisecond, 100*time.Millisecond
 	default:

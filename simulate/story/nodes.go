@@ -39,6 +39,8 @@ type Node struct {
 	// says that what is asked of the cluster has a chance there.
 	Leads, Quorum bool
 	Term          uint64
+	// Rounds is how many rounds it has finished since it leads.
+	Rounds int
 }
 
 // turn turns to the node that leads or, without one, to the first that is up.
@@ -61,6 +63,41 @@ func leader(nodes []Node) Node {
 		}
 	}
 	return at
+}
+
+// settledAfter is how many rounds a node that has just been elected needs until
+// what it decides is as ever: the first may be cut short by the election itself,
+// the second is complete, and from the third on it acts on what it sees.
+const settledAfter = 3
+
+// settle waits until somebody leads, and for long enough to decide as ever: on a
+// busy machine there are elections that no story knows of. Where too few nodes are
+// up for anybody to lead there is nothing to wait for.
+func (r *Run) settle(ctx context.Context) error {
+	limit := clock.NewDeadline(r.real, r.Patience)
+	for {
+		at, ok := r.settled()
+		if ok {
+			return nil
+		}
+		if limit.Expired() {
+			return fmt.Errorf("no node has led for %d rounds, within %s of real time", settledAfter, r.Patience)
+		}
+		if at.Leads {
+			if err := r.next(ctx); err != nil {
+				return err
+			}
+		} else if err := clock.Sleep(ctx, r.real, eventEvery); err != nil { // elections are held in real time
+			return err
+		}
+	}
+}
+
+// settled is who leads, and whether that node decides as ever, or nobody can.
+func (r *Run) settled() (Node, bool) {
+	nodes := r.Cluster.Nodes()
+	at := leader(nodes)
+	return at, len(nodes) <= len(r.Down) || at.Leads && at.Rounds >= settledAfter
 }
 
 // upTo waits until a node has applied what the leader has.

@@ -29,7 +29,7 @@ func world(t *testing.T) World {
 		t.Fatal(err)
 	}
 	return World{
-		Fleet: f, Cluster: nodes{{Name: "a", Ledger: ledger.New(), Leads: true}}, Clock: NewPacer(scaled), Pool: "web",
+		Fleet: f, Cluster: nodes{{Name: "a", Ledger: ledger.New(), Leads: true, Rounds: settledAfter}}, Clock: NewPacer(scaled), Pool: "web",
 		Told: func() []chat.Message { return nil }, Patience: time.Minute,
 	}
 }
@@ -166,7 +166,7 @@ func TestPlayLooksAtEveryLedger(t *testing.T) {
 			t.Parallel()
 			w := world(t)
 			w.Patience = 100 * time.Millisecond
-			all := nodes{{Name: "leader", Ledger: ahead(1), Leads: true, Term: 2}}
+			all := nodes{{Name: "leader", Ledger: ahead(1), Leads: true, Term: 2, Rounds: settledAfter}}
 			for i, n := range tt.others {
 				// The old leader doesn't know yet that it was deposed.
 				all = append(all, Node{Name: fmt.Sprintf("n%d", i), Ledger: ahead(n), Leads: i == 0, Term: 1})
@@ -195,6 +195,76 @@ func TestEventsAreWaitedFor(t *testing.T) {
 	}}}, &notes{})
 	if err == nil || !strings.Contains(err.Error(), "step 1, b: wanted yes") || looks < 4 {
 		t.Errorf("got error %v after %d looks", err, looks)
+	}
+}
+
+// electing is a cluster that elects another leader each time it has been looked
+// at so often.
+type electing struct {
+	nodes
+	looks, every int
+}
+
+func (e *electing) Nodes() []Node {
+	e.looks++
+	at := Node{Name: "a", Ledger: ledger.New(), Term: uint64(1 + e.looks/e.every)}
+	if e.looks%e.every != 0 {
+		at.Leads, at.Rounds = true, settledAfter
+	}
+	return []Node{at}
+}
+
+// TestAnElectionIsWaitedFor has nobody lead now and then. What is seen meanwhile
+// makes no line untrue, and what is untrue without it still does.
+func TestAnElectionIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		look func(looks int) bool
+		want string
+	}{
+		"untrue while they elect": {look: func(looks int) bool { return looks > 20 }},
+		"untrue":                  {look: func(int) bool { return false }, want: "step 1, a: wanted yes"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := world(t)
+			c := &electing{every: 4}
+			w.Cluster = c
+			err := Play(t.Context(), w, []Step{{
+				Title: "one", Do: func(context.Context, *Run) error { return nil },
+				Lines: []Line{{Says: "a", Look: func(*Run) Sight {
+					if c.looks > 20 {
+						c.every = 1000 // they are done
+					}
+					return Sight{OK: tt.look(c.looks), Want: "yes"}
+				}}},
+			}}, &notes{})
+			switch {
+			case tt.want == "" && err != nil:
+				t.Errorf("got error %v", err)
+			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("got error %v, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestNobodyLeads has a line wait in vain for a leader, and one that knows that
+// there can be none.
+func TestNobodyLeads(t *testing.T) {
+	t.Parallel()
+	for _, dead := range []int{0, 2} {
+		w := world(t)
+		w.Patience = 50 * time.Millisecond
+		w.Cluster = nodes{{Name: "a", Ledger: ledger.New()}}
+		err := Play(t.Context(), w, []Step{{Title: "one", Lines: []Line{
+			{Says: "a", Event: true, Look: func(r *Run) Sight { r.Down = make([]string, dead); return Sight{OK: true} }},
+			{Says: "b", Look: sees(true)},
+		}}}, &notes{})
+		if (err == nil) != (dead == 2) || err != nil && !strings.Contains(err.Error(), "step 1, b: no node has led") {
+			t.Errorf("%d dead: got error %v", dead, err)
+		}
 	}
 }
 

@@ -122,7 +122,9 @@ func (g *Graphite) Send(points ...GraphitePoint) {
 }
 
 // Wait waits until graphite-web shows the points, NaN excepted, each in the
-// bucket of its metric's step.
+// bucket of its metric's step, and goes on doing so: while carbon writes a metric
+// down, its points are neither in the file that graphite-web has read nor in the
+// cache that it asks next, and some of them are missing from an answer.
 func (g *Graphite) Wait(points ...GraphitePoint) {
 	g.tb.Helper()
 	newest := map[string]GraphitePoint{}
@@ -137,7 +139,10 @@ func (g *Graphite) Wait(points ...GraphitePoint) {
 		g.until(fmt.Sprintf("%v of %s at %d", p.Value, metric, bucket), func() (bool, error) {
 			values, err := g.values(metric, bucket-1, bucket)
 			v, ok := values[bucket]
-			return ok && v == p.Value, err
+			if !ok || v != p.Value || err != nil {
+				return false, err
+			}
+			return g.written(metric, bucket, p.Value)
 		})
 	}
 }

@@ -33,7 +33,7 @@ func (w *writer) complaint() headline {
 		w.line("%s is at %s in pool %s.", c.Action, w.m.Level, c.Pool)
 	}
 	w.caps()
-	if t := tone(c.ID, w.o); t != "" && now {
+	if t := tone(c.ID, w.o); t != "" && now && !w.grave() {
 		w.line("%s", t)
 	}
 	w.byHand()

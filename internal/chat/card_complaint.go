@@ -79,7 +79,7 @@ func Jokes() []string {
 // up after a few repeats.
 func (w *cardWriter) joke(open bool) (line, situation string) {
 	c := w.c
-	if w.o.Plain || w.o.Tone == TonePlain || w.o.Repeat > 5 {
+	if w.o.Plain || w.grave() || w.o.Tone == TonePlain || w.o.Repeat > 5 {
 		return "", ""
 	}
 	dry := w.o.Tone == ToneDry

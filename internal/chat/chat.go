@@ -45,6 +45,10 @@ type Message struct {
 	// Morning is what a notice of a morning summary says; nil for other notices, and
 	// where nobody can say any more what it covered.
 	Morning *Morning
+	// Grave says that something serious goes on, about this case or not: more hosts
+	// are bad than one host's trouble, a breaker is open, or a query that says to
+	// hold back fires. No message has a joke then.
+	Grave bool
 	// Again says that the same notice may have been delivered before: warden
 	// died between the delivery and its receipt.
 	Again bool

@@ -116,7 +116,7 @@ func (e *Engine) tell(ctx context.Context) (delivered bool) {
 // message is a notice with the records it is about, as they are now.
 func (e *Engine) message(n ledger.Notice, again uint64) chat.Message {
 	c, _ := e.Ledger.Case(n.Case)
-	m := chat.Message{Notice: n, Case: c, Again: n.Seq > 0 && n.Seq <= again}
+	m := chat.Message{Notice: n, Case: c, Again: n.Seq > 0 && n.Seq <= again, Grave: e.grave()}
 	if c != nil {
 		m.Level = e.Ledger.Level(c.Action, c.Pool)
 		if said, is := e.Ledger.Against(c); is && c.Stage == remedy.StageWaiting && c.Manual == nil {

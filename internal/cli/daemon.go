@@ -82,6 +82,7 @@ type daemon struct {
 	mirror    *telemetry.Mirror
 	pulse     *heartbeat.Heartbeat
 	slack     *slack.Slack
+	door      *door
 	// quit takes why the process should end and be started again.
 	quit chan error
 	// supervisor keeps systemd informed.
@@ -104,6 +105,9 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d.slack = d.newSlack()
 	metrics, err := source.NewMetrics(o.Registry)
 	if err != nil {
+		return nil, err
+	}
+	if d.door, err = d.newDoor(); err != nil {
 		return nil, err
 	}
 	d.mirror, err = telemetry.New(telemetry.Options{
@@ -187,8 +191,9 @@ func (d *daemon) webNode() web.Node {
 				Voters: s.Voters, SnapshotIndex: s.LastSnapshotIndex, SnapshotAt: s.LastSnapshotAt,
 			}, err
 		},
-		Leader: func() (remedy.NodeID, time.Time) { return d.Machine.leader(d.node) },
-		Ready:  d.ready,
+		Leader:   func() (remedy.NodeID, time.Time) { return d.Machine.leader(d.node) },
+		Ready:    d.ready,
+		Troubles: d.door.Troubles,
 		Outline: func() config.Outline {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -214,7 +219,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	defer d.supervise(ctx)()
-	failed := make(chan error, 4)
+	failed := make(chan error, 3)
 	var group sync.WaitGroup
 	group.Go(func() { failed <- d.server.Serve(serving) })
 	group.Go(func() { failed <- d.node.Watch(serving) })
@@ -223,11 +228,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	group.Go(func() { d.pulse.Run(leading) })
 	group.Go(func() { d.engine.Follow(serving) })
 	group.Go(func() { d.report.run(serving) })
-	group.Go(func() {
-		if err := d.serveSlack(serving); err != nil {
-			failed <- err
-		}
-	})
+	group.Go(func() { d.serveSlack(serving) })
 	d.servePeers()
 	led := make(chan struct{})
 	group.Go(func() {

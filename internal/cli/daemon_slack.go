@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"time"
-
-	"go.uber.org/zap"
 
 	"warden/internal/chat"
 	"warden/internal/chat/slack"
@@ -38,34 +35,6 @@ func (d *daemon) newSlack() *slack.Slack {
 		Logger: d.Logger.Named("slack"),
 		Dial:   d.Machine.Dial,
 	})
-}
-
-// listenSlack opens the listener of HTTP mode; none where clicks come over a
-// socket. It answers what Slack has signed and nothing else.
-func (d *daemon) listenSlack(ctx context.Context) (net.Listener, error) {
-	s := d.File().Chat.Slack
-	if !s.Enabled || s.Mode != config.SlackHTTP {
-		return nil, nil
-	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.ListenAddress)
-	if err != nil {
-		return nil, fmt.Errorf("chat.slack.listen_address: %w: choose another, or stop what has it", err)
-	}
-	d.Logger.Info("clicks from Slack are taken", zap.String("address", l.Addr().String()))
-	return l, nil
-}
-
-// serveSlack takes what people tap and say in Slack until ctx ends.
-func (d *daemon) serveSlack(ctx context.Context) error {
-	l, err := d.listenSlack(ctx)
-	if err != nil {
-		return err
-	}
-	if l == nil {
-		d.slack.Run(ctx)
-		return nil
-	}
-	return d.slack.Serve(ctx, l)
 }
 
 // slackCouriers is Slack where a config file wants it.

@@ -51,6 +51,7 @@ func (p *program) askAgent(file *config.Config) func(context.Context) []doctor.R
 			return []doctor.Result{doctor.Bad(doctor.Unknown, "", "start it, or give its socket with $WARDEN_SOCKET; `systemctl status warden` says why it isn't running", "no running agent says how the cluster is: %s", why)}
 		}
 		out := []doctor.Result{p.quorum(s), inForceOf(s, file), sameConfigs(s)}
+		out = append(out, troubles(s)...)
 		out = append(out, members(ctx, client, s)...)
 		return append(out, p.clocks(ctx, client))
 	}

@@ -58,9 +58,15 @@ backend   = "be_web"
 
 func newLive(t *testing.T) *live {
 	t.Helper()
+	return newLiveOf(t, liveConfig)
+}
+
+// newLiveOf is one that begins with this config.
+func newLiveOf(t *testing.T, text string) *live {
+	t.Helper()
 	dir := t.TempDir()
 	l := &live{t: t, config: filepath.Join(dir, "warden.toml"), sock: filepath.Join(dir, "w.sock"), console: &transcript{}}
-	l.write(liveConfig)
+	l.write(text)
 	d, err := openDaemon(t.Context(), daemonOptions{
 		ConfigFile: l.config, Storage: filepath.Join(dir, "data"), NodeName: "n1", Socket: l.sock, Clock: clock.System(),
 		Announcer: chat.NewConsole(l.console, chat.ConsoleOptions{Zone: time.UTC}), Logger: zap.NewNop(),

@@ -55,6 +55,7 @@ func (o *printer) status(s *web.Status) {
 		o.line(o.paint(red, say("FROZEN by %s: %s (%s)    lift it: warden unfreeze", f.By.Name, f.Reason, o.ends(s.Now, f.Until))))
 	}
 	o.latches(s.Latches)
+	o.troubles(s)
 	for _, x := range s.Sources {
 		if x.Why != "" {
 			o.line(o.paint(yellow, say("%s", x.Why)))

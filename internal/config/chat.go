@@ -22,7 +22,7 @@ type Slack struct {
 	Enabled bool `toml:"enabled"`
 	// Mode is how clicks get here: over a socket that warden opens, or to an
 	// address of its own.
-	Mode string `toml:"mode" oneof:"socket http" reload:"restart"`
+	Mode string `toml:"mode" oneof:"socket http"`
 	// BotTokenFile (xoxb-) is always needed, AppTokenFile (xapp-) for the socket, and
 	// SigningSecretFile for HTTP.
 	BotTokenFile      SecretRef `toml:"bot_token_file"`
@@ -46,7 +46,7 @@ type Slack struct {
 	// TemplatesGlob matches the files that word pieces of messages; none when empty.
 	TemplatesGlob string `toml:"templates_glob"`
 	// ListenAddress is where HTTP mode listens, on the loopback.
-	ListenAddress string `toml:"listen_address" reload:"restart"`
+	ListenAddress string `toml:"listen_address"`
 	// APIURL is where Slack is, for tests; on the loopback. Empty for Slack itself.
 	APIURL string `toml:"api_url"`
 }

@@ -22,7 +22,7 @@ const processPrefix = "process_"
 // of the whole cluster and sent by the leader alone, for two nodes that wrote
 // one series would take turns in it.
 var ofNode = []string{
-	"config_", "heartbeat_", "leadership_", "local_", "notifications_", "outlet_", "peer_", "raft_", "source_cache", "source_request", "source_values",
+	"config_", "heartbeat_", "leadership_", "local_", "notifications_", "outlet_", "peer_", "raft_", "slack_", "source_cache", "source_request", "source_values",
 	"state_", "storage_", "telemetry_", "tls_",
 }
 

@@ -135,6 +135,9 @@ type Node struct {
 	Reload func(ctx context.Context, by remedy.Actor) (Reloaded, error)
 	// Reloaded says how the newest reload went.
 	Reloaded func() ReloadState
+	// Troubles are what this node can't do just now, beside what else the status
+	// says. Nil for none.
+	Troubles func() []Trouble
 }
 
 // Peers is the rest of the cluster, as far as this surface needs it.

@@ -53,6 +53,9 @@ func (s *surface) status() *Status {
 			out.Out = append(out.Out, k)
 		}
 	}
+	if s.Node.Troubles != nil {
+		out.Troubles = s.Node.Troubles()
+	}
 	out.Demotions, out.ToLabel = list(s.Ledger.Demotions()), s.toLabel(now)
 	out.LastDay = lastDay(s.Ledger.Cases(ledger.CaseFilter{Since: now.Add(-day)}), now)
 	out.LastDay.Wrong = s.wrongLately(now)

@@ -67,6 +67,17 @@ type Status struct {
 	Demotions []trust.Demotion `json:"demotions" doc:"levels that were taken away, until a person reviews them"`
 	ToLabel   int              `json:"to_label" doc:"cases within the evidence window that nobody has labelled"`
 	Raft      RaftStatus       `json:"raft"`
+	// Troubles are what the node that answers can't do just now.
+	Troubles []Trouble `json:"troubles,omitempty" doc:"what this node can't do just now, and what to do about it"`
+}
+
+// Trouble is something that one node can't do, though its config wants it to; all
+// else goes on, and it is tried again.
+type Trouble struct {
+	What  string    `json:"what" doc:"what it can't do"`
+	Why   string    `json:"why"`
+	Since time.Time `json:"since"`
+	Do    string    `json:"do" doc:"what a person can do about it"`
 }
 
 // NodeConfig is what one node last committed of its config.

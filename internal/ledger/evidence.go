@@ -155,13 +155,11 @@ func (m *machine) say(c *Case, said trust.Statement, why string, x step) bool {
 // sayAll adds what a speaker says, and takes back, in one breath: nothing counts of
 // what lies between.
 func (m *machine) sayAll(c *Case, why string, x step, all ...trust.Statement) bool {
-	kept := slices.Clip(m.sample(c).Said)
 	for i := range all {
 		all[i].At = x.at
-		kept = append(kept, all[i])
 	}
-	kept = trust.Bounded(kept)
-	if slices.ContainsFunc(all, func(s trust.Statement) bool { return s.Label != trust.Unlabelled && !slices.Contains(kept, s) }) {
+	kept, ok := trust.Hear(m.sample(c).Said, all...)
+	if !ok {
 		return false
 	}
 	m.learn(c, why, x, func(s *trust.Sample) { s.Said = kept })

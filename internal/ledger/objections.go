@@ -13,8 +13,9 @@ import (
 const (
 	// objectionsFor is how long, at least, a word against a case outlives it.
 	objectionsFor = 6 * time.Hour
-	// maxObjections bounds the words that are kept on one host and action.
-	maxObjections = 8
+	// maxObjections bounds the words that are kept on one host and action, one a
+	// person: far more than there are people who look at one host.
+	maxObjections = 512
 )
 
 // Objection is a person's word that the detector is wrong about a case.
@@ -159,15 +160,29 @@ func (m *machine) outlivesSaid(c *Case, by string) {
 	p.outlive(c.Host, c.Action, next)
 }
 
-// outlive puts the words on a host and action in the place of those there were. The
-// newest are kept, one a speaker.
+// outlive puts the words on a host and action in the place of those there were: the
+// newest of each speaker. Of very many speakers those stay who have stood there
+// already, and then the first: nobody's word is pushed out by others'.
 func (p *pool) outlive(host remedy.HostName, action remedy.ActionName, next []outlived) {
+	stood := p.outlivedBy(host, action)
 	slices.SortStableFunc(next, func(a, b outlived) int { return b.At.Compare(a.At) })
 	var kept []outlived
 	for _, w := range next {
-		if len(kept) < maxObjections && !slices.ContainsFunc(kept, func(k outlived) bool { return k.By == w.By }) {
+		if !slices.ContainsFunc(kept, func(k outlived) bool { return k.By == w.By }) {
 			kept = append(kept, w)
 		}
+	}
+	if len(kept) > maxObjections {
+		late := func(w outlived) int {
+			if slices.ContainsFunc(stood, func(o outlived) bool { return o.By == w.By }) {
+				return 0
+			}
+			return 1
+		}
+		slices.SortFunc(kept, func(a, b outlived) int {
+			return cmp.Or(cmp.Compare(late(a), late(b)), a.At.Compare(b.At), cmp.Compare(a.By, b.By))
+		})
+		kept = kept[:maxObjections]
 	}
 	all := slices.DeleteFunc(slices.Clone(p.Words), func(w outlived) bool { return w.Host == host && w.Action == action })
 	p.Words = append(all, kept...)

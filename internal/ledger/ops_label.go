@@ -65,7 +65,10 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	}
 	before := m.sample(c).Resolve()
 	if !m.sayAll(c, trust.WhyWrong, x, say...) {
-		return refuse(RefusedBad, "%d people have spoken about %s already: ask one of them", trust.MaxSaid, c.ID)
+		if earlier != trust.Unlabelled {
+			return refuse(RefusedBad, "so many people say %s about %s that no more are kept: take back what you said before, then theirs count", b.Label, c.ID)
+		}
+		return refuse(RefusedBad, "so many people say %s about %s that no more are kept, and one more would change nothing: `warden show %s` says who they are", b.Label, c.ID, c.ID)
 	}
 	c = m.edit(c, x)
 	if b.Withdraw {
@@ -177,9 +180,7 @@ func (b *CaseStayed) apply(m *machine, x step) Result {
 	case !m.unstayed(c, x.at):
 		return refuse(RefusedStage, "%s has not stayed bad for %s with nothing done", c.ID, m.rules().StayedBad)
 	}
-	if !m.say(c, itself(trust.Right, trust.SourceStayed, ""), trust.WhyWrong, x) {
-		return refuse(RefusedBad, "so much was said of %s that warden's own word changes nothing", c.ID)
-	}
+	m.say(c, itself(trust.Right, trust.SourceStayed, ""), trust.WhyWrong, x) // for it there is always room
 	c = m.edit(c, x)
 	c.event(x, "stayed bad with nothing done")
 	return done(c.ID)
@@ -187,8 +188,7 @@ func (b *CaseStayed) apply(m *machine, x step) Result {
 
 // unstayed reports whether the host of an open case has stayed bad for long
 // enough, with nothing done by anybody, and nobody has said so yet. While a case
-// waits its host is not judged, and where there is no room for another word warden
-// has none.
+// waits its host is not judged.
 func (m *machine) unstayed(c *Case, at time.Time) bool {
 	switch c.Stage {
 	case remedy.StageDetected, remedy.StageProposed:
@@ -199,7 +199,7 @@ func (m *machine) unstayed(c *Case, at time.Time) bool {
 		return false
 	}
 	s := m.sample(c)
-	if s == nil || at.Sub(s.At)-c.notBad(at) < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil || len(s.Said) >= trust.MaxSaid {
+	if s == nil || at.Sub(s.At)-c.notBad(at) < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil {
 		return false
 	}
 	_, out := slices.BinarySearchFunc(m.findPool(c.Pool).Out, c.Host, outByHost)

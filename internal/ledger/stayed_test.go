@@ -32,17 +32,24 @@ func TestWaitingIsNotStayingBad(t *testing.T) {
 	}
 }
 
-// Where people have said all that is kept, warden does not say it again and again
-// without being heard.
+// Whatever people have said, there is room for what warden saw, and it says it once.
 func TestStayedBadBesideManySpeakers(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelNotify)
 	id := r.ok(judge("h1", remedy.LevelNotify, counted))
-	for i := range trust.MaxSaid {
-		r.okAs(person(fmt.Sprint("p", i)), &ledger.CaseLabel{Case: id, Label: trust.Wrong})
+	for i := range 2 * trust.MaxSaid {
+		r.as(person(fmt.Sprint("p", i)), &ledger.CaseLabel{Case: id, Label: trust.Wrong})
 	}
 	r.long(5 * time.Hour)
+	if !slices.Contains(r.l.Unstayed(r.now), id) {
+		t.Error("warden has nothing to say")
+	}
+	r.ok(&ledger.CaseStayed{Case: id})
 	if slices.Contains(r.l.Unstayed(r.now), id) {
-		t.Error("warden has a word to say that there is no room for")
+		t.Error("warden says again what it said")
+	}
+	s, _ := r.sample(id)
+	if !slices.ContainsFunc(s.Said, func(o trust.Statement) bool { return o.Source == trust.SourceStayed }) {
+		t.Errorf("warden wasn't heard: %+v", s.Said)
 	}
 }

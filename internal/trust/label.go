@@ -55,12 +55,15 @@ const (
 	SourceNoData    Source = "no_data"         // unknown until the case was closed
 )
 
+// maxStrength is that of the strongest source.
+const maxStrength = 5
+
 // Strength orders sources: a statement of a stronger one overrules all of
 // weaker ones. It is 0 for a word that is no source.
 func (s Source) Strength() int {
 	switch s {
 	case SourcePerson:
-		return 5
+		return maxStrength
 	case SourceDeny, SourceUndo:
 		return 4
 	case SourceRecovered, SourceStayed:

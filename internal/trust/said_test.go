@@ -78,24 +78,116 @@ func TestBoundedKeepsEverySpeakersWord(t *testing.T) {
 	})
 }
 
-// TestBoundedOfACrowd: of more speakers than there is room for, the label and
-// whether people differ are still those of all of them.
-func TestBoundedOfACrowd(t *testing.T) {
+// TestHearPushesNobodyOut: of more speakers than there is room for, who was heard is
+// heard until they say otherwise, whoever comes and goes after them; who is refused is
+// told so, and would have changed nothing; and there is always room to take a word back.
+func TestHearPushesNobodyOut(t *testing.T) {
 	t.Parallel()
+	type speaker struct {
+		source trust.Source
+		by     string
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		all := talk(t, 300, false)
-		seen := map[string]bool{}
-		all = slices.DeleteFunc(all, func(s trust.Statement) bool { // nobody corrects anything
-			again := seen[string(s.Source)+s.By]
-			seen[string(s.Source)+s.By] = true
-			return again
-		})
-		kept := saidAll(all)
-		a, b := trust.Sample{Said: all}.Resolve(), trust.Sample{Said: kept}.Resolve()
-		if a.Label != b.Label || a.Conflict != b.Conflict || len(kept) > trust.MaxSaid {
-			t.Fatalf("of all %+v, of the %d that are kept %+v", a, len(kept), b)
+		var kept, heard []trust.Statement // heard: what was heard last of each speaker
+		for i, said := range talk(t, rapid.SampledFrom([]int{3, 300}).Draw(t, "people"), true) {
+			who := speaker{said.Source, said.By}
+			if said.Lowers && said.Label == trust.Right {
+				continue // nobody's word
+			}
+			next, ok := trust.Hear(kept, said)
+			others := slices.DeleteFunc(slices.Clone(heard), func(o trust.Statement) bool { return speaker{o.Source, o.By} == who })
+			switch {
+			case ok:
+				heard = append(others, said)
+			case said.Label == trust.Unlabelled || !slices.Equal(next, kept):
+				t.Fatalf("%+v, the %dth, is refused, and of %d statements %d are kept", said, i, len(kept), len(next))
+			case len(others) == len(heard): // who said something else takes that back first
+				a, b := trust.Sample{Said: append(others, said)}.Resolve(), trust.Sample{Said: kept}.Resolve()
+				if a.Label != b.Label || a.Conflict != b.Conflict || a.Source != b.Source && a.Source.Strength() != b.Source.Strength() {
+					t.Fatalf("%+v was refused, and makes %+v of %+v", said, a, b)
+				}
+			}
+			kept = next
+			if len(kept) > trust.MaxSaid {
+				t.Fatalf("%d are kept", len(kept))
+			}
+			for _, o := range heard {
+				if o.Label != trust.Unlabelled && !slices.Contains(kept, o) {
+					t.Fatalf("%+v was heard, and %+v pushed it out", o, said)
+				}
+			}
+			a, b := trust.Sample{Said: heard}.Resolve(), trust.Sample{Said: kept}.Resolve()
+			if a.Label != b.Label || a.Conflict != b.Conflict || len(a.Counts) != len(b.Counts) {
+				t.Fatalf("of all who were heard %+v, of what is kept %+v", a, b)
+			}
 		}
 	})
+}
+
+// TestHearInAnyOrder: whoever comes first, a crowd's words add up to the same.
+func TestHearInAnyOrder(t *testing.T) {
+	t.Parallel()
+	crowded := 0
+	rapid.Check(t, func(t *rapid.T) {
+		seen := map[string]bool{}
+		all := slices.DeleteFunc(talk(t, 300, false), func(s trust.Statement) bool { // nobody corrects anything
+			again := seen[string(s.Source)+s.By]
+			seen[string(s.Source)+s.By] = true
+			return again || s.Lowers && s.Label == trust.Right
+		})
+		hear := func(all []trust.Statement) (kept []trust.Statement) {
+			for _, s := range all {
+				kept, _ = trust.Hear(kept, s)
+			}
+			return kept
+		}
+		a, b := trust.Sample{Said: hear(all)}.Resolve(), trust.Sample{Said: hear(rapid.Permutation(all).Draw(t, "order"))}.Resolve()
+		whole := trust.Sample{Said: all}.Resolve()
+		if a.Label != whole.Label || b.Label != whole.Label || a.Conflict != whole.Conflict || b.Conflict != whole.Conflict {
+			t.Fatalf("%+v, %+v in another order, %+v of all %d", a, b, whole, len(all))
+		}
+		if len(hear(all)) < len(all) {
+			crowded++
+		}
+	})
+	if crowded == 0 {
+		t.Error("there was always room")
+	}
+}
+
+// TestHearHasRoom: a crowd that says one thing keeps nobody from saying another,
+// warden neither.
+func TestHearHasRoom(t *testing.T) {
+	t.Parallel()
+	crowd := func(label trust.Label, low bool) (kept []trust.Statement) {
+		for i := range 500 {
+			kept, _ = trust.Hear(kept, trust.Statement{Label: label, Source: trust.SourcePerson, By: fmt.Sprint("c", i), Lowers: low})
+		}
+		return kept
+	}
+	for _, first := range []trust.Label{trust.Right, trust.Unclear, trust.Wrong} {
+		for _, low := range []bool{false, first != trust.Right} {
+			kept, ok := crowd(first, low), false
+			if len(kept) < 40 || len(kept) > trust.MaxSaid {
+				t.Errorf("%d of a crowd are kept", len(kept))
+			}
+			for _, said := range []trust.Statement{
+				{Label: trust.Wrong, Source: trust.SourcePerson, By: "kim"}, {Label: trust.Wrong, Source: trust.SourcePerson, By: "bob", Lowers: true},
+				{Label: trust.Wrong, Source: trust.SourceDeny, By: "bob", Lowers: true}, {Label: trust.Wrong, Source: trust.SourceUndo, By: "kim"},
+				{Label: trust.Right, Source: trust.SourceUndo, By: "lee"}, {Label: trust.Right, Source: trust.SourcePerson, By: "lee"},
+				{Label: trust.Unclear, Source: trust.SourceDeny, By: "sam"}, {Label: trust.Unclear, Source: trust.SourcePerson, By: "sam"},
+				{Label: trust.Wrong, Source: trust.SourceRecovered, By: "warden"}, {Label: trust.Right, Source: trust.SourceStayed, By: "warden"},
+				{Label: trust.Right, Source: trust.SourceHand, By: "warden"}, {Label: trust.Unclear, Source: trust.SourceNoData, By: "warden"},
+			} {
+				if full := said.Label == first && said.Lowers == low && said.Source == trust.SourcePerson; full {
+					continue
+				}
+				if kept, ok = trust.Hear(kept, said); !ok {
+					t.Errorf("after a crowd that says %s (%v), %+v is refused", first, low, said)
+				}
+			}
+		}
+	}
 }
 
 // TestBoundedSparesTheQuiet: one who talks much loses their own old words, and

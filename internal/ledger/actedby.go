@@ -16,6 +16,10 @@ func (m *machine) actedBy(c *Case, b *ExecStart, x step) {
 	if b.Digest != "" {
 		m.countFor(c, b, x)
 	}
+	// An earlier yes may have been void, or one to a plan that was never done.
+	if yes, s := c.Answer != nil && c.Answer.Approve, m.sample(c); s != nil && s.Approved != yes {
+		m.learn(c, trust.WhyWrong, x, func(s *trust.Sample) { s.Approved = yes })
+	}
 }
 
 // countFor moves the sample of a case, with all that was said, to the record of the

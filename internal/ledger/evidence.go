@@ -195,12 +195,17 @@ func (m *machine) answered(c *Case, b *CaseAnswer, x step) {
 		if s.AnsweredAt.IsZero() {
 			s.AnsweredAt = x.at
 		}
-		s.Approved = s.Approved || b.Approve && c.Answer != nil
 	})
 	label := map[string]trust.Label{"false-alarm": trust.Wrong, "known-work": trust.Unclear}[b.Reason]
-	if !b.Approve && label != trust.Unlabelled {
-		m.say(c, trust.Statement{Label: label, Source: trust.SourceDeny, By: x.by.Name, Via: x.by.Via, Note: b.Reason, Lowers: b.Lowers}, trust.WhyWrong, x)
+	if b.Approve || label == trust.Unlabelled {
+		return
 	}
+	said := trust.Statement{Label: label, Source: trust.SourceDeny, By: x.by.Name, Via: x.by.Via, At: x.at, Note: b.Reason, Lowers: b.Lowers}
+	if m.sample(c) == nil && label == trust.Wrong && m.learns() {
+		m.objects(c, said, x) // what was asked before evidence was kept
+		return
+	}
+	m.say(c, said, trust.WhyWrong, x)
 }
 
 // isAskedAbout notes when the first question about the case was put.

@@ -45,6 +45,8 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 		return m.takeBackEarlier(c, b, x)
 	case m.sample(c) == nil && c.Open() && c.actedItself() && b.Label == trust.Wrong:
 		return m.wrongWithoutSample(c, b, x)
+	case m.sample(c) == nil && c.actedItself() && b.Label == trust.Wrong:
+		return refuse(RefusedNothing, "%s is counted in numbers only by now: what was said of it stands; `warden demote %s --pool %s --to confirm --reason TEXT` lowers the level", c.ID, c.Action, c.Pool)
 	case m.sample(c) == nil && !c.ProposedAt.IsZero():
 		return refuse(RefusedNothing, "%s is counted in numbers only by now: what was said of it stands", c.ID)
 	case m.sample(c) == nil:

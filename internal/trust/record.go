@@ -52,8 +52,8 @@ type Sample struct {
 	FirstAt time.Time `json:"first_at,omitzero"`
 	// Said are the statements, oldest first: see Bounded.
 	Said []Statement `json:"said,omitempty"`
-	// Acted says that warden acted on it, by itself or approved; Approved that a
-	// person had said yes.
+	// Acted says that warden acted on it, by itself or approved; Approved that what
+	// began last, began by a person's yes.
 	Acted    bool `json:"acted,omitempty"`
 	Approved bool `json:"approved,omitempty"`
 	// Finding at the first proposal, or at START where the detector had changed: the value, the term's bad threshold, how long

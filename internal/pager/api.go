@@ -40,6 +40,7 @@ type trouble struct {
 	wait  time.Duration // how long PagerDuty asked to be left alone
 	code  int           // PagerDuty's own code; 0 for none
 	class chat.Reason
+	half  half
 }
 
 func (t *trouble) Error() string { return t.text }
@@ -70,6 +71,17 @@ func (a *api) open(c *Pager, s *Settings) {
 		if a.key, a.err.events = s.RoutingKey(); a.err.events == nil {
 			a.events = a.client("")
 		}
+	}
+}
+
+// spare takes away a half that is left alone: it is then as one whose key can't be
+// read.
+func (a *api) spare(now time.Time) {
+	if left, _ := a.c.rests(halfREST, now); left > 0 && a.rest != nil {
+		a.rest, a.err.rest = nil, errResting
+	}
+	if left, _ := a.c.rests(halfEvents, now); left > 0 && a.events != nil {
+		a.events, a.err.events = nil, errResting
 	}
 }
 
@@ -161,6 +173,9 @@ const (
 // explain says why a call failed and whether another try may help.
 func (s *sighting) explain(ctx context.Context, code int) *trouble {
 	t := &trouble{code: code, wait: s.wait, class: chat.ReasonRefused}
+	if s.events {
+		t.half = halfEvents
+	}
 	switch {
 	case s.status == 0:
 		t.again, t.text, t.class = true, network(ctx, s.err), chat.ReasonUnreachable

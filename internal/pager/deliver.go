@@ -90,7 +90,8 @@ func (d *delivery) noteOn(ctx context.Context, m chat.Message) error {
 	case n.solved:
 		n.lines = append(n.lines, "This incident is left open for you.")
 	}
-	if err := d.write(ctx, inc, m.Case, n); err != nil || !resolve {
+	// Without a note that says so nothing is resolved.
+	if there, err := d.write(ctx, inc, m.Case, n); err != nil || !there || !resolve {
 		return err
 	}
 	return d.resolve(ctx, inc, m.Case)
@@ -105,23 +106,25 @@ func (d *delivery) judged(err error, what string) error {
 }
 
 // write writes a note unless it stands there already: this node's receipt may
-// have been lost, or the node that wrote it.
-func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note) error {
+// have been lost, or the node that wrote it. It reports whether the note is there.
+func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note) (bool, error) {
 	what := "the note on " + c.ID.String()
 	there, err := call(ctx, func(ctx context.Context) ([]pagerduty.IncidentNote, error) {
 		return d.api.rest.ListIncidentNotesWithContext(ctx, inc.id)
 	})
 	if err != nil {
-		return d.judged(err, what)
+		return false, d.judged(err, what)
 	}
-	mark := marker(c.ID, n.covers)
-	receipt := ledger.Post{Key: noteKey(c.ID), Case: c.ID, Place: inc.id, Link: inc.link, Seq: n.covers}
+	receipt := ledger.Post{Key: n.key, Case: c.ID, Place: inc.id, Link: inc.link, Seq: n.covers}
+	if n.key == "" {
+		receipt.Key = noteKey(c.ID)
+	}
 	for _, one := range there {
-		if ends(one.Content, mark) {
+		if ends(one.Content, n.marker(c.ID)) {
 			receipt.ID = clipID(one.ID)
 			d.receipt(receipt)
 			d.spoke[c.ID]++
-			return nil
+			return true, nil
 		}
 	}
 	made, err := call(ctx, func(ctx context.Context) (*pagerduty.IncidentNote, error) {
@@ -132,13 +135,13 @@ func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note)
 		})
 	})
 	if err != nil {
-		return d.judged(err, what)
+		return false, d.judged(err, what)
 	}
 	receipt.ID = clipID(made.ID)
 	d.receipt(receipt)
 	d.out.Sent++
 	d.spoke[c.ID]++
-	return nil
+	return true, nil
 }
 
 // ends reports whether a note's last line is a marker: what a person quoted, or a
@@ -199,14 +202,13 @@ func (d *delivery) refusals(ctx context.Context) error {
 		if inc.id == "" {
 			continue
 		}
-		key := "refused/" + inc.id + "/" + c.Decision.BlockedBy
-		if _, told := d.post(key); told || len(key) > maxKey {
+		n.key = "refused/" + inc.id + "/" + n.topic
+		if _, told := d.post(n.key); told || len(n.key) > maxKey {
 			continue
 		}
-		if err := d.write(ctx, inc, c, n); err != nil {
+		if _, err := d.write(ctx, inc, c, n); err != nil {
 			return err
 		}
-		d.receipt(ledger.Post{Key: key, Case: c.ID, Place: inc.id, Link: inc.link})
 	}
 	return nil
 }

@@ -279,9 +279,8 @@ func refusal(c *ledger.Case) (note, bool) {
 	if i >= 0 {
 		reason += ": " + chat.AnswerWords(d.Answers[i])
 	}
-	n := note{first: fmt.Sprintf("did NOT act on %s. Why: %s.", name(string(c.Host)), reason)}
-	switch d.BlockedBy {
-	case "common_mode", "breaker":
+	n := note{first: fmt.Sprintf("did NOT act on %s. Why: %s.", name(string(c.Host)), reason), topic: d.BlockedBy}
+	if d.BlockedBy == "common_mode" { // the breaker says its own reason
 		n.lines = append(n.lines, "So many hosts look bad at once that this is probably not a host problem.")
 	}
 	if w := why(c); w != "" {

@@ -83,6 +83,7 @@ type Pager struct {
 	mu    sync.Mutex
 	tried map[string]time.Time
 	said  map[string]bool
+	gates [2]gate // by half
 	// last is the Courier that delivered last: another one has other settings.
 	last *Courier
 }
@@ -117,6 +118,7 @@ func (p *Pager) begins(c *Courier) {
 	p.last = c
 	clear(p.tried)
 	clear(p.said)
+	p.gates = [2]gate{}
 	p.found.forget()
 }
 
@@ -133,14 +135,41 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 	c.pager.begins(c)
 	d := &delivery{c: c.pager, s: &c.settings, owed: owed, state: c.pager.State(), posted: map[string]ledger.Post{}, spoke: map[remedy.CaseID]int{}, lost: map[remedy.CaseID]bool{}}
 	d.api.open(c.pager, &c.settings)
+	d.api.spare(owed.Now)
 	var errs []error
-	for _, part := range []func(context.Context) error{d.alerts, d.changes, d.notes} {
-		if err := part(ctx); err != nil {
+	for _, part := range []struct {
+		half half
+		do   func(context.Context) error
+	}{{halfEvents, d.alerts}, {halfEvents, d.changes}, {halfREST, d.notes}} {
+		sent := d.out.Sent
+		switch err := part.do(ctx); {
+		case err != nil && !errors.Is(err, errResting):
 			errs = append(errs, err)
+		case err == nil && d.out.Sent > sent:
+			c.pager.works(part.half)
 		}
 	}
 	d.settle()
-	return d.out, errors.Join(errs...)
+	return d.out, errors.Join(append(errs, d.rest()...)...)
+}
+
+// rest asks to be left alone only where neither half is of use.
+func (d *delivery) rest() []error {
+	a, why := d.c.rests(halfREST, d.owed.Now)
+	b, also := d.c.rests(halfEvents, d.owed.Now)
+	if noREST, noEvents := d.api.rest == nil && d.api.err.rest == nil, d.api.events == nil && d.api.err.events == nil; noREST {
+		a, why = b, also
+	} else if noEvents {
+		b, also = a, why
+	}
+	if a == 0 || b == 0 {
+		return nil
+	}
+	d.out.Wait = min(a, b)
+	if d.tried {
+		return nil // what was met just now says it
+	}
+	return []error{why}
 }
 
 // delivery is one call of Deliver.
@@ -156,6 +185,8 @@ type delivery struct {
 	posted map[string]ledger.Post
 	// held are the cases about which something could not be told yet.
 	held map[remedy.CaseID]bool
+	// tried says that something failed in this delivery.
+	tried bool
 	// spoke is how many notes and changes there were about a case, and lost are the
 	// cases about which something was given up.
 	spoke map[remedy.CaseID]int
@@ -238,9 +269,6 @@ func (d *delivery) wanted(m chat.Message) bool {
 	return !ok || p.Seq < m.Notice.Seq
 }
 
-// wait leaves PagerDuty alone for a while.
-func (d *delivery) wait(t time.Duration) { d.out.Wait = max(d.out.Wait, t) }
-
 // trouble judges an error of a call: it reports whether the call is worth
 // another try, and notes how long to wait before that. What is hopeless is
 // logged with what to do about it, once.
@@ -249,8 +277,9 @@ func (d *delivery) trouble(err error, what string, about zap.Field) (again bool)
 	if !errors.As(err, &t) {
 		return true
 	}
-	d.wait(t.wait)
 	if t.again {
+		d.c.fails(t.half, t, d.owed.Now)
+		d.tried = true
 		return true
 	}
 	d.out.Refused++

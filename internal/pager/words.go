@@ -17,8 +17,12 @@ import (
 type note struct {
 	first string
 	lines []string
-	// covers is the newest notice that it tells; 0 for one that no notice asked for.
+	// covers is the newest notice that it tells; 0 for one that no notice asked for,
+	// which is about topic, a guardrail.
 	covers uint64
+	topic  string
+	// key is that of its receipt; empty for that of the case's milestones.
+	key string
 	// solved says that what the incident is about was mended, and proven to be.
 	solved bool
 }
@@ -31,13 +35,18 @@ const (
 	maxName  = 80
 )
 
-// marker is what a note ends with, so that it is found again.
-func marker(id remedy.CaseID, covers uint64) string { return fmt.Sprintf("[warden %s/%d]", id, covers) }
+// marker is what the note ends with, so that it is found again.
+func (n note) marker(id remedy.CaseID) string {
+	if n.topic != "" {
+		return fmt.Sprintf("[warden %s/%s]", id, name(n.topic))
+	}
+	return fmt.Sprintf("[warden %s/%d]", id, n.covers)
+}
 
 // text puts a note together: at most maxNote characters, every line printable,
 // the marker in the last.
 func (n note) text(id remedy.CaseID) string {
-	end := "\n" + marker(id, n.covers)
+	end := "\n" + n.marker(id)
 	out := clip(chat.Clean("warden: "+n.first), maxFirst)
 	for _, l := range n.lines {
 		l = "\n" + clip(chat.Clean(l), maxLine)

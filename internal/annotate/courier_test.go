@@ -300,6 +300,32 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
+// Grafana shows the text of an annotation as HTML, also of graphite's events, and
+// in what is said to people there are others' words.
+func TestNoMarkup(t *testing.T) {
+	t.Parallel()
+	f := newFakeGrafana(t)
+	const evil = `<a href="https://evil.example/login">sign in</a><img src=x onerror=alert(1)> &lt;`
+	c := newCase(func(c *ledger.Case) {
+		c.Host, c.Pool, c.Action, c.Detector = evil, evil, evil, evil
+		c.Opened.Term.Unit, c.Executions[0].By = evil, remedy.Actor{Name: evil, Person: true}
+	})
+	frozen := message(2, ledger.NoticeStop, nil)
+	frozen.Notice.Detail = "frozen by kim: " + evil
+	if _, err := newDesk(&annotate.Grafana{URL: f.URL, Token: func() (string, error) { return grafanaToken, nil }, Client: client(t)}, true, true).
+		bring(t.Context(), nil, message(1, ledger.NoticeOutcome, c), frozen); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.list()) < 2 {
+		t.Fatalf("%+v", f.list())
+	}
+	for _, a := range f.list() {
+		if strings.ContainsAny(a.Text, "<>") || !strings.Contains(a.Text, "‹a href") {
+			t.Errorf("%q", a.Text)
+		}
+	}
+}
+
 func TestManyInBatches(t *testing.T) {
 	t.Parallel()
 	f := newFakeGrafana(t)

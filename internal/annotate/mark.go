@@ -76,7 +76,7 @@ func ofCase(c *ledger.Case, tags []string, regions bool) []Mark {
 			Tags: tagged(tags, kind, string(c.Action), string(c.Pool), unique),
 		}
 		if f := c.Opened; f != nil && x.Kind != remedy.KindUndo {
-			m.Data = "why: " + chat.FindingSentence(*f)
+			m.Data = noMarkup("why: " + chat.FindingSentence(*f))
 		}
 		m.Data = clip(m.Data, maxData)
 		over := x == acted && x.TakesOut && !c.Open() && c.ClosedAt.After(x.StartedAt)
@@ -151,7 +151,13 @@ func tagged(tags []string, more ...string) []string {
 	return out
 }
 
-func oneLine(s string) string { return clip(chat.Clean(s), maxText) }
+func oneLine(s string) string { return clip(noMarkup(chat.Clean(s)), maxText) }
+
+// noMarkup makes text of what would be markup: Grafana shows the text of
+// annotations, and of graphite's events, as HTML, and people's words and hosts'
+// names are in it. Graphite-web shows it as it is, so that entities would be
+// noise there.
+func noMarkup(s string) string { return strings.NewReplacer("<", "‹", ">", "›").Replace(s) }
 
 // clip cuts text to so many bytes, between characters.
 func clip(s string, most int) string {

@@ -77,7 +77,7 @@ type Case struct {
 func newEvent(m chat.Message, cluster Cluster, skipped int) Event {
 	e := Event{
 		Schema: Schema, ID: eventID(cluster.ID, m.Notice.Seq), Seq: m.Notice.Seq, Kind: m.Notice.Kind, At: m.Notice.At.UTC(), Cluster: cluster, Pool: m.Notice.Pool,
-		Headline: chat.Render(m, chat.RenderOptions{Plain: true}).Headline, Page: m.Notice.Page, Skipped: skipped, Repeat: m.Again,
+		Headline: chat.Render(bare(m), chat.RenderOptions{Plain: true}).Headline, Page: m.Notice.Page, Skipped: skipped, Repeat: m.Again,
 	}
 	if c := m.Case; c != nil {
 		e.Pool = c.Pool

@@ -217,7 +217,7 @@ func (d *decoder) value(v reflect.Value, f field, raw any, path []string) {
 			d.entries(v, m, path)
 			return
 		}
-		d.mismatch(path, "a table", "write its keys under "+header(path), raw)
+		d.mismatch(path, "a table", "write its keys under "+header(asWritten(path)), raw)
 	case reflect.Slice:
 		if items, ok := raw.([]any); ok && f.empty && len(items) == 0 {
 			v.Set(reflect.MakeSlice(v.Type(), 0, 0))
@@ -295,7 +295,11 @@ func (d *decoder) list(v reflect.Value, raw any, path []string) {
 
 // tables decodes an array of tables, each under a header of its own.
 func (d *decoder) tables(v reflect.Value, raw any, path []string) {
-	items, _ := raw.([]any)
+	items, isList := raw.([]any)
+	if isList && len(items) == 0 {
+		d.badValue(path, "%s is empty: write [[%s]] above the keys of each, or leave the key out", last(path), dotted(asWritten(path)))
+		return
+	}
 	out := reflect.MakeSlice(v.Type(), len(items), len(items))
 	for i, item := range items {
 		m, ok := item.(map[string]any)
@@ -308,7 +312,7 @@ func (d *decoder) tables(v reflect.Value, raw any, path []string) {
 		d.table(out.Index(i), m, sub)
 	}
 	if len(items) == 0 {
-		d.badValue(path, "%s must be tables of their own; write [[%s]] above the keys of each", last(path), dotted(path))
+		d.badValue(path, "%s must be tables of their own; write [[%s]] above the keys of each", last(path), dotted(asWritten(path)))
 		return
 	}
 	v.Set(out)

@@ -202,6 +202,11 @@ func header(path []string) string {
 	return "[" + dotted(path) + "]"
 }
 
+// asWritten is a path without the places in lists, as headers are written in the file.
+func asWritten(path []string) []string {
+	return slices.DeleteFunc(slices.Clone(path), isElement)
+}
+
 // tomlKey writes one part of a key, an array's element ("[2]") as it is.
 func tomlKey(part string) string {
 	if validName(part) || isElement(part) {

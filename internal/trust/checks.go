@@ -103,12 +103,25 @@ func (g Gate) coverage(rules Rules, w Tally) Check {
 	c.Observed = fmt.Sprintf("%d of %d, %s", w.Labelled(), w.Episodes, beside(share, g.MinLabelCoverage))
 	switch {
 	case share < g.MinLabelCoverage:
-		c.Need = fmt.Sprintf("label %d more", upTo(g.MinLabelCoverage, w.Episodes)-w.Labelled())
+		c.Need = toLabel(upTo(g.MinLabelCoverage, w.Episodes)-w.Labelled(), w)
 	case !c.OK:
 		c.Observed += fmt.Sprintf(", and %d right", w.Right)
 		c.Need = fmt.Sprintf("%d more of them labelled right", upTo(g.leastKnown(), w.Episodes)-w.Right)
 	}
 	return c
+}
+
+// toLabel says which episodes n more labels could be on: those that nobody labelled,
+// and where these are too few, those of which somebody could not say.
+func toLabel(n int, w Tally) string {
+	more := n - w.Unlabelled
+	switch {
+	case more <= 0:
+		return fmt.Sprintf("label %d more", n)
+	case w.Unlabelled == 0:
+		return fmt.Sprintf("say right or wrong of %d of the %s", more, plural(w.Unclear, "unclear one"))
+	}
+	return fmt.Sprintf("label %d more, and say right or wrong of %d of the %s", w.Unlabelled, more, plural(w.Unclear, "unclear one"))
 }
 
 // upTo is the smallest whole number that is a share of n at least.

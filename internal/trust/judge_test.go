@@ -278,3 +278,25 @@ func TestShortQuotesWhatFails(t *testing.T) {
 		t.Errorf("auto is said to want %q", got)
 	}
 }
+
+// TestWhatIsThereToLabel: the share of labelled ones names what can be labelled: an
+// episode of which somebody could not say has a label, and lacks another.
+func TestWhatIsThereToLabel(t *testing.T) {
+	t.Parallel()
+	rules := trust.DefaultRules()
+	rules.Notify, rules.Confirm, rules.Auto = trust.Gate{}, trust.Gate{MinLabelCoverage: 0.7}, trust.Gate{}
+	for _, c := range []struct {
+		unclear, unlabelled int
+		want                string
+	}{
+		{0, 4, "label 1 more"},
+		{4, 0, "say right or wrong of 1 of the 4 unclear ones"},
+		{3, 1, "label 1 more"},
+		{4, 1, "label 1 more, and say right or wrong of 1 of the 4 unclear ones"},
+	} {
+		v := trust.Judge(rules, remedy.LevelConfirm, evidence(noon, 6, 0, c.unclear, c.unlabelled), noon)
+		if failed := v.Failed(); len(failed) != 1 || failed[0].Need != c.want {
+			t.Errorf("%d unclear, %d unlabelled: %+v, want %q", c.unclear, c.unlabelled, failed, c.want)
+		}
+	}
+}

@@ -36,7 +36,7 @@ func ParseValues(text string) ([]Value, error) {
 			return nil, err
 		}
 		if len(out)+len(values) > maxValues {
-			return nil, fmt.Errorf("a series has %d values at most: write fewer, or a longer interval", maxValues)
+			return nil, tooMany()
 		}
 		out = append(out, values...)
 	}
@@ -66,9 +66,9 @@ func parseItem(item string) ([]Value, error) {
 	case item == "_":
 		return []Value{{Omitted: true}}, nil
 	case strings.HasPrefix(item, "_x"):
-		n, err := times(item[2:])
+		n, err := times(item[2:], item)
 		if err != nil {
-			return nil, unreadable(item)
+			return nil, err
 		}
 		return repeat(Value{Omitted: true}, n)
 	}
@@ -87,9 +87,12 @@ func parseItem(item string) ([]Value, error) {
 		}
 	}
 	count, isTimes := strings.CutPrefix(rest, "x")
-	n, err := times(count)
-	if !isTimes || err != nil {
+	if !isTimes {
 		return nil, unreadable(item)
+	}
+	n, err := times(count, item)
+	if err != nil {
+		return nil, err
 	}
 	return series(first, step, n)
 }
@@ -106,7 +109,7 @@ func series(first, step float64, n int) ([]Value, error) {
 
 func repeat(v Value, n int) ([]Value, error) {
 	if n > maxValues {
-		return nil, fmt.Errorf("a series has %d values at most: write fewer, or a longer interval", maxValues)
+		return nil, tooMany()
 	}
 	out := make([]Value, n)
 	for i := range out {
@@ -115,10 +118,20 @@ func repeat(v Value, n int) ([]Value, error) {
 	return out, nil
 }
 
-// times reads how often something comes.
-func times(s string) (int, error) {
+func tooMany() error {
+	return fmt.Errorf("a series has %d values at most: write fewer, or a longer interval", maxValues)
+}
+
+// times reads how often something comes, in an item.
+func times(s, item string) (int, error) {
 	n, err := strconv.ParseUint(s, 10, 31)
-	return int(n), err
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, fmt.Errorf("%q is too many times: %w", cut(item), tooMany())
+	case err != nil:
+		return 0, unreadable(item)
+	}
+	return int(n), nil
 }
 
 // number reads a number with its sign from the left, as Prometheus' lexer does

@@ -61,7 +61,7 @@ type Test struct {
 	Out    map[config.Text]string       `toml:"out"`
 	Down   map[remedy.SourceName]string `toml:"down"`
 	Do     []Deed                       `toml:"do"`
-	Expect []Expect                     `toml:"expect"`
+	Expect []Expect                     `toml:"expect" empty:"true"`
 
 	start time.Time
 	index int
@@ -172,7 +172,10 @@ func (f *File) check() {
 		t.start = f.instant(t.Start, f.start, at("start")...)
 		f.checkSeries(t.Series, at("series")...)
 		f.checkSpans(t, at)
-		if len(t.Expect) == 0 {
+		switch {
+		case t.Expect != nil && len(t.Expect) == 0:
+			f.document.Bad(at("expect"), "expect = [] looks at nothing, so that the test can't fail: to expect that nothing is proposed write expect = [{ at = \"30m\", proposals = [] }]")
+		case len(t.Expect) == 0:
 			f.document.Bad(at("expect"), "the test expects nothing, so that it can't fail: write what must hold, such as { at = \"30m\", proposals = [] }")
 		}
 		for k := range t.Expect {

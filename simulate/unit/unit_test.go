@@ -316,3 +316,23 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestHints: what can't be meant is answered with what can.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	const expect = "expect = [{ at = \"30m\", proposals = [] }]"
+	for body, want := range map[string]string{
+		"expect = []":        "expect = [] looks at nothing, so that the test can't fail: to expect that nothing is proposed write expect = [{ at = \"30m\", proposals = [] }]",
+		"":                   "the test expects nothing, so that it can't fail: write what must hold, such as { at = \"30m\", proposals = [] }",
+		"do = []\n" + expect: "do is empty: write [[test.do]] above the keys of each, or leave the key out",
+		"series = { a = '1x99999999999' }\n" + expect:               "\"1x99999999999\" is too many times: a series has 20160 values at most: write fewer, or a longer interval",
+		"series = { a = '_x99999999999' }\n" + expect:               "\"_x99999999999\" is too many times: a series has 20160 values at most: write fewer, or a longer interval",
+		"series = { a = '1+1x20160' }\n" + expect:                   "a series has 20160 values at most: write fewer, or a longer interval",
+		"expect = [{ at = \"30m\", proposals = [], blocked = [] }]": "blocked must be a table, not a list: write its keys under [test.expect.blocked]",
+	} {
+		_, report := Parse("x.toml", []byte("config = \"c.toml\"\n[[test]]\nname = \"n\"\n"+body+"\n"))
+		if len(report) != 1 || !strings.HasSuffix(fmt.Sprint(report[0]), "error: "+want) {
+			t.Errorf("%s:\n%v\nwant %s", body, report, want)
+		}
+	}
+}

@@ -23,32 +23,43 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var now = time.Date(2026, 11, 20, 3, 12, 4, 0, time.UTC)
 
 // evidence is n episodes of a record that is right but for every wrongEvery-th,
-// with names as given.
+// with names as given: as a ledger has them, where people label what was acted on, and
+// warden what it saw.
 func evidence(n, wrongEvery int, name string) trust.Evidence {
 	r := trust.Record{Key: trust.Key{Action: "drain", Pool: "ingest", Detector: remedy.DetectorName("canary" + name), Digest: "51c0e9a4b8d2"}, Since: now.Add(-time.Duration(n+1) * 9 * time.Hour)}
 	for i := range n {
 		s := trust.Sample{
 			Case: remedy.CaseID(900 + i), Host: remedy.HostName(fmt.Sprintf("ingest-%02d%s", i%40, name)), At: r.Since.Add(time.Duration(i) * 9 * time.Hour),
-			Level: remedy.LevelConfirm, Acted: true, Approved: true, Took: remedy.Known(true),
+			Level: remedy.LevelConfirm,
 		}
-		s.AskedAt, s.AnsweredAt = s.At, s.At.Add(time.Duration(3+(i*7)%29)*time.Minute)
-		if i%5 == 0 {
-			s.HandAt = s.At.Add(time.Duration(i%31-6) * time.Minute)
-		}
+		s.AskedAt = s.At
 		label, by := trust.Right, trust.SourcePerson
+		wrong := wrongEvery > 0 && i%wrongEvery == wrongEvery-1
 		switch {
-		case wrongEvery > 0 && i%wrongEvery == wrongEvery-1:
+		case wrong:
 			label = trust.Wrong
 		case i%13 == 4:
 			label = trust.Unclear
 		case i%17 == 6:
 			label = trust.Unlabelled
+		case i%5 == 0:
+			by = trust.SourceHand
 		case i%3 == 1:
-			by = trust.SourceRecovered
-			label = trust.Right
+			by = trust.SourceStayed
+		}
+		if i%5 == 0 && !wrong { // what a hand took out warden had not acted on
+			s.HandAt, s.Crowd = s.At.Add(time.Duration(i%31-6)*time.Minute), label == trust.Unlabelled
+		}
+		who := trust.Statement{Label: label, Source: by, By: "kim" + name, Via: "cli", At: s.At.Add(time.Hour), Note: "looked" + name}
+		switch {
+		case by != trust.SourcePerson:
+			who.By, who.Via, who.Note = remedy.Warden().Name, "", ""
+		case s.HandAt.IsZero():
+			s.AnsweredAt = s.At.Add(time.Duration(3+(i*7)%29) * time.Minute)
+			s.Acted, s.Approved, s.Took = true, true, remedy.Known(true)
 		}
 		if label != trust.Unlabelled {
-			s.Said = []trust.Statement{{Label: label, Source: by, By: "kim" + name, Via: "cli", At: s.At.Add(time.Hour), Note: "looked" + name}}
+			s.Said = []trust.Statement{who}
 		}
 		if i == 9 {
 			s.Said = append(s.Said, trust.Statement{Label: trust.Unclear, Source: by, By: "ben" + name, At: s.At.Add(2 * time.Hour)})
@@ -56,8 +67,10 @@ func evidence(n, wrongEvery int, name string) trust.Evidence {
 		r.Cases = append(r.Cases, s)
 	}
 	runs := trust.Runs{RunKey: trust.RunKey{Action: "drain", Pool: "ingest", Target: "9f31c2d0a4b8"}, Since: r.Since}
-	for i := range min(n, 12) {
-		runs.Runs = append(runs.Runs, trust.Run{Case: remedy.CaseID(900 + i), At: r.Since.Add(time.Duration(i) * time.Hour), Outcome: remedy.OutcomeDone, Approved: true, Took: remedy.Known(true)})
+	for _, s := range r.Cases {
+		if s.Acted {
+			runs.Runs = append(runs.Runs, trust.Run{Case: s.Case, At: s.AnsweredAt, Outcome: remedy.OutcomeDone, Approved: true, Took: remedy.Known(true)})
+		}
 	}
 	return trust.Evidence{
 		Action: "drain", Pool: "ingest", Reported: remedy.LevelConfirm, Effective: remedy.LevelConfirm, Rules: trust.DefaultRules(),
@@ -121,6 +134,26 @@ func TestGolden(t *testing.T) {
 		}
 		if diff := cmp.Diff(string(want), got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestTheFixtureIsPossible: warden's own words are about what nothing was done about,
+// and each says what that source can say.
+func TestTheFixtureIsPossible(t *testing.T) {
+	t.Parallel()
+	says := map[trust.Source]trust.Label{trust.SourceRecovered: trust.Wrong, trust.SourceStayed: trust.Right, trust.SourceHand: trust.Right, trust.SourceNoData: trust.Unclear}
+	for _, e := range []trust.Evidence{evidence(106, 53, ""), demoted()} {
+		for _, s := range e.Current[0].Cases {
+			for _, said := range s.Said {
+				label, own := says[said.Source]
+				if own != (said.By == remedy.Warden().Name) || own && (said.Label != label || s.Acted) {
+					t.Errorf("%s of %s: %+v, acted %v", said.Source, s.Case, said, s.Acted)
+				}
+			}
+			if s.Acted && (!s.HandAt.IsZero() || s.AnsweredAt.IsZero()) || s.Crowd && len(s.Said) > 0 {
+				t.Errorf("%+v", s)
+			}
 		}
 	}
 }

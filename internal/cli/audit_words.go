@@ -39,6 +39,8 @@ type subject struct {
 	Note    string `json:"note"`
 	Why     string `json:"why"`
 	Detail  string `json:"detail"`
+	// What is said of clicks that did nothing.
+	clicked
 }
 
 // operation is one of a line's entry, with its result.
@@ -258,6 +260,8 @@ func (o operation) words() string {
 		return "made the cluster"
 	case "clock.accept":
 		return "accepted the clock's step"
+	case ledger.KindClicksRefused:
+		return o.clickWords(o.Case)
 	}
 	return j(o.kind, on, o.Host, o.Case, o.Node)
 }

@@ -35,6 +35,13 @@ func TestAuditLinesSayWhatWasSaid(t *testing.T) {
 		{"resolved W-4 as out: seen", false, ok, []ledger.Body{&ledger.Resolve{Case: 4, Out: true, Reason: "seen"}}},
 		{"reset the breaker of everything: mended", false, ok, []ledger.Body{&ledger.BreakerReset{Comment: "mended"}}},
 		{"froze until 2026-11-22 09:00:00 UTC: work", false, ok, []ledger.Body{&ledger.FreezeSet{Reason: "work", Until: until}}},
+		{"turned away a click in slack by carol@example.net, U0CAROL (approve W-3): somebody else may", false, ok, []ledger.Body{
+			&ledger.ClicksRefused{Surface: "slack", Kind: ledger.ClickNotYours, User: "U0CAROL", Name: "carol@example.net", Verb: "approve", Case: 3},
+		}},
+		{"turned away a click in slack by U0GUS: its value is none that warden made", false, ok, []ledger.Body{&ledger.ClicksRefused{Surface: "slack", Kind: ledger.ClickForged, User: "U0GUS"}}},
+		{"turned away 132 more in slack since 2026-11-22 09:00:00 UTC (120 by U0GUS: its value is none that warden made; 12 by somebody: no member of the workspace)", false, ok, []ledger.Body{
+			&ledger.ClicksRefused{Surface: "slack", Since: until, Rest: []ledger.ClickCount{{Kind: ledger.ClickForged, User: "U0GUS", N: 120}, {Kind: ledger.ClickNobody, N: 12}}},
+		}},
 		{"told notices", true, ok, []ledger.Body{&ledger.NoticeReceipt{Upto: 4}}},
 		{"took up the config of n1", true, ok, []ledger.Body{&ledger.TrustReport{Node: "n1"}}},
 		{"judged H1/web for drain W-1", true, ok, []ledger.Body{&ledger.CaseJudge{Pool: "web", Host: "H1", Action: "drain"}}},

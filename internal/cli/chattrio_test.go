@@ -211,3 +211,10 @@ func (c *chatTrio) auditHas(name string, words ...string) {
 		})
 	})
 }
+
+// clicksLogged is how many entries on clicks a node's audit has.
+func (c *chatTrio) clicksLogged(name string) int {
+	c.t.Helper()
+	_, out, _ := c.run(name, "audit", "tail", "-n", "1000", "--what", "click.refused")
+	return strings.Count(out, "turned away")
+}

@@ -83,6 +83,7 @@ type daemon struct {
 	pulse     *heartbeat.Heartbeat
 	slack     *slack.Slack
 	door      *door
+	clicks    *clickBook
 	// quit takes why the process should end and be started again.
 	quit chan error
 	// supervisor keeps systemd informed.
@@ -102,6 +103,7 @@ type daemon struct {
 func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	d := &daemon{daemonOptions: o, ledger: ledger.New(), quit: make(chan error, 1)}
 	d.floor.ledger = d.ledger
+	d.clicks = newClickBook(func(ctx context.Context, b *ledger.ClicksRefused) error { return d.engine.RefusedClicks(ctx, b) }, d.Clock, d.Logger.Named("clicks"))
 	d.slack = d.newSlack()
 	metrics, err := source.NewMetrics(o.Registry)
 	if err != nil {
@@ -229,6 +231,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	group.Go(func() { d.engine.Follow(serving) })
 	group.Go(func() { d.report.run(serving) })
 	group.Go(func() { d.serveSlack(serving) })
+	group.Go(func() { d.clicks.run(ctx) })
 	d.servePeers()
 	led := make(chan struct{})
 	group.Go(func() {

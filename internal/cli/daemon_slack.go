@@ -28,12 +28,13 @@ func (d *daemon) newSlack() *slack.Slack {
 			id, _ := d.Machine.leader(d.node)
 			return id != ""
 		},
-		Case:   func(id remedy.CaseID) (*ledger.Case, bool) { return d.ledger.Case(id) },
-		Desk:   slackDesk{d},
-		Clock:  d.Clock,
-		Wire:   clock.System(),
-		Logger: d.Logger.Named("slack"),
-		Dial:   d.Machine.Dial,
+		Case:    func(id remedy.CaseID) (*ledger.Case, bool) { return d.ledger.Case(id) },
+		Desk:    slackDesk{d},
+		Refused: d.clicks.note,
+		Clock:   d.Clock,
+		Wire:    clock.System(),
+		Logger:  d.Logger.Named("slack"),
+		Dial:    d.Machine.Dial,
 	})
 }
 
@@ -114,7 +115,13 @@ func (s slackDesk) Do(ctx context.Context, by remedy.Actor, w slack.Wish) error 
 	default:
 		err = fmt.Errorf("%q is nothing that can be asked for by a button; use the command line", w.Verb)
 	}
-	if refused, ok := errors.AsType[*web.APIError](err); ok && refused.Status == http.StatusForbidden {
+	refused, ok := errors.AsType[*web.APIError](err)
+	switch {
+	case err == nil:
+		return nil
+	case !ok || refused.Status >= http.StatusInternalServerError:
+		return &slack.Lost{Err: err}
+	case refused.Status == http.StatusForbidden:
 		return &slack.NotYours{Err: err}
 	}
 	return err

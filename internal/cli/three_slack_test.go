@@ -36,6 +36,8 @@ func TestClicksThatMayNot(t *testing.T) {
 		for _, nobody := range []string{fakeslack.Gus, fakeslack.Stan} {
 			c.via(n, c.held(nobody, m, "warden.approve"))
 			told(nobody, "only members of this workspace")
+			c.via(n, c.held(nobody, m, "warden.approve"))
+			told(nobody, "only members of this workspace")
 		}
 		for _, forge := range []func(a map[string]any){
 			func(a map[string]any) { // the case of another question
@@ -69,7 +71,16 @@ func TestClicksThatMayNot(t *testing.T) {
 	<-c.via(c.connections()[0], p).Done()
 	c.untouched(id, "those who may not")
 	for _, name := range theThree() {
-		c.auditHas(name, "carol@example.net (slack)", "approved "+id.String(), "refused")
+		for _, want := range [][]string{
+			{"carol@example.net, " + fakeslack.Carol, "approve " + id.String(), "somebody else may"}, {fakeslack.Gus, "no member"}, {fakeslack.Stan, "no member"},
+			{fakeslack.Alice, "none that warden made"}, {fakeslack.Alice, "another cluster's"}, {"U0NOBODY", "could not be looked up"},
+		} {
+			c.auditHas(name, append(want, "turned away a click in slack")...)
+		}
+	}
+	// Everybody clicked on every node, and each is there once; the rest is counted.
+	if n := c.clicksLogged(leader); n != 6 {
+		t.Errorf("%d entries on clicks, want 6", n)
 	}
 	// The same message still works for who may.
 	c.via(c.connections()[0], c.held(fakeslack.Alice, m, "warden.approve"))
@@ -100,6 +111,7 @@ func TestClicksThatComeTooLate(t *testing.T) {
 		t.Errorf("on an expired question alice is told %q", said)
 	}
 	c.untouched(id, "expired")
+	c.auditHas(leader, "turned away", "alice@example.net, "+fakeslack.Alice, "approve "+id.String(), "too late")
 
 	id, m = c.poses(leader, question{host: "web-2", summary: "drain it slowly"}, theThree()...)
 	old = c.held(fakeslack.Bob, m, "warden.approve")
@@ -119,6 +131,7 @@ func TestClicksThatComeTooLate(t *testing.T) {
 		}
 	}
 	c.untouched(id, "superseded")
+	c.auditHas(leader, "turned away", "bob@example.net, "+fakeslack.Bob, "approve "+id.String(), "asked again since")
 
 	id, m = c.poses(leader, question{host: "web-3"}, theThree()...)
 	late := c.held(fakeslack.Bob, m, "warden.approve")
@@ -136,7 +149,7 @@ func TestClicksThatComeTooLate(t *testing.T) {
 		t.Errorf("after the second click: %+v", k.Answer)
 	}
 	c.auditHas(leader, "fran@example.net (slack)", "denied "+id.String())
-	c.auditHas(leader, "bob@example.net (slack)", "approved "+id.String(), "refused")
+	c.auditHas(leader, "turned away", "bob@example.net, "+fakeslack.Bob, "approve "+id.String(), "too late")
 }
 
 // TestClicksAtOnce: one click that Slack delivers to two nodes is one decision;

@@ -24,7 +24,12 @@ func (e *Engine) Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswe
 	// A word that was given before goes into the log as well: what is acknowledged
 	// is there to be found.
 	_, err := e.ask(ctx, by, &a)
-	return e.politely(by, a, err)
+	said := e.politely(by, a, err)
+	if said == nil && err != nil && byClick(by) {
+		_, lost := e.commitEntry(ctx, by, &a)
+		return lost
+	}
+	return said
 }
 
 // noPlan is what a command line sends for a plan's hash where it showed none,

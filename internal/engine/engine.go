@@ -98,6 +98,7 @@ type Engine struct {
 	post       post
 	outSeen    outSeen
 	pulse      atomic.Uint64 // see pulse.go
+	clicks     clickGate
 	// stamps is a copy of what is known of the clock, for stamping entries.
 	stampMu sync.Mutex
 	stamps  clockWatch

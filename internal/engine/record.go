@@ -74,8 +74,13 @@ func (e *Engine) commitEntry(ctx context.Context, by remedy.Actor, bodies ...led
 }
 
 // commitFor commits one entry that a node wants.
-func (e *Engine) commitFor(ctx context.Context, node remedy.NodeID, by remedy.Actor, bodies ...ledger.Body) (ledger.Applied, error) {
+func (e *Engine) commitFor(ctx context.Context, node remedy.NodeID, by remedy.Actor, bodies ...ledger.Body) (applied ledger.Applied, err error) {
 	now := e.entryTime()
+	pass, err := e.clicks.admit(e.Ledger, now, node, bodies)
+	if err != nil {
+		return ledger.Applied{}, err
+	}
+	defer func() { pass(err) }()
 	if last := e.Ledger.Status().Time; !last.IsZero() && now.Sub(last) > ledger.MaxGap {
 		if err := e.mayAcceptClock(ctx); err != nil {
 			return ledger.Applied{}, err

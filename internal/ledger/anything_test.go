@@ -132,7 +132,7 @@ func (a anything) fill(v reflect.Value, field string) {
 
 // entry is a random entry as bytes, which may be in no version's spelling.
 func (a anything) entry(l *ledger.Ledger, now time.Time) []byte {
-	e := ledger.Entry{V: ledger.Version, At: now, By: remedy.Actor{Name: pickOf(a.rng, []string{"alice", "bob"}), Person: a.rng.IntN(4) > 0}}
+	e := ledger.Entry{V: ledger.Version, At: now, Node: "n1", By: remedy.Actor{Name: pickOf(a.rng, []string{"alice", "bob"}), Person: a.rng.IntN(4) > 0}}
 	if a.rng.IntN(20) == 0 {
 		e.At = a.time()
 	}

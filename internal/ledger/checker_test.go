@@ -16,6 +16,7 @@ type checker struct {
 	tb      reporter
 	time    time.Time
 	voters  []remedy.NodeID
+	clicks  []said
 	invited []remedy.NodeID
 	waived  map[remedy.NodeID]bool
 	reports map[remedy.NodeID]*ledger.NodeReport

@@ -37,6 +37,7 @@ func everyKind() map[string]ledger.Body {
 		all["case.snooze"], all["case.reconsider"] = &ledger.CaseSnooze{}, &ledger.CaseReconsider{}
 		all["surfaces.set"], all["notice.delivered"], all["summary.due"] = &ledger.SurfacesSet{}, &ledger.NoticeDelivered{}, &ledger.SummaryDue{}
 		all["summary.send"], all["tenure.begin"] = &ledger.SummarySend{}, &ledger.TenureBegin{}
+		all["click.refused"] = &ledger.ClicksRefused{}
 		all["breaker.trip"], all["breaker.reset"] = &ledger.BreakerTrip{}, &ledger.BreakerReset{}
 	}
 	return all
@@ -48,7 +49,7 @@ func TestKindsAreAppendOnlyWords(t *testing.T) {
 	want := map[string]int{
 		"trust.report": 3, "trust.judge": 3, "trust.demote": 3, "trust.review": 3, "case.label": 3, "case.stayed": 3,
 		"case.snooze": 3, "case.reconsider": 3, "node.waive": 2, "node.unwaive": 2, "breaker.trip": 3, "breaker.reset": 3,
-		"surfaces.set": 3, "notice.delivered": 3, "summary.due": 3, "summary.send": 3, "tenure.begin": 3,
+		"surfaces.set": 3, "notice.delivered": 3, "summary.due": 3, "summary.send": 3, "tenure.begin": 3, "click.refused": 3,
 	}
 	for kind := range everyKind() {
 		want[kind] = max(1, want[kind])

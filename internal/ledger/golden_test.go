@@ -107,6 +107,8 @@ func goldenTalk(r *rig) {
 			&ledger.NoticeAdd{Kind: ledger.NoticeSource, Source: "graphite", Blind: true, Detail: "graphite is blind"}, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Source: "prom"})
 		r.pass(time.Minute)
 		r.ok(&ledger.CasesForget{Before: t0().Add(40 * time.Minute)})
+		r.ok(oneClick(ledger.ClickNobody, "U2"), oneClick(ledger.ClickForged, ""), countedClicks(3))
+		r.refused(ledger.RefusedPace, remedy.Warden(), oneClick(ledger.ClickNobody, "U2"))
 	}()
 	r.ok(&ledger.NoticeDelivered{Surface: ledger.SurfaceSlack, Seqs: []uint64{last - 1}, Posts: []ledger.Post{
 		{Key: "case/" + id.String(), Case: id, Place: "C1", ID: "1.1", Link: "https://example.net/p1", Hash: "a", Seq: last - 1}, {Key: "alert/x", ID: "2"},

@@ -121,6 +121,7 @@ func (h *history) apply(by remedy.Actor, bodies ...ledger.Body) ledger.Applied {
 	before := h.check.time
 	h.check.learned = h.check.learned || e.V >= 3
 	h.check.entry(e, bodies, a)
+	h.check.clicked(e, bodies, a)
 	for i, want := range h.check.levels() {
 		p, act := somePools()[i/len(someActions())], someActions()[i%len(someActions())]
 		if got := h.l.Reported(act, p); got != want {
@@ -147,6 +148,9 @@ func (h *history) step() {
 	}
 	if h.yes(6) {
 		h.trust()
+	}
+	if h.yes(20) {
+		h.clicks()
 	}
 	switch what := h.between(0, 99); {
 	case what < 34:

@@ -57,6 +57,9 @@ type machine struct {
 	// have been forgotten; zero while none was.
 	happenings []Happening
 	forgot     time.Time
+	// clicks is what was said of clicks that did nothing, by byClick: of the last
+	// hour before the newest, and never changed in place.
+	clicks []clickTold
 
 	// oldestClosed is when the closed case that ended first did. It follows
 	// from cases and is kept so that nobody has to look through all of them.

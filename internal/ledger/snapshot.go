@@ -67,6 +67,7 @@ type record struct {
 	Summary     *Summary        `json:"summary,omitempty"`
 	Happening   *Happening      `json:"happening,omitempty"`
 	Forgot      *forgot         `json:"forgot,omitempty"`
+	Click       *clickTold      `json:"click,omitempty"`
 	Trailer     *trailer        `json:"trailer,omitempty"`
 }
 
@@ -104,6 +105,7 @@ func (m *machine) clone() machine {
 	n.records, n.runs = slices.Clone(m.records), slices.Clone(m.runs)
 	n.demotions, n.grants = slices.Clone(m.demotions), slices.Clone(m.grants)
 	n.posts, n.summaries, n.happenings = slices.Clone(m.posts), slices.Clone(m.summaries), slices.Clone(m.happenings)
+	n.clicks = slices.Clone(m.clicks)
 	n.pools = make([]*pool, len(m.pools))
 	for i, p := range m.pools {
 		q := *p

@@ -153,6 +153,9 @@ func (m *machine) writeTalk(l *lineWriter) {
 	if !m.forgot.IsZero() {
 		l.record(record{Forgot: &forgot{Until: m.forgot}})
 	}
+	for i := range m.clicks {
+		l.record(record{Click: &m.clicks[i]})
+	}
 }
 
 // addTalk takes in one record of what people are told; it returns how many
@@ -176,6 +179,10 @@ func (m *machine) addTalk(r record) (set int) {
 	}
 	if r.Forgot != nil {
 		m.forgot = r.Forgot.Until
+		set++
+	}
+	if r.Click != nil {
+		m.clicks = append(m.clicks, *r.Click)
 		set++
 	}
 	return set
@@ -204,5 +211,5 @@ func (m *machine) checkTalk() error {
 			}
 		}
 	}
-	return nil
+	return m.checkClicks()
 }

@@ -52,6 +52,8 @@ func newBodySince3(kind string) Body {
 		return new(SummarySend)
 	case (*TenureBegin)(nil).kind():
 		return new(TenureBegin)
+	case (*ClicksRefused)(nil).kind():
+		return new(ClicksRefused)
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ func allowedBody(b ledger.Body, from remedy.NodeID) error {
 		if b.Kind != ledger.NoticeConfig || b.Pool != "" || b.Case != 0 || b.Page || b.Detail == "" || len(b.Detail) > maxDetail {
 			return errors.New("only what a reload changed may be told")
 		}
+	case *ledger.ClicksRefused: // the ledger bounds what it says, and how often
 	default:
 		return errors.New("only the leader decides on it")
 	}

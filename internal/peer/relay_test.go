@@ -30,6 +30,7 @@ func relayable(node remedy.NodeID) []ledger.Body {
 		&ledger.ExecFinish{Case: 7, Token: remedy.Token{Term: 2, Index: 9}, Outcome: remedy.OutcomeDone},
 		&ledger.FreezeSet{Reason: "the freeze file is there"},
 		&ledger.NoticeAdd{Kind: ledger.NoticeConfig, Detail: "config of n2 reloaded"},
+		&ledger.ClicksRefused{Surface: ledger.SurfaceSlack, Kind: ledger.ClickForged, User: "U1"},
 	}
 }
 
@@ -200,7 +201,7 @@ func TestStrangers(t *testing.T) {
 }
 
 // relayKinds are what may be relayed at all.
-var relayKinds = []string{"node.report", "trust.report", "exec.finish", "freeze.set", "notice.add"}
+var relayKinds = []string{"node.report", "trust.report", "exec.finish", "freeze.set", "notice.add", "click.refused"}
 
 // TestNothingElseIsRelayed takes the golden logs, which have every operation
 // there is, and has a node ask for each of them.
@@ -339,7 +340,7 @@ func FuzzRelay(f *testing.F) {
 				if b.Node != n2 {
 					t.Fatalf("another node's rules: %+v", b)
 				}
-			case *ledger.ExecFinish:
+			case *ledger.ExecFinish, *ledger.ClicksRefused:
 			case *ledger.FreezeSet:
 				if !b.Until.IsZero() {
 					t.Fatalf("a freeze that ends: %+v", b)

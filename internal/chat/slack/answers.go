@@ -2,7 +2,6 @@ package slack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -91,16 +90,18 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 		err = ErrForged
 	}
 	if err != nil {
-		s.refuse(ctx, x, where, a.ActionID, cb.User.ID, err)
+		s.refuse(ctx, x, where, request{what: a.ActionID}, err)
 		return
 	}
+	about := request{what: a.ActionID, verb: v.Verb, id: v.Case}
 	by, err := s.actor(ctx, x, cb.User.TeamID, cb.User.ID)
 	if err != nil {
-		s.refuse(ctx, x, where, a.ActionID, cb.User.ID, err)
+		s.refuse(ctx, x, where, about, err)
 		return
 	}
+	about.by = by.Name
 	if err := s.current(v); err != nil {
-		s.refuse(ctx, x, where, a.ActionID, by.Name, err)
+		s.refuse(ctx, x, where, about, err)
 		return
 	}
 	// Here the others are done at once.
@@ -114,7 +115,7 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 		return
 	case chat.VerbRun:
 		if err := s.askReason(ctx, x, cb.TriggerID, where, a.Value, v); err != nil {
-			s.refuse(ctx, x, where, a.ActionID, by.Name, fmt.Errorf("the reason can't be asked (%w), so nothing was done: say it again", s.noted(err)))
+			s.refuse(ctx, x, where, about, &Lost{fmt.Errorf("the reason can't be asked (%w), so nothing was done: say it again", s.noted(err))})
 		}
 		return
 	case chat.VerbDeny:
@@ -142,7 +143,7 @@ func (s *Slack) current(v Value) error {
 	if v.asked(c) || c.Ask == nil && c.Veto == nil {
 		return nil // the ledger says what became of it
 	}
-	return fmt.Errorf("this question of %s was asked again since, and nothing was done: answer the newest message of it", v.Case)
+	return fmt.Errorf("this question of %s %w: answer the newest message of it", v.Case, errOutdated)
 }
 
 func wishOf(v Value) Wish {
@@ -166,7 +167,7 @@ func wishOf(v Value) Wish {
 // do has the desk do it, and says what people can't see in the message.
 func (s *Slack) do(ctx context.Context, x session, where place, by remedy.Actor, w Wish) {
 	if err := s.Desk.Do(ctx, by, w); err != nil {
-		s.refuse(ctx, x, where, string(w.Verb)+" "+w.Case.String(), by.Name, err)
+		s.refuse(ctx, x, where, request{what: string(w.Verb) + " " + w.Case.String(), by: by.Name, verb: w.Verb, id: w.Case}, err)
 		return
 	}
 	s.lookAgain()
@@ -174,13 +175,6 @@ func (s *Slack) do(ctx context.Context, x session, where place, by remedy.Actor,
 	if said := chat.Noted(w.Verb, w.Case, w.For); said != "" {
 		s.whisper(ctx, x, where, said)
 	}
-}
-
-// refuse tells who tapped why nothing was done, and notes that they did.
-func (s *Slack) refuse(ctx context.Context, x session, where place, what, by string, err error) {
-	s.Logger.Warn("an answer in Slack was refused", zap.String("request", what), zap.String("by", by), zap.String("user", where.user), zap.Error(err))
-	_, notYours := errors.AsType[*NotYours](err)
-	s.whisper(ctx, x, where, chat.NotDone(err.Error(), notYours))
 }
 
 // place is where somebody tapped.
@@ -246,15 +240,18 @@ func (s *Slack) submitted(ctx context.Context, cb api.InteractionCallback) {
 	if err == nil && v.Verb != chat.VerbDeny && v.Verb != chat.VerbRun {
 		err = ErrForged
 	}
+	about := request{what: cb.View.CallbackID}
 	var by remedy.Actor
 	if err == nil {
+		about.verb, about.id = v.Verb, v.Case
 		by, err = s.actor(ctx, x, cb.User.TeamID, cb.User.ID)
+		about.by = by.Name
 	}
 	if err == nil {
 		err = s.current(v)
 	}
 	if err != nil {
-		s.refuse(ctx, x, where, cb.View.CallbackID, cb.User.ID, err)
+		s.refuse(ctx, x, where, about, err)
 		return
 	}
 	w := wishOf(v)

@@ -2,6 +2,7 @@ package slack_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,15 @@ func TestForgedAndForeignClicksDoNothing(t *testing.T) {
 	if got := w.asked(); len(got) != 0 {
 		t.Errorf("forged clicks reached the desk: %+v", got)
 	}
+	for i, c := range w.audited(6) {
+		want := ledger.ClicksRefused{Surface: ledger.SurfaceSlack, Kind: ledger.ClickForged, User: fakeslack.Alice}
+		if i == 5 {
+			want.Kind = ledger.ClickForeign
+		}
+		if !reflect.DeepEqual(c, want) {
+			t.Errorf("forgery %d is audited as %+v", i, c)
+		}
+	}
 }
 
 func TestADuplicateAndAReplayCountOnce(t *testing.T) {
@@ -100,6 +110,44 @@ func TestAClickOnAnEarlierQuestionIsNotOneOnTheNext(t *testing.T) {
 	}
 	if got := w.asked(); len(got) != 0 {
 		t.Errorf("the desk was asked for %+v", got)
+	}
+	want := ledger.ClicksRefused{Surface: ledger.SurfaceSlack, Kind: ledger.ClickOutdated, User: fakeslack.Alice, Name: "alice@example.net", Verb: "approve", Case: 3}
+	if c := w.audited(1)[0]; !reflect.DeepEqual(c, want) {
+		t.Errorf("it is audited as %+v", c)
+	}
+}
+
+// Each way to be refused is audited as that, and a name is never more than one
+// short line.
+func TestRefusalsAreAuditedByKind(t *testing.T) {
+	t.Parallel()
+	w, m := open(t)
+	for i, tt := range []struct {
+		user string
+		says error
+		want ledger.ClicksRefused
+	}{
+		{fakeslack.Gus, nil, ledger.ClicksRefused{Kind: ledger.ClickNobody, User: fakeslack.Gus}},
+		{fakeslack.Carol, &slack.NotYours{Err: errNot}, ledger.ClicksRefused{Kind: ledger.ClickNotYours, User: fakeslack.Carol, Name: "carol@example.net"}},
+		{fakeslack.Alice, &slack.Lost{Err: errNot}, ledger.ClicksRefused{Kind: ledger.ClickLost, User: fakeslack.Alice, Name: "alice@example.net"}},
+		{fakeslack.Fran, errNot, ledger.ClicksRefused{Kind: ledger.ClickRefused, User: fakeslack.Fran, Name: "fran"}},
+	} {
+		w.mu.Lock()
+		w.says = func(remedy.Actor, slack.Wish) error { return tt.says }
+		w.mu.Unlock()
+		if _, err := w.fake.Click(tt.user, fakeslack.Ops, m.TS, "warden.approve"); err != nil {
+			t.Fatal(err)
+		}
+		tt.want.Surface, tt.want.Verb, tt.want.Case = ledger.SurfaceSlack, "approve", 3
+		if c := w.audited(i + 1)[i]; !reflect.DeepEqual(c, tt.want) {
+			t.Errorf("%s: it is audited as %+v, want %+v", tt.user, c, tt.want)
+		}
+	}
+	if _, err := w.fake.Slash(fakeslack.Gus, fakeslack.Ops, "freeze everything"); err != nil {
+		t.Fatal(err)
+	}
+	if c := w.audited(5)[4]; c.Kind != ledger.ClickNobody || c.Verb != "" || c.Case != 0 {
+		t.Errorf("a guest's words are audited as %+v", c)
 	}
 }
 

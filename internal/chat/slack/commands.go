@@ -69,7 +69,7 @@ func (s *Slack) said(ctx context.Context, who asker, text string) {
 	}
 	by, err := s.actor(ctx, x, who.team, who.user)
 	if err != nil {
-		s.refuse(ctx, x, who.place, "say", who.user, err)
+		s.refuse(ctx, x, who.place, request{what: "say"}, err)
 		return
 	}
 	k, err := chat.ParseCommand(text)

@@ -35,7 +35,8 @@ type Reply struct {
 // Desk does what people ask for, by the same way as the command line: the same
 // rules decide, the same words say why not, and the same audit has it.
 type Desk interface {
-	// Do does it. An error is for who asked; NotYours tells one from all others.
+	// Do does it. An error is for who asked; NotYours and Lost tell two kinds from all
+	// others.
 	Do(ctx context.Context, by remedy.Actor, w Wish) error
 	// Ask does what was said. Its error is for who asked.
 	Ask(ctx context.Context, by remedy.Actor, k chat.Command) (Reply, error)
@@ -49,3 +50,13 @@ func (e *NotYours) Error() string { return e.Err.Error() }
 
 // Unwrap is the refusal.
 func (e *NotYours) Unwrap() error { return e.Err }
+
+// Lost is the error of a wish that could not be committed, or of which nobody knows
+// whether it was.
+type Lost struct{ Err error }
+
+// Error is what went wrong, in its own words.
+func (e *Lost) Error() string { return e.Err.Error() }
+
+// Unwrap is what went wrong.
+func (e *Lost) Unwrap() error { return e.Err }

@@ -50,6 +50,22 @@ type world struct {
 	questions []chat.Command
 	answers   func(chat.Command) (slack.Reply, error)
 	says      func(by remedy.Actor, w slack.Wish) error
+	refused   []ledger.ClicksRefused
+}
+
+// audited waits for so many clicks that are to be audited.
+func (w *world) audited(n int) []ledger.ClicksRefused {
+	w.t.Helper()
+	all := func() []ledger.ClicksRefused {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.Clone(w.refused)
+	}
+	w.until("what is audited", func() bool { return len(all()) >= n })
+	if got := all(); len(got) != n {
+		w.t.Errorf("%d are audited, want %d: %+v", len(got), n, got)
+	}
+	return all()
 }
 
 type wish struct {
@@ -138,6 +154,7 @@ func newWorldAt(t *testing.T, clk clock.Clock, change ...func(*fakeslack.Options
 			return c, ok
 		},
 		Desk: w, Clock: clk, Logger: zap.New(core),
+		Refused: func(c ledger.ClicksRefused) { w.mu.Lock(); defer w.mu.Unlock(); w.refused = append(w.refused, c) },
 	})
 	return w
 }

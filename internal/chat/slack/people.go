@@ -44,7 +44,7 @@ func (s *Slack) actor(ctx context.Context, x session, team, id string) (remedy.A
 	}
 	u, err := s.user(ctx, x, id)
 	if err != nil {
-		return remedy.Actor{}, fmt.Errorf("who you are can't be looked up (%w), so nothing was done: try again, or use the command line", err)
+		return remedy.Actor{}, fmt.Errorf("%w (%w), so nothing was done: try again, or use the command line", errUnknown, err)
 	}
 	if u.ID != id || u.Deleted || u.IsBot || u.IsAppUser || u.IsWorkflowBot || u.IsConnectorBot || u.IsRestricted || u.IsUltraRestricted || u.IsStranger || u.TeamID != x.team || id == "USLACKBOT" {
 		return remedy.Actor{}, ErrNobody

@@ -51,7 +51,7 @@ type Settings struct {
 	MaxSnooze time.Duration
 }
 
-// Options is what a Slack is made of. All fields are required.
+// Options is what a Slack is made of. All fields are required, unless they say otherwise.
 type Options struct {
 	Settings func() Settings
 	// ClusterID is the id of the cluster; empty before it was founded.
@@ -61,6 +61,9 @@ type Options struct {
 	// Case finds a case as this node knows it.
 	Case func(remedy.CaseID) (*ledger.Case, bool)
 	Desk Desk
+	// Refused is told of every click, and every word to the bot, that did nothing
+	// because it was refused, to have it audited; nil for nobody. It must not wait.
+	Refused func(ledger.ClicksRefused)
 	// Clock paces what is sent: it is Slack's own time. Wire is the clock of
 	// connections; Clock when nil.
 	Clock, Wire clock.Clock

@@ -1,0 +1,90 @@
+package slack
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// Why a click did nothing, where its value was warden's own.
+var (
+	errUnknown  = errors.New("who you are can't be looked up")
+	errOutdated = errors.New("was asked again since, and nothing was done")
+)
+
+// request is what somebody wanted that was refused.
+type request struct {
+	// what is for the log.
+	what string
+	// by is who they are to warden; empty where that was not found out.
+	by string
+	// verb and id are of a value that is warden's own.
+	verb chat.Verb
+	id   remedy.CaseID
+}
+
+// refuse tells who tapped why nothing was done, and has it audited that they did.
+func (s *Slack) refuse(ctx context.Context, x session, where place, r request, err error) {
+	s.Logger.Warn("an answer in Slack was refused", zap.String("request", r.what), zap.String("by", cmp.Or(r.by, where.user)), zap.String("user", where.user), zap.Error(err))
+	if s.Refused != nil {
+		s.Refused(refused(where.user, r, err))
+	}
+	_, notYours := errors.AsType[*NotYours](err)
+	s.whisper(ctx, x, where, chat.NotDone(err.Error(), notYours))
+}
+
+// The bounds of what stands in the audit of a click that did nothing. They are the
+// ledger's.
+const (
+	maxUser = 32
+	maxWho  = 100
+)
+
+// refused is what the audit says of a click that did nothing: nothing in it is
+// anybody's own text but a name, which is one line and short.
+func refused(user string, r request, err error) ledger.ClicksRefused {
+	out := ledger.ClicksRefused{Surface: ledger.SurfaceSlack, Kind: kindOf(err), Verb: string(r.verb), Case: r.id}
+	if len(user) <= maxUser && !strings.ContainsFunc(user, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
+		out.User = user
+	}
+	name := strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, r.by)
+	out.Name = strings.ToValidUTF8(name[:min(len(name), maxWho)], "")
+	return out
+}
+
+// kindOf is why something was refused, as the audit has it.
+func kindOf(err error) ledger.ClickKind {
+	_, notYours := errors.AsType[*NotYours](err)
+	_, lost := errors.AsType[*Lost](err)
+	switch {
+	case errors.Is(err, ErrForged):
+		return ledger.ClickForged
+	case errors.Is(err, ErrForeign):
+		return ledger.ClickForeign
+	case errors.Is(err, ErrNobody):
+		return ledger.ClickNobody
+	case errors.Is(err, errUnknown):
+		return ledger.ClickUnsure
+	case errors.Is(err, errOutdated):
+		return ledger.ClickOutdated
+	case notYours:
+		return ledger.ClickNotYours
+	case lost:
+		return ledger.ClickLost
+	}
+	return ledger.ClickRefused
+}

@@ -185,6 +185,7 @@ func (h *history) step() {
 	case what < 97:
 		h.breakers()
 		h.members()
+		h.surfaces()
 	default:
 		h.apply(remedy.Warden(), pick(h, []ledger.Body{
 			&ledger.Storm{Pool: h.pool(), Detector: canary, On: h.yes(2)}, &ledger.StormReset{Pool: h.pool()},

@@ -231,10 +231,13 @@ func (m *machine) recount() {
 // moved records that something an admission depends on has changed.
 func (m *machine) moved(p *pool) { p.Rev++ }
 
-func (m *machine) notify(n Notice, x step) {
+func (m *machine) notify(n Notice, x step) { m.notifyOn(m.talk.Surfaces, n, x) }
+
+// notifyOn owes a notice to some surfaces only; none is the console.
+func (m *machine) notifyOn(where []Surface, n Notice, x step) {
 	m.lastNotice++
 	n.Seq, n.At = m.lastNotice, x.at
-	n.Owed = slices.Clone(m.talk.Surfaces)
+	n.Owed = slices.Clone(where)
 	m.notices = append(m.notices, n)
 	if len(m.notices) > MaxNotices {
 		m.notices = slices.Delete(m.notices, 0, len(m.notices)-MaxNotices)

@@ -64,7 +64,8 @@ func without(all []Surface, s Surface) []Surface {
 }
 
 // SurfacesSet says where people are told from now on. What a surface was owed
-// that is no longer there is dropped; a new one is owed what comes from now on.
+// that is no longer there is dropped; a new one is owed what comes from now on, and
+// what people still have to answer.
 type SurfacesSet struct {
 	Surfaces []Surface `json:"surfaces"`
 	// Asks is the one whose delivery begins the window of an announcement.
@@ -85,6 +86,11 @@ func (b *SurfacesSet) apply(m *machine, x step) Result {
 	case !slices.Contains(all, b.Asks):
 		return refuse(RefusedBad, "the surface that asks, %q, is not one of them", b.Asks)
 	}
+	before := m.talk.Surfaces
+	if len(before) == 0 {
+		before = []Surface{SurfaceConsole}
+	}
+	added := slices.DeleteFunc(slices.Clone(all), func(s Surface) bool { return slices.Contains(before, s) })
 	m.talk = talk{Surfaces: all, Asks: b.Asks}
 	kept := m.notices[:0:0]
 	for _, n := range m.notices {
@@ -103,6 +109,7 @@ func (b *SurfacesSet) apply(m *machine, x step) Result {
 		}
 	}
 	m.notices = kept
+	m.catchUp(added, x)
 	return done(0)
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"warden/internal/realtest/hostile"
 )
 
 // unitText are unit tests of a configuration, of which one can't pass.
@@ -21,7 +23,7 @@ expect = [{ at = "10m", proposals = ["say web-01"] }]
 
 // proofs looks into what is made to be shown to others: the audit files, the
 // evidence, what a promotion would rest on, and unit tests.
-func proofs(t *testing.T, a *agent, out *seen, units string) {
+func proofs(t *testing.T, a *agent, out *hostile.Seen, units string) {
 	t.Helper()
 	where := shortDir(t)
 	page := filepath.Join(where, "report.html")
@@ -31,14 +33,14 @@ func proofs(t *testing.T, a *agent, out *seen, units string) {
 		{"promote", "say"}, {"policy", "diff", a.config}, {"policy", "list"}, {"test", units}, {"test", units, "-o", "json"}, {"test", units, "--junit", filepath.Join(where, "junit.xml")},
 	} {
 		r := a.run(args...)
-		out.add("warden "+strings.Join(args[:min(2, len(args))], " "), r.out+r.err)
-		out.add("warden "+args[0], r.out+r.err)
+		out.Add("warden "+strings.Join(args[:min(2, len(args))], " "), r.out+r.err)
+		out.Add("warden "+args[0], r.out+r.err)
 	}
 	for name, path := range map[string]string{"the page of warden trust": page, "the JUnit of warden test": filepath.Join(where, "junit.xml")} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Errorf("%s is not there: %v", name, err)
 		}
-		out.add(name, string(text))
+		out.Add(name, string(text))
 	}
 }

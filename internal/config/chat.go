@@ -139,8 +139,9 @@ func (v *validator) chat(s Slack) {
 	if _, err := filepath.Match(s.TemplatesGlob, ""); err != nil || s.TemplatesGlob != "" && !filepath.IsAbs(s.TemplatesGlob) {
 		v.fail(at("templates_glob"), "templates_glob = %s: write an absolute path with a pattern, such as \"/etc/warden/templates/*.tmpl\"", quote(s.TemplatesGlob))
 	}
-	if u, err := url.Parse(s.APIURL); s.APIURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || !isLoopback(u.Hostname())) {
-		v.fail(at("api_url"), "api_url = %s: it is for tests, and on this machine alone, such as \"http://127.0.0.1:9999/api/\"; leave it out for Slack", quote(s.APIURL))
+	// The address isn't repeated: one that leads elsewhere may hold a password.
+	if u, err := url.Parse(s.APIURL); s.APIURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || !isLoopback(u.Hostname()) || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+		v.fail(at("api_url"), "api_url is for tests, and names a server on this machine, such as \"http://127.0.0.1:9999/api/\"; leave it out for Slack")
 	}
 	if host, _, err := net.SplitHostPort(s.ListenAddress); err != nil || !isLoopback(host) {
 		v.fail(at("listen_address"), "listen_address = %s: use an address of this machine such as %s, behind a proxy with TLS that Slack reaches", quote(s.ListenAddress), quote(DefaultSlackListenAddress))

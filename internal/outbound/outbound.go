@@ -156,7 +156,7 @@ func (c *Client) Send(ctx context.Context, method, address string, header http.H
 	defer resp.Body.Close()
 	r := Reply{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, clock.System().Now())}
 	if resp.StatusCode/100 == 3 {
-		r.Elsewhere = elsewhere(resp.Header.Get("Location"))
+		r.Elsewhere = elsewhere(resp.Header.Get("Location"), Credentials(req.Header))
 	}
 	if r.Body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer)); err != nil && !r.OK() {
 		return r, explain(ctx, err)
@@ -164,8 +164,9 @@ func (c *Client) Send(ctx context.Context, method, address string, header http.H
 	return r, nil
 }
 
-// elsewhere names only the host of a redirect, for the rest may hold a session.
-func elsewhere(location string) string {
+// elsewhere names only the host of a redirect, for the rest may hold a session,
+// and only where it holds no credential.
+func elsewhere(location string, credentials []string) string {
 	u, err := url.Parse(location)
 	switch {
 	case err != nil:
@@ -179,7 +180,10 @@ func elsewhere(location string) string {
 		}
 		return r
 	}, u.Host))
-	return string(host[:min(len(host), 100)])
+	if text := string(host); !holds(text, credentials) {
+		return string(host[:min(len(host), 100)])
+	}
+	return "another host"
 }
 
 // retryAfter reads Retry-After: seconds, or a date against the server's own clock

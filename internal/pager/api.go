@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"github.com/PagerDuty/go-pagerduty"
 
 	"warden/internal/chat"
+	"warden/internal/outbound"
 )
 
 const (
@@ -155,10 +155,11 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusAccepted {
 		seen.wait = 0 // every answer says when the window ends
 	}
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(resp.Body, maxAnswer), resp.Body}
+	// What is answered is noted, linked and shown: not with the key in it.
+	if err := outbound.Scrub(resp, maxAnswer, outbound.Credentials(r.Header)...); err != nil {
+		seen.status, seen.err = 0, err
+		return nil, err
+	}
 	return resp, nil
 }
 

@@ -48,7 +48,7 @@ func Checks(set Settings, approvers []remedy.Approver, client *http.Client) []do
 		if client == nil {
 			client = New(Options{}).Client
 		}
-		opts := []api.Option{api.OptionHTTPClient(client), api.OptionAppLevelToken(app)}
+		opts := []api.Option{api.OptionHTTPClient(newWire(client)), api.OptionAppLevelToken(app)}
 		if set.APIURL != "" {
 			opts = append(opts, api.OptionAPIURL(strings.TrimSuffix(set.APIURL, "/")+"/"))
 		}
@@ -244,6 +244,9 @@ func troubled(subject, fix string, err error) doctor.Result {
 	if !ok {
 		status, _ := errors.AsType[api.StatusCodeError](err)
 		why := "no answer from Slack"
+		if u, ok := errors.AsType[*unanswered](err); ok {
+			why = u.text
+		}
 		if status.Code != 0 {
 			why = fmt.Sprintf("Slack has trouble (status %d)", status.Code)
 		}

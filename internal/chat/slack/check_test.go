@@ -61,7 +61,7 @@ func TestChecks(t *testing.T) {
 		"unreadable": {change: func(s *slack.Settings) {
 			s.BotToken = func() (string, error) { return "", errors.New("the secret's file can't be read") }
 		}, want: []string{"fail bot_token: the secret's file can't be read"}},
-		"no network": {change: func(s *slack.Settings) { s.APIURL = "http://127.0.0.1:1/" }, want: []string{"fail bot_token: no answer from Slack"}},
+		"no network": {change: func(s *slack.Settings) { s.APIURL = "http://127.0.0.1:1/" }, want: []string{"fail bot_token: the connection to Slack is refused"}},
 		"over HTTP":  {change: func(s *slack.Settings) { s.HTTP, s.SigningSecret = true, secret("of a test") }, want: []string{"ok bot_token", "ok scopes", "ok signing_secret", "ok #ops"}},
 	} {
 		t.Run(name, func(t *testing.T) {

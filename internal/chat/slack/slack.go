@@ -162,7 +162,7 @@ func (s *Slack) session(ctx context.Context) (session, error) {
 		return session{}, err
 	}
 	next := session{token: token, cluster: cluster, url: set.APIURL, signer: sign}
-	opts := []api.Option{api.OptionHTTPClient(s.Client), api.OptionAppLevelToken(app)}
+	opts := []api.Option{api.OptionHTTPClient(newWire(s.Client)), api.OptionAppLevelToken(app)}
 	if set.APIURL != "" {
 		opts = append(opts, api.OptionAPIURL(strings.TrimSuffix(set.APIURL, "/")+"/"))
 	}

@@ -85,7 +85,7 @@ func (s *Slack) connect(ctx context.Context, work *sync.WaitGroup) error {
 	if errors.Is(context.Cause(here), errClosed) {
 		return nil
 	}
-	return err
+	return worded(ctx, err)
 }
 
 // dialer is how a socket is opened, where that isn't slack-go's own way.
@@ -149,7 +149,7 @@ func (s *Slack) arrived(ctx, answering context.Context, client *socketmode.Clien
 		return
 	}
 	if err := client.AckCtx(ctx, e.Request.EnvelopeID, nil); err != nil {
-		s.Logger.Warn("what came from Slack can't be acknowledged: it comes again", zap.Error(err))
+		s.Logger.Warn("what came from Slack can't be acknowledged: it comes again", zap.Error(worded(ctx, err)))
 		return
 	}
 	envelope := e.Request.EnvelopeID

@@ -1,6 +1,4 @@
-//go:build integration
-
-package main_test
+package hostile
 
 import (
 	"encoding/json"
@@ -11,8 +9,12 @@ import (
 	"time"
 )
 
-// echoes are the ways in which a server gives back the credentials it got.
-func echoes() []func(w http.ResponseWriter, auth string) {
+// Marker is planted beside secrets and is none: where it is not found, a secret
+// would not have been found either.
+const Marker = "marker-that-is-no-secret"
+
+// Echoes are the ways in which a server gives back the credentials that it got.
+func Echoes() []func(w http.ResponseWriter, auth string) {
 	status := func(code int, kind, text string) func(http.ResponseWriter, string) {
 		return func(w http.ResponseWriter, auth string) {
 			w.Header().Set("Content-Type", kind)
@@ -31,18 +33,18 @@ func echoes() []func(w http.ResponseWriter, auth string) {
 	}
 	jsonError := func(code int) func(http.ResponseWriter, string) {
 		return func(w http.ResponseWriter, auth string) {
-			status(code, "application/json", `{"status":"error","errorType":"bad_data","error":"`+marker+` AUTH"}`)(w, inJSON(auth))
+			status(code, "application/json", `{"status":"error","errorType":"bad_data","error":"`+Marker+` AUTH"}`)(w, inJSON(auth))
 		}
 	}
 	return []func(http.ResponseWriter, string){
 		jsonError(400), jsonError(401), jsonError(422), jsonError(503), jsonError(200),
-		status(401, "text/plain", marker+" AUTH"),
-		status(500, "text/plain", marker+" AUTH "),
-		status(403, "text/html", "<p>"+marker+" AUTH</p>"),
-		status(200, "text/html", "<p>"+marker+" AUTH</p>"),
+		status(401, "text/plain", Marker+" AUTH"),
+		status(500, "text/plain", Marker+" AUTH "),
+		status(403, "text/html", "<p>"+Marker+" AUTH</p>"),
+		status(200, "text/html", "<p>"+Marker+" AUTH</p>"),
 		status(200, "application/json", "AUTH"),
 		func(w http.ResponseWriter, auth string) {
-			status(200, "application/json", `{"status":"success","warnings":["`+marker+` AUTH"],"data":{"resultType":"matrix","result":[]}}`)(w, inJSON(auth))
+			status(200, "application/json", `{"status":"success","warnings":["`+Marker+` AUTH"],"data":{"resultType":"matrix","result":[]}}`)(w, inJSON(auth))
 		},
 		func(w http.ResponseWriter, auth string) {
 			status(200, "application/json", `{"status":"AUTH","data":{"resultType":"AUTH","result":[]}}`)(w, inJSON(auth))

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -138,7 +140,7 @@ func (e *Engine) bringOnce(ctx context.Context, c chat.Courier, left *ledger.Not
 			return left, 0, false
 		}
 	}
-	got, err := c.Deliver(ctx, e.owed(c.Surface(), again))
+	got, err := e.deliver(ctx, c, again)
 	if err != nil && ctx.Err() == nil {
 		e.Logger.Warn("people can't be told yet", zap.String("surface", string(c.Surface())), zap.Error(err))
 	}
@@ -158,6 +160,22 @@ func (e *Engine) bringOnce(ctx context.Context, c chat.Courier, left *ledger.Not
 	}
 	return nil, got.Wait, err == nil
 }
+
+// deliver has a courier deliver what it owes. One that fails in itself is a
+// courier that can't get through, and not the end of the node: what it was given is text from
+// everywhere.
+func (e *Engine) deliver(ctx context.Context, c chat.Courier, again uint64) (got chat.Delivery, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.Logger.Error("a courier failed in itself, and is tried again", zap.String("surface", string(c.Surface())), zap.String("panic", fmt.Sprint(p)), zap.Stack("stack"))
+			got, err = chat.Delivery{}, errCourier
+		}
+	}()
+	return c.Deliver(ctx, e.owed(c.Surface(), again))
+}
+
+// errCourier stands for a courier's panic.
+var errCourier = errors.New("a fault in warden itself, which the log has: please report it")
 
 // receiptWithin bounds the commit of a receipt whose tenure is ending.
 const receiptWithin = 5 * time.Second

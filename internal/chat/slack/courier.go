@@ -56,21 +56,21 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 		if ctx.Err() != nil {
 			break
 		}
-		err := r.deliver(ctx, j)
+		err := r.guarded(j.key, func() error { return r.deliver(ctx, j) })
 		if errors.Is(err, errLater) {
 			continue
 		}
 		if err != nil {
 			failed = errors.Join(failed, err)
-			if slackCode(err) == "" {
+			if slackCode(err) == "" && !errors.Is(err, errBug) {
 				break // Slack itself is away: the others would fail as well
 			}
 		}
 	}
 	if ctx.Err() == nil {
-		failed = errors.Join(failed, r.digests(ctx))
+		failed = errors.Join(failed, r.guarded("digests", func() error { return r.digests(ctx) }))
 	}
-	r.threads(ctx)
+	failed = errors.Join(failed, r.guarded("threads", func() error { r.threads(ctx); return nil }))
 	r.got.Posts = slices.DeleteFunc(r.got.Posts, r.known)
 	r.got.Wait = max(r.wait, s.ready(""))
 	r.got.Merged = max(len(r.got.Seqs)-r.got.Unwanted-r.own, 0)

@@ -55,8 +55,10 @@ func (s *Slack) actor(ctx context.Context, x session, team, id string) (remedy.A
 		// One that nobody has confirmed may be anybody's.
 		a.Name = mail
 		a.Keys = append(a.Keys, mail)
-		if unix, ok := s.Settings().People(mail); ok && unix != "" {
-			a.Name = unix
+		if people := s.Settings().People; people != nil {
+			if unix, ok := people(mail); ok && unix != "" {
+				a.Name = unix
+			}
 		}
 	}
 	groups, err := s.userGroups(ctx, x)

@@ -134,6 +134,9 @@ type session struct {
 // session is the client for the token in force, and what signs buttons.
 func (s *Slack) session(ctx context.Context) (session, error) {
 	set := s.Settings()
+	if set.BotToken == nil {
+		return session{}, errOff
+	}
 	token, err := set.BotToken()
 	if err != nil {
 		return session{}, err

@@ -69,6 +69,9 @@ func (s *Slack) connect(ctx context.Context, work *sync.WaitGroup) error {
 		return err
 	}
 	set := s.Settings()
+	if set.AppToken == nil {
+		return errOff // since wants looked
+	}
 	app, err := set.AppToken()
 	if err != nil {
 		return err
@@ -107,7 +110,7 @@ func (s *Slack) stayOnly(ctx context.Context, leave context.CancelCauseFunc, x s
 	led := s.Wire.Now()
 	for clock.Sleep(ctx, s.Wire, lookEvery) == nil {
 		set := s.Settings()
-		ok := set.BotToken != nil && !set.HTTP && set.APIURL == x.url
+		ok := set.BotToken != nil && set.AppToken != nil && !set.HTTP && set.APIURL == x.url
 		if ok {
 			token, tokenErr := set.BotToken()
 			now, appErr := set.AppToken()
@@ -155,10 +158,10 @@ func (s *Slack) arrived(ctx, answering context.Context, client *socketmode.Clien
 	envelope := e.Request.EnvelopeID
 	switch data := e.Data.(type) {
 	case api.InteractionCallback:
-		work.Go(func() { s.interaction(answering, envelope, data) })
+		s.answering(work, "an answer", func() { s.interaction(answering, envelope, data) })
 	case api.SlashCommand:
-		work.Go(func() { s.slash(answering, envelope, data) })
+		s.answering(work, "a command", func() { s.slash(answering, envelope, data) })
 	case slackevents.EventsAPIEvent:
-		work.Go(func() { s.event(answering, envelope, data) })
+		s.answering(work, "a mention", func() { s.event(answering, envelope, data) })
 	}
 }

@@ -23,6 +23,8 @@ type Morning struct {
 	// Title is the greeting with the night in one sentence: what a lock screen
 	// shows, in at most MaxHeadline characters.
 	Title string `json:"title"`
+	// Mistakes is how many acts and wishes in it were wrong.
+	Mistakes int `json:"mistakes,omitempty" doc:"how many acts and wishes in it were wrong"`
 	// Quiet says that there is nothing to report: Title is all there is to say, and
 	// a surface leaves Parts away but for the one on warden itself.
 	Quiet bool `json:"quiet"`
@@ -37,6 +39,9 @@ type Morning struct {
 	// Gaps say what it can't know, such as that older cases are forgotten.
 	Gaps []string `json:"gaps,omitempty" doc:"what it can't know, such as of cases that are forgotten"`
 }
+
+// MorningGreeting is what the Title of a summary in the morning begins with.
+const MorningGreeting = "Good morning."
 
 // MorningPart is one part of a Morning.
 type MorningPart struct {

@@ -47,8 +47,9 @@ func (p *program) newConfigCheckCommand() *cobra.Command {
   warden config check --files`,
 		Long: `Say everything that is wrong with a configuration file, at once, each with line and
 column. Errors keep the file from being loaded and exit 1; warnings do not.
-Without --files nothing is looked at but the file itself, so that it can be checked
-anywhere. FILE is ` + defaultConfig + ` unless given.`,
+Without --files nothing is looked at but the file itself and the templates that
+templates_glob matches here, so that it can be checked anywhere; each template is rendered
+on samples, with nothing known and with names as bad as they come. FILE is ` + defaultConfig + ` unless given.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := fileArg(args)
 			cfg, report, err := p.loadConfig(path)

@@ -12,7 +12,7 @@ import (
 func slackTemplates(file *config.Config) (*slack.Templates, config.Report) {
 	at := []string{"chat", "slack", "templates_glob"}
 	glob := file.Chat.Slack.TemplatesGlob
-	found, err := file.Chat.Slack.Templates()
+	found, err := file.Templates()
 	switch {
 	case glob == "":
 		return nil, nil

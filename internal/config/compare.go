@@ -166,7 +166,7 @@ func (d *differ) key(key string, o, n Setting, oldTables, newTables map[string]b
 		return // its whole table came or went
 	}
 	c := Change{Kind: ChangeSetting, From: o.Value, To: n.Value, Restart: needsRestart(path)}
-	if o.Value == n.Value { // both hidden
+	if o.Value == n.Value { // both hidden, or the files that it names
 		c.From, c.To = "", ""
 	}
 	at := min(len(path)-1, 2)

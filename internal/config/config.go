@@ -59,6 +59,8 @@ type Config struct {
 	file  string
 	index *index
 	given map[string]bool
+	// templates are read once; nil for a config made by hand.
+	templates *templatesRead
 }
 
 // Cluster is the [cluster] table.

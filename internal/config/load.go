@@ -75,7 +75,7 @@ func Parse(name string, data []byte, opt Options) (*Config, Report) {
 	if raw == nil {
 		return nil, d.problems
 	}
-	c := &Config{file: name, index: d.index, given: d.given}
+	c := &Config{file: name, index: d.index, given: d.given, templates: &templatesRead{}}
 	d.table(reflect.ValueOf(c).Elem(), raw, nil)
 	v := &validator{decoder: d, config: c, opt: opt}
 	v.all()

@@ -23,8 +23,8 @@ type Setting struct {
 	Origin string `json:"origin"`
 	// Note is a remark for people, such as which variable overrides a secret.
 	Note string `json:"note,omitempty"`
-	// Mark tells two hidden values apart without giving either away; empty for
-	// what is shown.
+	// Mark tells two hidden values apart without giving either away, and the contents
+	// of templates; empty for what is shown.
 	Mark string `json:"mark,omitempty"`
 
 	path []string
@@ -128,8 +128,17 @@ func (w *walker) key(v reflect.Value, path []string) {
 		}
 		s.Note = strings.Join(notes, "; ")
 	}
+	if s.Key == keyTemplates && v.Len() > 0 {
+		if s.Mark = w.config.templatesMark(); s.Mark != "" {
+			s.raw, s.Note = s.raw+"\x00"+s.Mark, "contents "+s.Mark
+		}
+	}
 	w.settings = append(w.settings, s)
 }
+
+// keyTemplates is the key whose files count as part of what is in force: nodes
+// with other templates would word the same message differently.
+const keyTemplates = "chat.slack.templates_glob"
 
 // derived is the value of a key that follows from another when it isn't set.
 func (c *Config) derived(path []string) (value any, origin string, ok bool) {
@@ -255,7 +264,8 @@ func show(c *Config, defaults, origin bool) string {
 
 // Hash fingerprints what is in force, 12 hex digits of SHA-256: two files that
 // mean the same, whatever their comments, order and spelt-out defaults, have
-// the same hash in the same build. The contents of secrets are not part of it.
+// the same hash in the same build. The contents of templates are part of it, those
+// of secrets are not.
 func (c *Config) Hash() string {
 	h := sha256.New()
 	for _, s := range c.Settings() {

@@ -54,6 +54,7 @@ func Morning(night ledger.Night, s ledger.Summary, now chat.MorningNow, o Mornin
 	parts = append(parts, w.labels(parts))
 	m.Quiet = did.Count+wanted.Count+waiting.Count+out.Count == 0 && !w.trouble
 	m.Skip = m.Quiet && o.NoQuietLine && s.By == ""
+	m.Mistakes = w.wrong
 	m.Title = w.title(m, did.Count, wanted.Count, waiting.Count, out.Count)
 	for _, p := range parts {
 		if len(o.Parts) > 0 && !slices.Contains(o.Parts, p.Name) || len(p.Items) == 0 && p.More == "" {
@@ -168,7 +169,7 @@ func (w *morning) bound(p chat.MorningPart) chat.MorningPart {
 
 // title is the whole of it in one line.
 func (w *morning) title(m *chat.Morning, did, wanted, waiting, out int) string {
-	lead := "Good morning. "
+	lead := chat.MorningGreeting + " "
 	if h := w.to.In(w.o.Zone).Hour(); h >= 12 || h < 4 {
 		lead = "Summary. "
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"warden/internal/chat"
+	"warden/internal/remedy"
 )
 
 // Preview is a message as it would be posted, of a sample.
@@ -44,17 +45,27 @@ func Previews(set Settings, kinds ...string) ([]Preview, error) {
 			return nil, fmt.Errorf("there is no message %q: choose among %s", k, strings.Join(all, ", "))
 		}
 	}
-	sign, err := newSigner("preview", "preview")
+	signer, err := newSigner("preview", "preview")
 	if err != nil {
 		return nil, err
 	}
-	r := &round{Slack: New(Options{Logger: zap.NewNop()}), set: set, x: session{signer: sign}}
+	r := &round{Slack: New(Options{Logger: zap.NewNop()}), set: set, x: session{signer: signer}}
 	var out []Preview
 	for _, s := range Samples() {
 		if len(kinds) > 0 && !slices.Contains(kinds, s.Name) {
 			continue
 		}
 		m := s.Message()
+		if s.Morning != nil {
+			title, err := set.Templates.greet(s.Morning)
+			if err != nil {
+				return nil, err // it was rendered on this sample when it was read
+			}
+			v := morningView{m: s.Morning, title: title, links: func(remedy.CaseID) string { return "" }, sign: signer.sign}
+			made := v.render()
+			out = append(out, Preview{Kind: s.Name, Channel: set.channelOf(m), Text: made.Text, Blocks: made.Blocks, Problems: made.breaches()})
+			continue
+		}
 		o := chat.CardOptions{Zone: set.Zone, Tone: set.Tone, Repeat: s.Repeat}
 		if s.Repeat > 1 {
 			o.Since = s.Case.OpenedAt

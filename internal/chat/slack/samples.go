@@ -17,13 +17,15 @@ type Sample struct {
 	Notice ledger.Notice
 	// Repeat is how many complaints about the host there were; 0 for one.
 	Repeat int
+	// Morning is what a summary says; nil for what is none.
+	Morning *chat.Morning
 	// Incident is PagerDuty's about the case's host; nil for none.
 	Incident *chat.Incident
 }
 
 // Message is what a courier would be given.
 func (s Sample) Message() chat.Message {
-	m := chat.Message{Notice: s.Notice, Case: s.Case, Incident: s.Incident, Level: remedy.LevelConfirm, Sure: "57 of 58 right in 90 d; at least 90.9% (95% confidence)"}
+	m := chat.Message{Notice: s.Notice, Case: s.Case, Incident: s.Incident, Morning: s.Morning, Level: remedy.LevelConfirm, Sure: "57 of 58 right in 90 d; at least 90.9% (95% confidence)"}
 	if c := s.Case; c != nil {
 		m.Notice = ledger.Notice{Kind: ledger.NoticeOutcome, Case: c.ID, Pool: c.Pool}
 		if c.Ask != nil && c.Answer == nil && c.Open() {
@@ -169,6 +171,7 @@ func Samples() []Sample {
 		{Name: "complaint_recovered", Case: with(func(n *ledger.Case) { bare(n); closed(remedy.OutcomeSelfRecovered, "")(n) })},
 		{Name: "common_mode", Notice: ledger.Notice{Kind: ledger.NoticeStorm, Pool: "edge", Page: true, Detail: "common mode: 4 of 10 hosts look bad at once (limit 2)"}},
 		{Name: "frozen", Notice: ledger.Notice{Kind: ledger.NoticeStop, Detail: "frozen by kim: network work"}},
+		{Name: "summary", Notice: ledger.Notice{Kind: ledger.NoticeSummary, Detail: SampleMorning().Date}, Morning: SampleMorning()},
 		{Name: "reloaded", Notice: ledger.Notice{Kind: ledger.NoticeConfig, Detail: "config of n1 reloaded by kim: stricter\ndrain on edge: auto to confirm"}},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	api "github.com/slack-go/slack"
+	"go.uber.org/zap"
 
 	"warden/internal/chat"
 	"warden/internal/ledger"
@@ -98,7 +99,11 @@ func (r *round) summary(ctx context.Context, j job, post ledger.Post, posted boo
 		p, _ := r.owed.Post(caseKey(id))
 		return p.Link
 	}
-	v := morningView{m: m, links: links, sign: r.x.signer.sign, again: !posted && (j.m.Again || r.doubtful(j.key))}
+	title, err := r.set.Templates.greet(m)
+	if err != nil {
+		r.Logger.Error("a template failed: the summary has warden's own words", zap.Error(err))
+	}
+	v := morningView{m: m, title: title, links: links, sign: r.x.signer.sign, again: !posted && (j.m.Again || r.doubtful(j.key))}
 	to := target{channel: r.set.channelOf(j.m)}
 	if posted {
 		to, v.edited = target{channel: post.Place, ts: post.ID}, r.owed.Now
@@ -149,6 +154,7 @@ func stampOf(m *chat.Morning) string {
 // morningView turns a summary into blocks.
 type morningView struct {
 	m      *chat.Morning
+	title  string // its header: m.Title, but for the greeting
 	links  func(remedy.CaseID) string
 	sign   func(Value) string
 	edited time.Time // zero for not
@@ -161,7 +167,7 @@ type morningView struct {
 func (v *morningView) render() rendered {
 	m := v.m
 	v.left = mostSummary
-	v.b.add(api.NewHeaderBlock(text(api.PlainTextType, short(plain(m.Title), maxHeader))))
+	v.b.add(api.NewHeaderBlock(text(api.PlainTextType, short(plain(v.title), maxHeader))))
 	v.b.context("covers", []string{v.covers()})
 	acted := v.acted()
 	for n, p := range m.Parts {

@@ -11,8 +11,6 @@ import (
 	"text/template"
 	"text/template/parse"
 	"unicode"
-
-	"warden/internal/chat"
 )
 
 const (
@@ -119,7 +117,9 @@ func pattern1(s string) (*regexp.Regexp, error) {
 
 // walk says what a piece must not do.
 type walk struct {
-	bad []badNode
+	// data is what its fields are of.
+	data reflect.Type
+	bad  []badNode
 	// patterns is how many calls match something.
 	patterns int
 }
@@ -180,9 +180,8 @@ func (w *walk) node(n parse.Node) {
 }
 
 func (w *walk) field(n parse.Node, names []string) {
-	t := reflect.TypeFor[chat.CardData]()
 	var have []string
-	for f := range t.Fields() {
+	for f := range w.data.Fields() {
 		have = append(have, f.Name)
 	}
 	if len(names) != 1 || !slices.Contains(have, names[0]) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"text/template"
 	"text/template/parse"
+	"time"
 	"unicode/utf8"
 
 	"warden/internal/chat"
@@ -22,11 +23,13 @@ const (
 	pieceTitle = "warden.complaint.title"
 	pieceFoot  = "warden.card.foot"
 	pieceJoke  = "warden.complaint." // and the situation
+
+	pieceGreeting = "warden.summary.greeting"
 )
 
 // Pieces are the names of all that templates may define.
 func Pieces() []string {
-	out := []string{pieceTitle, pieceFoot}
+	out := []string{pieceTitle, pieceFoot, pieceGreeting}
 	for _, j := range chat.Jokes() {
 		out = append(out, pieceJoke+j)
 	}
@@ -40,7 +43,25 @@ const (
 	mostWorded  = 4096     // bytes of what a template writes
 	mostLine    = 200      // characters of what is shown of it
 	mostTitle   = 140
+	mostGreeted = 60
 )
+
+// SummaryData is what the greeting of a morning summary may say; what happened is
+// said by the facts behind it.
+type SummaryData struct {
+	// Date is the day, as in 2026-11-20, Weekday its name, and Zone where that is.
+	Date, Weekday, Zone string
+	// Quiet says that there is nothing to report.
+	Quiet bool
+}
+
+// dataOf is the type of what a piece may say.
+func dataOf(piece string) reflect.Type {
+	if piece == pieceGreeting {
+		return reflect.TypeFor[SummaryData]()
+	}
+	return reflect.TypeFor[chat.CardData]()
+}
 
 // TemplateFile is a file with templates.
 type TemplateFile struct{ Name, Text string }
@@ -112,7 +133,7 @@ func (t *Templates) add(f TemplateFile) []error {
 			errs = append(errs, one(line, "%s is defined in %s already: remove one", d.Name(), was))
 			continue
 		}
-		w := &walk{}
+		w := &walk{data: dataOf(d.Name())}
 		w.node(d.Root)
 		for _, bad := range w.bad {
 			errs = append(errs, one(lineAt(bad.pos), "%s: %s", d.Name(), bad.said))
@@ -140,7 +161,7 @@ func parseError(err error) (int, string) {
 func (t *Templates) try() []error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(t.pieces)) {
-		for _, d := range sampleData() {
+		for _, d := range samplesFor(name) {
 			if _, err := t.words(name, d); err != nil {
 				line, said := parseError(err)
 				errs = append(errs, &TemplateError{File: t.from[name], Line: line, Text: "on a sample: " + said})
@@ -151,25 +172,60 @@ func (t *Templates) try() []error {
 	return errs
 }
 
-// sampleData are what the samples are about, in three sets: as they are, with
-// nothing known, and with names as bad as they come.
-func sampleData() []chat.CardData {
-	out := []chat.CardData{{}}
+// samplesFor are what the samples of a piece are about, in three sets: as they
+// are, with nothing known, and with names as bad as they come.
+func samplesFor(piece string) []any {
+	if piece == pieceGreeting {
+		worse := SummaryData{Quiet: true}
+		hostile(&worse)
+		return []any{SummaryData{}, summaryData(SampleMorning()), worse}
+	}
+	out := []any{chat.CardData{}}
 	for _, s := range Samples() {
 		if s.Case == nil {
 			continue
 		}
 		d := chat.CardOf(s.Message(), chat.CardOptions{Repeat: s.Repeat}).Data
 		worse := d
-		v := reflect.ValueOf(&worse).Elem()
-		for _, f := range v.Fields() {
-			if f.Kind() == reflect.String {
-				f.SetString("<!channel> *x* `y` {{ . }} \x1b[31m\n\xff" + strings.Repeat("\u00dfx", 100))
-			}
-		}
+		hostile(&worse)
 		out = append(out, d, worse)
 	}
 	return out
+}
+
+// hostile makes every text of a struct as bad as they come.
+func hostile(to any) {
+	for _, f := range reflect.ValueOf(to).Elem().Fields() {
+		if f.Kind() == reflect.String {
+			f.SetString("<!channel> *x* `y` {{ . }} \x1b[31m\n\xff" + strings.Repeat("\u00dfx", 100))
+		}
+	}
+}
+
+// summaryData is what a summary's greeting may say.
+func summaryData(m *chat.Morning) SummaryData {
+	return SummaryData{Date: m.To.In(m.Location()).Format(time.DateOnly), Weekday: m.To.In(m.Location()).Weekday().String(), Zone: m.Zone, Quiet: m.Quiet}
+}
+
+// greet words the greeting at the beginning of a summary's title; the facts behind
+// it stay as they are. One that doesn't fit beside them, and the summary of a night
+// with a mistake in it, has warden's own.
+func (t *Templates) greet(m *chat.Morning) (title string, err error) {
+	facts, ok := strings.CutPrefix(m.Title, chat.MorningGreeting)
+	if t == nil || !ok || m.Mistakes > 0 {
+		return m.Title, nil
+	}
+	s, err := t.words(pieceGreeting, summaryData(m))
+	if err == nil && s != "" && (utf8.RuneCountInString(s) > mostGreeted || utf8.RuneCountInString(plain(s+facts)) > maxHeader) {
+		err = fmt.Errorf("it is longer than %d characters, or leaves no place for the facts", mostGreeted)
+	}
+	if err != nil {
+		return m.Title, t.once(pieceGreeting, err)
+	}
+	if s == "" {
+		return m.Title, nil
+	}
+	return s + facts, nil
 }
 
 // apply words a card's pieces. Where one fails the card keeps its own words, and
@@ -216,7 +272,7 @@ func (t *Templates) once(name string, err error) error {
 }
 
 // words is what a piece says, in one line; empty where it is not defined.
-func (t *Templates) words(name string, d chat.CardData) (string, error) {
+func (t *Templates) words(name string, d any) (string, error) {
 	p, ok := t.pieces[name]
 	if !ok {
 		return "", nil

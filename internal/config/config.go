@@ -56,11 +56,10 @@ type Config struct {
 
 	// file is where the config was read from; index and given say where each
 	// key stands in it and which were there at all.
-	file  string
-	index *index
-	given map[string]bool
-	// templates are read once; nil for a config made by hand.
-	templates *templatesRead
+	file      string
+	index     *index
+	given     map[string]bool
+	templates *templatesRead // nil for a config made by hand
 }
 
 // Cluster is the [cluster] table.

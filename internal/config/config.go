@@ -54,8 +54,7 @@ type Config struct {
 	Annotations Annotations `toml:"annotations"`
 	Webhooks    []Webhook   `toml:"webhooks"`
 
-	// file is where the config was read from; index and given say where each
-	// key stands in it and which were there at all.
+	// file is where it was read from, index where each key stands in it, given which.
 	file      string
 	index     *index
 	given     map[string]bool

@@ -88,6 +88,7 @@ func goldenRig(t *testing.T) *rig {
 	goldenTrust(r)
 	goldenAsks(r)
 	goldenTalk(r)
+	goldenWords(r)
 	return r
 }
 

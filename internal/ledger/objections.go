@@ -207,12 +207,12 @@ func (m *machine) begins(c *Case, p *pool, x step) {
 	}
 }
 
-// begunWith reports whether a case stands under a word of the person that it has no
-// sample for: an open one under that of a case before it, and each under that of
-// itself where it is no evidence one by one.
+// begunWith reports whether a case stands under a word of the person that its own
+// sample doesn't have: an open one under that of a case before it, and each under that
+// of itself where it is no evidence one by one, or where a saved state brought it back.
 func (m *machine) begunWith(c *Case, by string) bool {
 	return slices.ContainsFunc(m.findPool(c.Pool).outlivedBy(c.Host, c.Action), func(w outlived) bool {
-		return w.By == by && (c.Open() || w.About == c.ID && m.sample(c) == nil)
+		return w.By == by && (c.Open() || w.About == c.ID)
 	})
 }
 

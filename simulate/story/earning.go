@@ -16,7 +16,7 @@ import (
 const (
 	// SecondHost and ThirdHost go bad while drain is at confirm.
 	SecondHost = "web-08"
-	ThirdHost  = "web-30"
+	ThirdHost  = "web-34"
 	// FineHost only looks bad.
 	FineHost = "web-11"
 )

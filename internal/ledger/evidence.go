@@ -141,19 +141,17 @@ func (m *machine) setRecord(i int, r *trust.Record) {
 // mistaken reports whether warden acted and should not have.
 func mistaken(s *trust.Sample) bool { return s.Acted && s.Label() == trust.Wrong }
 
-// say adds a statement about a case; false when there is no room for another
-// speaker whose word would change nothing. Who says the same again changes nothing:
-// see repeats.
-func (m *machine) say(c *Case, said trust.Statement, why string, x step) bool {
-	s := m.sample(c)
-	if s == nil || m.repeats(c, lastOf(s, said.Source, said.By), said) {
-		return true
+// say adds a statement about a case. Who says the same again changes nothing: see
+// repeats.
+func (m *machine) say(c *Case, said trust.Statement, why string, x step) {
+	if s := m.sample(c); s != nil && !m.repeats(c, lastOf(s, said.Source, said.By), said) {
+		m.sayAll(c, why, x, said)
 	}
-	return m.sayAll(c, why, x, said)
 }
 
 // sayAll adds what a speaker says, and takes back, in one breath: nothing counts of
-// what lies between.
+// what lies between. It is false when there is no room for a word that would change
+// nothing.
 func (m *machine) sayAll(c *Case, why string, x step, all ...trust.Statement) bool {
 	for i := range all {
 		all[i].At = x.at

@@ -167,7 +167,7 @@ func TestHearHasRoom(t *testing.T) {
 	}
 	for _, first := range []trust.Label{trust.Right, trust.Unclear, trust.Wrong} {
 		for _, low := range []bool{false, first != trust.Right} {
-			kept, ok := crowd(first, low), false
+			kept := crowd(first, low)
 			if len(kept) < 40 || len(kept) > trust.MaxSaid {
 				t.Errorf("%d of a crowd are kept", len(kept))
 			}
@@ -182,9 +182,11 @@ func TestHearHasRoom(t *testing.T) {
 				if full := said.Label == first && said.Lowers == low && said.Source == trust.SourcePerson; full {
 					continue
 				}
-				if kept, ok = trust.Hear(kept, said); !ok {
+				next, ok := trust.Hear(kept, said)
+				if !ok {
 					t.Errorf("after a crowd that says %s (%v), %+v is refused", first, low, said)
 				}
+				kept = next
 			}
 		}
 	}

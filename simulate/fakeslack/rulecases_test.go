@@ -140,9 +140,9 @@ func messageCases() map[ruleID]func(*world) {
 			w.fine("conversations.join", "channel", Elsewhere)
 			w.fine("chat.postMessage", "channel", Elsewhere, "text", "x")
 			w.Kick(Elsewhere)
-			w.Grant(append(DefaultScopes(), "chat:write.public")...)
+			w.Grant(append(allScopes(), "chat:write.public")...)
 			w.fine("chat.postMessage", "channel", Elsewhere, "text", "x")
-			w.Grant(DefaultScopes()...)
+			w.Grant(allScopes()...)
 			w.refused("", "chat.postEphemeral", "channel", Elsewhere, "user", Alice, "text", "x")
 		},
 		ruleChannelArchived: func(w *world) {

@@ -24,6 +24,8 @@ func Scopes() [][2]string {
 		{"usergroups:read", "approvers by user group can't be resolved, and their approvals are refused"},
 		{"commands", "/warden does nothing"},
 		{"app_mentions:read", "warden hears no mention"},
+		{"channels:read", "`warden doctor` can't see whether the app is in its public channels"},
+		{"groups:read", "`warden doctor` can't see whether the app is in its private channels"},
 	}
 }
 

@@ -2,6 +2,7 @@ package slack_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,7 @@ func TestChecks(t *testing.T) {
 			before: func(f *fakeslack.Server) { f.Grant("chat:write", "users:read", "commands") }, approvers: everybody,
 			want: []string{
 				"ok bot_token", "fail scope users:read.email: it is missing: approvers by e-mail", "fail scope usergroups:read: it is missing: approvers by user group", "fail scope app_mentions:read",
+				"fail scope channels:read", "fail scope groups:read",
 				"ok app_token", "unknown channels: the app may not list channels", "fail alice@example.net: Slack says missing_scope", "fail slack:@oncall-ops: Slack says missing_scope",
 				"fail bob@example.net: Slack says missing_scope", "ok slack:U0FRAN",
 			},
@@ -105,5 +107,19 @@ func TestChecks(t *testing.T) {
 				t.Errorf("it left %v, %v", f.Everything(), f.Connections())
 			}
 		})
+	}
+}
+
+// The app that the manifest makes may do what warden does and no more, and so may
+// the app of the fake, which demo and tests run with.
+func TestScopesOfTheManifest(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, one := range slack.Scopes() {
+		want = append(want, one[0])
+	}
+	slices.Sort(want)
+	if got := slices.Sorted(slices.Values(fakeslack.DefaultScopes())); !slices.Equal(got, want) {
+		t.Errorf("the fake's app has %q, and the manifest asks for %q", got, want)
 	}
 }

@@ -135,7 +135,7 @@ func (p *program) checks(f looking) []doctor.Check {
 		doctor.Check{Name: "data", Run: func(context.Context) []doctor.Result { return f.machine.DataDirectory(f.storage) }},
 		doctor.Check{Name: "systemd", Run: func(context.Context) []doctor.Result {
 			unit, err := f.machine.Unit()
-			return []doctor.Result{doctor.Systemd(unit, err, env)}
+			return append([]doctor.Result{doctor.Systemd(unit, err, env)}, doctor.Privileges(unit, programsOf(cfg))...)
 		}},
 		doctor.Check{Name: "agent", Run: p.askAgent(cfg)},
 	)

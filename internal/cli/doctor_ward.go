@@ -176,6 +176,23 @@ func (w *ward) action(ctx context.Context, name remedy.ActionName, pool remedy.P
 	return doctor.Good(subject, "its programs can be run, and it says how %s is", hosts[0].Name)
 }
 
+// programsOf are the programs that a config's actions start; none without one.
+func programsOf(file *config.Config) []doctor.Program {
+	if file == nil {
+		return nil
+	}
+	var out []doctor.Program
+	for _, name := range sortedKeys(file.Actions) {
+		a := file.Actions[name]
+		for _, argv := range [][]string{a.Plan, a.Run, a.Observe, a.ObserveAll, a.Undo, a.Verify.Command} {
+			if len(argv) > 0 {
+				out = append(out, doctor.Program{Action: string(name), Path: argv[0]})
+			}
+		}
+	}
+	return out
+}
+
 // approvers looks who of those that may say yes is anybody.
 func (w *ward) approvers(context.Context) []doctor.Result {
 	var out []doctor.Result

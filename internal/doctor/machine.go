@@ -200,15 +200,19 @@ func Systemd(unit string, err error, env config.Env) Result {
 	return Good(name, "it notifies and is watched; %s", where)
 }
 
-// Unit reads the unit that systemd uses, or tells why it can't: fs.ErrNotExist
-// where there is none.
+// Unit reads the unit that systemd uses, with its drop-ins, or tells why it can't:
+// fs.ErrNotExist where there is none.
 func (m Machine) Unit() (string, error) {
-	for _, f := range m.OrThis().Units {
+	units := m.OrThis().Units
+	for _, f := range units {
 		b, err := os.ReadFile(filepath.Clean(f))
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			continue
+		case err != nil:
+			return "", err
 		}
-		return string(b), err
+		return string(b) + dropIns(units), nil
 	}
 	return "", fs.ErrNotExist
 }

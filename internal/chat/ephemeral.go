@@ -40,6 +40,9 @@ func Noted(v Verb, id remedy.CaseID, d time.Duration) string {
 	return ""
 }
 
+// NotAddressed is for who named warden somewhere in what they said to others.
+const NotAddressed = "I do nothing about what isn't said to me: begin with my name, as in `@warden status`."
+
 // Details is the short form of how a case came about: what was seen, what every
 // guardrail said, the plan, and its timeline.
 func Details(c *ledger.Case, zone *time.Location) []string {

@@ -119,7 +119,8 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 		}
 		return
 	case chat.VerbDeny:
-		if s.Settings().AskReason && cb.TriggerID != "" {
+		// What was announced goes on while somebody types: no is no at the tap.
+		if c, ok := s.Case(v.Case); ok && c.Ask != nil && s.Settings().AskReason && cb.TriggerID != "" {
 			err := s.askReason(ctx, x, cb.TriggerID, where, a.Value, v)
 			if err == nil {
 				return

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"warden/internal/chat"
 	"warden/internal/chat/slack"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -253,4 +254,26 @@ func TestAnUnconfirmedAddressIsNobodys(t *testing.T) {
 	if by := w.asked()[0].By; by.Name != "slack:"+fakeslack.Fran || by.MayApprove([]string{"fran@example.net"}) || by.MayApprove([]string{"fran"}) {
 		t.Errorf("an address that nobody has confirmed gave its name or right: %+v", by)
 	}
+}
+
+// A no to an announcement counts when it is tapped: what was announced would go on
+// while somebody writes why.
+func TestANoToAnAnnouncementAsksForNoReasonFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.set.AskReason = true
+	w.run()
+	w.put(copyOf(question(), func(n *ledger.Case) {
+		n.Ask, n.Veto = nil, &ledger.Veto{Announcement: ledger.Announcement{PlanHash: n.PlanHash, For: 2 * time.Minute, Within: 20 * time.Minute}, AnnouncedAt: at(3, 12, 0)}
+	}), ledger.NoticeAnnounced)
+	w.settle()
+	w.until("a connection", func() bool { return len(w.fake.Connections()) > 0 })
+	if _, err := w.fake.Click(fakeslack.Alice, fakeslack.Ops, w.fake.Messages(fakeslack.Ops)[0].TS, "warden.deny"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the no", func() bool { return len(w.asked()) == 1 })
+	if _, there := w.fake.Modal(fakeslack.Alice); there || w.asked()[0].Verb != chat.VerbDeny {
+		t.Errorf("a dialog: %v; asked for %+v", there, w.asked()[0])
+	}
+	w.clean()
 }

@@ -44,17 +44,38 @@ func (s *Slack) event(ctx context.Context, envelope string, e slackevents.Events
 	if !ok || m.BotID != "" || !s.first("e/"+envelope, "m/"+m.Channel+"/"+m.TimeStamp) {
 		return
 	}
-	text := m.Text
-	if i := strings.Index(text, ">"); strings.HasPrefix(strings.TrimSpace(text), "<@") && i >= 0 {
-		text = text[i+1:]
-	}
 	thread := m.ThreadTimeStamp
 	if thread == "" {
 		thread = m.TimeStamp
 	}
+	who := asker{place: place{channel: m.Channel, user: m.User, thread: m.ThreadTimeStamp}, team: e.TeamID, lead: "@warden"}
+	x, err := s.session(ctx)
+	if err != nil {
+		s.Logger.Warn("a mention can't be answered", zap.Error(err))
+		return
+	}
+	text, ok := addressed(m.Text, x.bot)
+	if !ok {
+		if m.User != "" {
+			s.whisper(ctx, x, who.place, chat.NotAddressed)
+		}
+		return
+	}
+	who.thread = thread
 	// Slack sends text with its entities: people's words are as they typed them.
-	text = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
-	s.said(ctx, asker{place: place{channel: m.Channel, user: m.User, thread: thread}, team: e.TeamID, lead: "@warden"}, text)
+	s.said(ctx, who, strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text))
+}
+
+// addressed is what a message says to the bot: what follows its name at the very
+// beginning. Slack tells of every message that names it, and those are said to
+// somebody else.
+func addressed(text, bot string) (string, bool) {
+	rest, ok := strings.CutPrefix(strings.TrimSpace(text), "<@"+bot)
+	name, said, closed := strings.Cut(rest, ">")
+	if !ok || bot == "" || !closed || name != "" && !strings.HasPrefix(name, "|") {
+		return "", false
+	}
+	return said, true
 }
 
 // said does what somebody said, where it is one of the words, and says what else

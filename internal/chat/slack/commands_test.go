@@ -2,6 +2,7 @@ package slack_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -124,4 +125,48 @@ func TestClicksOverHTTPAreSigned(t *testing.T) {
 		t.Errorf("the listener answers more than Slack: %d", got)
 	}
 	w.clean()
+}
+
+// What is said to somebody else is no command, wherever warden is named in it.
+func TestOnlyWhatBeginsWithTheBotIsACommand(t *testing.T) {
+	t.Parallel()
+	bot := "<@" + fakeslack.BotUser + ">"
+	for i, tt := range []struct {
+		text string
+		want string
+	}{
+		{"<@" + fakeslack.Bob + "> freeze your deploys please, " + bot + " is complaining", ""},
+		{"freeze it all, " + bot, ""},
+		{"&gt; " + bot + " freeze it", ""},
+		{"<@" + fakeslack.BotUser + "X> freeze it", ""},
+		{"<@" + fakeslack.BotUser, ""},
+		{" " + bot + " why W-3", "explain W-3"},
+		{"<@" + fakeslack.BotUser + "|warden> why W-3", "explain W-3"},
+	} {
+		t.Run(tt.text, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.run()
+			w.until("a connection", func() bool { return len(w.fake.Connections()) > 0 })
+			ts := fmt.Sprintf("1795317773.0001%02d", i)
+			event := map[string]any{"type": "app_mention", "user": fakeslack.Alice, "text": tt.text, "ts": ts, "channel": fakeslack.Ops, "event_ts": ts}
+			w.fake.Deliver(fakeslack.KindEvent, map[string]any{"token": "verification", "team_id": "", "api_app_id": fakeslack.AppID, "type": "event_callback", "event": event, "event_id": "Ev1", "event_time": 1})
+			if tt.want == "" {
+				if said := w.told(fakeslack.Alice, 1); !strings.Contains(said, "begin with my name") {
+					t.Errorf("alice is told %q", said)
+				}
+			} else {
+				w.until("a question", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return len(w.questions) > 0 })
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			var got []string
+			for _, k := range w.questions {
+				got = append(got, k.Args...)
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("the desk was asked %q, want %q", got, tt.want)
+			}
+		})
+	}
 }

@@ -40,7 +40,7 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 	if len(jobs) == 0 {
 		return r.got, nil
 	}
-	if d := s.ready(""); d > 0 {
+	if d := s.muted(); d > 0 {
 		r.got.Wait = d
 		return r.got, nil
 	}

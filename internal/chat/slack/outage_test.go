@@ -145,3 +145,21 @@ func (w *world) took(got chat.Delivery) {
 		w.posts[p.Key] = p
 	}
 }
+
+// Whatever something on the way says, questions don't wait for long, and another
+// token waits for nothing that was said to the one before.
+func TestBeingToldToWaitIsBounded(t *testing.T) {
+	t.Parallel()
+	w := quick(t)
+	w.fake.Fail("chat.postMessage", fakeslack.RateLimited(365*24*time.Hour), 1)
+	w.put(question(), ledger.NoticeQuestion)
+	if got, _ := w.once(); got.Wait <= 0 || got.Wait > 15*time.Minute {
+		t.Errorf("Slack is left alone for %s", got.Wait)
+	}
+	w.mu.Lock()
+	w.set.APIURL = strings.TrimSuffix(w.set.APIURL, "/")
+	w.mu.Unlock()
+	if got, err := w.once(); err != nil || got.Wait > time.Second {
+		t.Errorf("another address: told %v, wait %s: %v", got.Seqs, got.Wait, err)
+	}
+}

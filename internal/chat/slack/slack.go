@@ -82,6 +82,8 @@ type Slack struct {
 
 	mu    sync.Mutex
 	since session // of the tokens in force
+	// tried is the workspace that was asked last who this is: what mute holds for.
+	tried account
 	// next is when a channel may be written to again, and mute all of Slack.
 	next map[string]time.Time
 	mute time.Time
@@ -120,6 +122,25 @@ func New(o Options) *Slack {
 
 // Surface implements chat.Courier.
 func (*Slack) Surface() ledger.Surface { return ledger.SurfaceSlack }
+
+// account is what Slack knows this warden by, and where.
+type account struct{ token, url string }
+
+// muted is how long Slack is to be left alone. Another token, or another address,
+// is not bound by what was said to the one before.
+func (s *Slack) muted() time.Duration {
+	set := s.Settings()
+	now := account{url: set.APIURL}
+	if set.BotToken != nil {
+		now.token, _ = set.BotToken()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now != s.tried {
+		s.mute = time.Time{}
+	}
+	return max(s.mute.Sub(s.Clock.Now()), 0)
+}
 
 // session is what is known of the workspace that a token is for.
 type session struct {
@@ -170,6 +191,11 @@ func (s *Slack) session(ctx context.Context) (session, error) {
 		opts = append(opts, api.OptionAPIURL(strings.TrimSuffix(set.APIURL, "/")+"/"))
 	}
 	next.client = api.New(token, opts...)
+	s.mu.Lock()
+	if now := (account{token, set.APIURL}); s.tried != now {
+		s.tried, s.mute = now, time.Time{}
+	}
+	s.mu.Unlock()
 	who, err := next.client.AuthTestContext(ctx)
 	if err != nil {
 		return session{}, fmt.Errorf("ask Slack who I am: %w", s.noted(err))
@@ -182,11 +208,15 @@ func (s *Slack) session(ctx context.Context) (session, error) {
 	return next, nil
 }
 
+// longestMute is how long Slack is left alone at most, whatever it, or something
+// on the way to it, says: questions wait meanwhile.
+const longestMute = 15 * time.Minute
+
 // noted remembers how long Slack wants to be left alone.
 func (s *Slack) noted(err error) error {
 	if limited, ok := errors.AsType[*api.RateLimitedError](err); ok {
 		s.mu.Lock()
-		s.mute = s.Clock.Now().Add(max(limited.RetryAfter, time.Second))
+		s.mute = s.Clock.Now().Add(min(max(limited.RetryAfter, time.Second), longestMute))
 		s.mu.Unlock()
 	}
 	return err

@@ -30,6 +30,7 @@ func (d *daemon) newSlack() *slack.Slack {
 		},
 		Case:    func(id remedy.CaseID) (*ledger.Case, bool) { return d.ledger.Case(id) },
 		Desk:    slackDesk{d},
+		HomeOf:  func(by remedy.Actor) slack.Home { return slack.HomeOf(d.ledger, by) },
 		Refused: d.clicks.note,
 		Clock:   d.Clock,
 		Wire:    clock.System(),

@@ -173,7 +173,11 @@ func (s *Slack) do(ctx context.Context, x session, where place, by remedy.Actor,
 	}
 	s.lookAgain()
 	s.Logger.Info("somebody answered in Slack", zap.String("verb", string(w.Verb)), zap.Stringer("case", w.Case), zap.String("by", by.Name))
-	if said := chat.Noted(w.Verb, w.Case, w.For); said != "" {
+	said := chat.Noted(w.Verb, w.Case, w.For)
+	if said == "" && where.channel == "" {
+		said = "Noted: " + string(w.Verb) + " of " + w.Case.String() + "." // no message shows it there
+	}
+	if said != "" {
 		s.whisper(ctx, x, where, said)
 	}
 }
@@ -184,12 +188,16 @@ type place struct{ channel, user, thread string }
 // whisper says something that only one person sees. It is nothing that anybody
 // needs later.
 func (s *Slack) whisper(ctx context.Context, x session, where place, words string) {
-	if where.channel == "" || where.user == "" {
+	if where.user == "" {
 		return
 	}
 	// Who tapped is told although this node is stopping: nobody else knows of it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), whisperWithin)
 	defer cancel()
+	if where.channel == "" { // they tapped in their home, where there is nothing but the home to say it in
+		s.publish(ctx, x, "", where.user, words)
+		return
+	}
 	b := api.NewSectionBlock(text(api.MarkdownType, short(mark(words), maxSection)), nil, nil)
 	opts := []api.MsgOption{api.MsgOptionText(short(plain(words), maxText), false), api.MsgOptionBlocks(b)}
 	if where.thread != "" {

@@ -40,6 +40,10 @@ func (s *Slack) slash(ctx context.Context, envelope string, c api.SlashCommand) 
 
 // event answers a mention; nothing else that happens is warden's.
 func (s *Slack) event(ctx context.Context, envelope string, e slackevents.EventsAPIEvent) {
+	if h, is := e.InnerEvent.Data.(*slackevents.AppHomeOpenedEvent); is {
+		s.homed(ctx, envelope, e.TeamID, h)
+		return
+	}
 	m, ok := e.InnerEvent.Data.(*slackevents.AppMentionEvent)
 	if !ok || m.BotID != "" || !s.first("e/"+envelope, "m/"+m.Channel+"/"+m.TimeStamp) {
 		return

@@ -47,6 +47,7 @@ type world struct {
 	seq       uint64
 
 	morning   *chat.Morning
+	home      func(remedy.Actor) slack.Home
 	questions []chat.Command
 	answers   func(chat.Command) (slack.Reply, error)
 	says      func(by remedy.Actor, w slack.Wish) error
@@ -152,6 +153,14 @@ func newWorldAt(t *testing.T, clk clock.Clock, change ...func(*fakeslack.Options
 			defer w.mu.Unlock()
 			c, ok := w.cases[id]
 			return c, ok
+		},
+		HomeOf: func(by remedy.Actor) slack.Home {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if w.home == nil {
+				return slack.Home{}
+			}
+			return w.home(by)
 		},
 		Desk: w, Clock: clk, Logger: zap.New(core),
 		Refused: func(c ledger.ClicksRefused) { w.mu.Lock(); defer w.mu.Unlock(); w.refused = append(w.refused, c) },

@@ -16,7 +16,7 @@ func Manifest(name, base string) map[string]any {
 	}
 	slices.Sort(scopes)
 	command := map[string]any{"command": "/warden", "description": "What warden sees, wants and did", "usage_hint": "why W-1042 | drain HOST | hold HOST 4h REASON | freeze REASON | help", "should_escape": false}
-	events := map[string]any{"bot_events": []string{"app_mention"}}
+	events := map[string]any{"bot_events": []string{"app_home_opened", "app_mention"}}
 	interact := map[string]any{"is_enabled": true}
 	if base != "" {
 		command["url"], events["request_url"], interact["request_url"] = base+"/slack/command", base+"/slack/events", base+"/slack/interact"
@@ -24,6 +24,7 @@ func Manifest(name, base string) map[string]any {
 	return map[string]any{
 		"display_information": map[string]any{"name": name, "description": "Takes bad hosts out of service, as far as you trust it to"},
 		"features": map[string]any{
+			"app_home":       map[string]any{"home_tab_enabled": true, "messages_tab_enabled": false},
 			"bot_user":       map[string]any{"display_name": name, "always_online": true},
 			"slash_commands": []any{command},
 		},

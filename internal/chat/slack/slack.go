@@ -61,6 +61,8 @@ type Options struct {
 	// Case finds a case as this node knows it.
 	Case func(remedy.CaseID) (*ledger.Case, bool)
 	Desk Desk
+	// HomeOf is what somebody sees in the app's home tab; nil for no such tab.
+	HomeOf func(by remedy.Actor) Home
 	// Refused is told of every click, and every word to the bot, that did nothing
 	// because it was refused, to have it audited; nil for nobody. It must not wait.
 	Refused func(ledger.ClicksRefused)

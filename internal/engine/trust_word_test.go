@@ -7,6 +7,7 @@ import (
 
 	"warden/internal/ledger"
 	"warden/internal/remedy"
+	"warden/internal/trust"
 )
 
 // TestNothingIsPutBackAgainstAWord: a load balancer forgets a drain of which bob
@@ -161,4 +162,28 @@ func TestAWordTakenBackIsDecidedAfresh(t *testing.T) {
 			r.t.Errorf("told %d times, %s", n, r.last(1).ID)
 		}
 	}, level(remedy.LevelNotify))
+}
+
+// TestNobodyLiftsAnothersDenial: bob denies what was announced at auto. The host is good
+// for a moment, and bad again: warden asks, for bob's word stands. carol, who may approve
+// nothing, says that bob is right, and takes that back. Nobody says yes.
+func TestNobodyLiftsAnothersDenial(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		r.bad(1)
+		c := r.reaches(1, remedy.StageWaiting)
+		r.do(func() {
+			r.must(r.e.Answer(r.ctx(), bob(), ledger.CaseAnswer{Case: c.ID, Reason: "false-alarm"}))
+			r.attend()
+		})
+		r.good(1)
+		r.rounds(3 * time.Minute)
+		r.bad(1)
+		r.rounds(5 * time.Minute)
+		r.must(r.e.Label(r.ctx(), named("carol"), ledger.CaseLabel{Case: c.ID, Label: trust.Wrong}))
+		r.clk.Advance(time.Second)
+		r.must(r.e.Label(r.ctx(), named("carol"), ledger.CaseLabel{Case: c.ID, Withdraw: true}))
+		r.rounds(20 * time.Minute)
+		r.actsByNobodys(1, c.ID)
+	}, announcing(5*time.Minute))
 }

@@ -94,7 +94,7 @@ func (m *machine) adopt(now *machine, a Adoption) {
 		p.Starts = mergeStarts(was.Starts, p.Starts)
 		p.Storms = mergeStorms(was.Storms, p.Storms)
 		p.Quiets = mergeQuiets(was.Quiets, p.Quiets)
-		p.Words = mergeOutlived(was.Words, p.Words)
+		m.adoptWords(p, was.Words, later(stamp(a.At), m.time))
 		p.Size = mergeSizes(was.Size, p.Size)
 	}
 	for _, p := range m.pools {

@@ -13,20 +13,15 @@ import (
 // approved did so after it. Nothing is done on the detector's word against it: what a
 // gate or a limit can't see, they have.
 func (m *machine) against(c *Case) *Objection {
-	var newest *Objection
-	for _, o := range m.objections(c) {
-		if newest == nil || o.At.After(newest.At) {
-			newest = &o
-		}
-	}
-	if newest == nil {
+	last := newest(m.objections(c))
+	if last == nil {
 		return nil
 	}
 	yes := c.Approved()
-	if len(yes) > 0 && !slices.ContainsFunc(yes, func(a CaseReply) bool { return !a.At.After(newest.At) }) {
+	if len(yes) > 0 && !slices.ContainsFunc(yes, func(a CaseReply) bool { return !a.At.After(last.At) }) {
 		return nil
 	}
-	return newest
+	return last
 }
 
 // opposes is a word that keeps warden from doing anything more on a case by

@@ -82,11 +82,16 @@ func (m *machine) check() error {
 // being cases of its own that are open.
 func (m *machine) checkPool(p *pool) error {
 	if !rising(p.Open, cmp.Compare[remedy.CaseID]) ||
-		!rising(p.Words, compareOutlived) ||
+		!rising(p.Words, compareWords) ||
 		!rising(p.Out, func(a, b OutFact) int { return cmp.Compare(a.Host, b.Host) }) ||
 		!rising(p.Storms, func(a, b StormState) int { return cmp.Compare(a.Detector, b.Detector) }) ||
 		!slices.IsSortedFunc(p.Starts, func(a, b Start) int { return a.At.Compare(b.At) }) {
 		return fmt.Errorf("the records of pool %s are out of order", p.Name)
+	}
+	for _, w := range p.Words {
+		if w.Until.IsZero() && !m.isAbout(p, &w) {
+			return fmt.Errorf("what %s says of %s, which is not open, would stand without end", w.By, w.About)
+		}
 	}
 	for _, id := range p.Open {
 		if c := m.find(id); c == nil || !c.Open() || c.Pool != p.Name {

@@ -71,10 +71,8 @@ type caseAccount struct {
 	ask           *ledger.Ask
 	approved      bool
 	approvedAt    time.Time
-	wrong         map[string]time.Time // who says that the detector is, since when
-	spoke         map[string]bool      // who said anything of it
 	opened        time.Time
-	acted         bool // an act on a detector's word wasn't called off
+	halfDone      bool // it ended as partial
 	// forgot says that load balancers forgot what it did; back is when that was
 	// put back last, and running reasserts.
 	forgot    bool
@@ -133,7 +131,11 @@ func (k *checker) entry(e ledger.Entry, bodies []ledger.Body, a ledger.Applied) 
 func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok remedy.Token, alone bool) {
 	k.tb.Helper()
 	c := k.cases[id]
-	defer k.spoken(b, id, by, c != nil && c.phase == over)
+	was := idle
+	if c != nil {
+		was = c.phase
+	}
+	defer func() { k.spoken(b, id, by, was) }()
 	switch b := b.(type) {
 	case *ledger.ClusterInit:
 		k.voters, k.invited = b.Voters, b.Invited
@@ -191,8 +193,6 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 			k.tb.Fatalf("%s was approved by %s, plan %q, at %v, and the question was %+v", id, by.Name, b.PlanHash, k.time, c.ask)
 		}
 		c.approved, c.approvedAt = true, k.time
-	case *ledger.CaseLabel:
-		c.labelled(b, by.Name, k.time)
 	case *ledger.CaseExpire, *ledger.CaseClose:
 		c.phase = over
 	case *ledger.CaseForgot:
@@ -259,6 +259,7 @@ func (k *checker) judge(b *ledger.CaseJudge, id remedy.CaseID) {
 
 func (c *caseAccount) finish(b *ledger.ExecFinish, reset time.Time) {
 	undo := c.before == effective
+	c.halfDone = c.halfDone || b.Outcome == remedy.OutcomePartial
 	switch {
 	case c.reasserts && b.Outcome == remedy.OutcomeUnknown:
 		c.phase = unknown
@@ -359,8 +360,7 @@ func (k *checker) forward(b *ledger.ExecStart, c *caseAccount, fail func(string,
 	case c.verdict != remedy.VerdictBad:
 		fail("with verdict %s", c.verdict)
 	}
-	c.opposed(fail)
-	k.outlived(b.Case, c, fail)
+	k.opposed(c, fail)
 	level := k.level(c.action, c.pool)
 	asked := c.ask != nil
 	approved := asked && c.approved && c.ask.PlanHash == b.PlanHash && k.time.Before(c.ask.ExpiresAt) && level >= remedy.LevelConfirm

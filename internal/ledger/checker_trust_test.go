@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -8,29 +9,6 @@ import (
 	"warden/internal/remedy"
 	"warden/internal/trust"
 )
-
-// labelled notes who says that the detector is wrong about the case.
-func (c *caseAccount) labelled(b *ledger.CaseLabel, by string, at time.Time) {
-	_, said := c.wrong[by]
-	switch {
-	case b.Label != trust.Wrong:
-		delete(c.wrong, by)
-	case !said || c.approved && c.approvedAt.After(c.wrong[by]): // said again after a yes
-		if c.wrong == nil {
-			c.wrong = map[string]time.Time{}
-		}
-		c.wrong[by] = at
-	}
-}
-
-// opposed holds a START on a detector's word, and one that puts back, to what people say of it.
-func (c *caseAccount) opposed(fail func(string, ...any)) {
-	for who, since := range c.wrong {
-		if c.ask == nil || !c.approved || !c.approvedAt.After(since) {
-			fail("while %s says since %v that the detector is wrong, approved %v at %v", who, since, c.approved, c.approvedAt)
-		}
-	}
-}
 
 // unasked takes in that questions were taken back, by what a result says.
 func (k *checker) unasked(also string) {
@@ -41,72 +19,112 @@ func (k *checker) unasked(also string) {
 	}
 }
 
-// words are those that outlived their cases, by pool, host and action, and by who
-// said them.
-type words map[[3]string]map[string]word
+// words are people's words that detectors are wrong, by pool, host and action, by who
+// said them, and by the case that they are about.
+type words map[[3]string]map[string]map[remedy.CaseID]word
 
-type word struct {
-	at, until time.Time
-	about     remedy.CaseID
-}
+// word is one of them. Its end is the earliest that it can have; zero while its case is
+// open.
+type word struct{ at, until time.Time }
+
+// shortest is for how long a word binds at least once it was said and its case is over.
+const shortest = 6*time.Hour - time.Second
 
 func wordsOn(c *caseAccount) [3]string {
 	return [3]string{string(c.pool), string(c.host), string(c.action)}
 }
 
-// spoken keeps who spoke of a case, and the words that outlive it once it is over.
-func (k *checker) spoken(b ledger.Body, id remedy.CaseID, by remedy.Actor, wasOver bool) {
-	c := k.cases[id]
-	if c == nil {
-		return
+// says keeps a word.
+func (w words) says(c *caseAccount, id remedy.CaseID, by string, at time.Time) {
+	on := wordsOn(c)
+	if w[on] == nil {
+		w[on] = map[string]map[remedy.CaseID]word{}
 	}
-	on, acts := wordsOn(c), false
-	switch b := b.(type) {
-	case *ledger.CaseLabel:
-		if w, ok := k.words[on][by.Name]; ok && b.Label != trust.Wrong && (w.about == id || b.Withdraw) {
-			delete(k.words[on], by.Name)
+	if w[on][by] == nil {
+		w[on][by] = map[remedy.CaseID]word{}
+	}
+	said := word{at: at}
+	if c.phase == over {
+		said.until = at.Add(shortest)
+	}
+	w[on][by][id] = said
+	for len(w[on][by]) > 8 { // their own oldest goes
+		oldest := id
+		for about, o := range w[on][by] {
+			if was := w[on][by][oldest]; o.at.Before(was.at) || o.at.Equal(was.at) && about < oldest {
+				oldest = about
+			}
 		}
-		acts = true
-	case *ledger.CaseAnswer:
-		acts = !b.Approve
-	case *ledger.ExecStart:
-		acts = b.UndoReason != ""
-	case *ledger.ExecFinish:
-		c.acted = c.acted || b.Outcome != remedy.OutcomeAborted && c.manual == nil
-	case *ledger.Resolve:
-		c.acted = c.acted || c.manual == nil
+		delete(w[on][by], oldest)
 	}
-	if acts {
-		if c.spoke == nil {
-			c.spoke = map[string]bool{}
-		}
-		c.spoke[by.Name] = true
-	}
-	if c.phase != over || wasOver {
-		return
-	}
-	next := map[string]word{}
-	for who, w := range k.words[on] {
-		switch {
-		case c.manual != nil && !c.spoke[who]:
-			next[who] = w
-		case c.manual == nil && !c.acted && c.opened.Before(w.until) && !c.spoke[who]:
-			next[who] = word{at: w.at, until: k.time.Add(6*time.Hour - time.Second), about: w.about}
-		}
-	}
-	for who, at := range c.wrong {
-		if !c.acted {
-			next[who] = word{at: at, until: k.time.Add(6*time.Hour - time.Second), about: id}
-		}
-	}
-	k.words[on] = next
 }
 
-// outlived holds a START on a detector's word to what people said of the case before.
-func (k *checker) outlived(id remedy.CaseID, c *caseAccount, fail func(string, ...any)) {
-	for who, w := range k.words[wordsOn(c)] {
-		if w.about < id && c.opened.Before(w.until) && !c.spoke[who] && (c.ask == nil || !c.approved || !c.approvedAt.After(w.at)) {
-			fail("while %s says since %v that the detector is wrong about %s, the case before, approved %v at %v", who, w.at, w.about, c.approved, c.approvedAt)
+// labelled takes in what somebody says of a case, or takes back. What they take back
+// elsewhere than they said it, and say otherwise of a later case, counts as ended.
+func (w words) labelled(b *ledger.CaseLabel, c *caseAccount, id remedy.CaseID, by string, at time.Time) {
+	own := w[wordsOn(c)][by]
+	_, here := own[id]
+	switch {
+	case b.Of != "" && b.Of != by:
+		delete(w[wordsOn(c)], b.Of)
+	case b.Label == trust.Wrong:
+		w.says(c, id, by, at)
+	case b.Withdraw && here:
+		delete(own, id)
+	case b.Withdraw:
+		clear(own)
+	default:
+		maps.DeleteFunc(own, func(about remedy.CaseID, _ word) bool { return about <= id })
+	}
+}
+
+// spoken keeps the words that an operation says, and ends those that it ends. was is
+// the phase of its case before.
+func (k *checker) spoken(b ledger.Body, id remedy.CaseID, by remedy.Actor, was phase) {
+	c, overruled := k.cases[id], false
+	switch b := b.(type) {
+	case *ledger.CaseLabel:
+		k.words.labelled(b, c, id, by.Name, k.time)
+	case *ledger.CaseAnswer:
+		if !b.Approve && b.Reason == "false-alarm" && k.learned && c.manual == nil {
+			k.words.says(c, id, by.Name, k.time)
+		}
+	case *ledger.ExecStart:
+		if b.UndoReason == remedy.UndoWasFine && b.Kind == remedy.KindUndo && k.learned && c.manual == nil {
+			k.words.says(c, id, by.Name, k.time)
+		}
+	case *ledger.ExecFinish:
+		ran := was == running || was == unknown
+		overruled = ran && (b.Outcome == remedy.OutcomeDone || b.Outcome == remedy.OutcomePartial)
+	case *ledger.Resolve:
+		overruled = b.Out
+	}
+	if overruled && c.before == idle && c.manual == nil { // an act, and no undo
+		for _, own := range k.words[wordsOn(c)] {
+			maps.DeleteFunc(own, func(_ remedy.CaseID, w word) bool { return w.at.Before(c.began) })
+		}
+	}
+	for _, all := range k.words {
+		for _, own := range all {
+			for about, w := range own {
+				of := k.cases[about]
+				if closed := of.phase == over || of.halfDone && !of.takesOut; closed && w.until.IsZero() {
+					w.until = k.time.Add(shortest)
+					own[about] = w
+				}
+			}
+		}
+	}
+}
+
+// opposed holds a START on a detector's word, and one that puts back, to what people
+// say: whoever says wrong, of this case or of another of its host and action.
+func (k *checker) opposed(c *caseAccount, fail func(string, ...any)) {
+	for who, own := range k.words[wordsOn(c)] {
+		for about, w := range own {
+			if (w.until.IsZero() || c.opened.Before(w.until)) && (c.ask == nil || !c.approved || !c.approvedAt.After(w.at)) {
+				fail("while %s says since %v that the detector is wrong about %s, approved %v at %v", who, w.at, about, c.approved, c.approvedAt)
+			}
 		}
 	}
 }

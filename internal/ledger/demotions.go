@@ -193,6 +193,8 @@ func (b *TrustReview) apply(m *machine, x step) Result {
 		return refuse(RefusedNothing, "nothing lowers %s on %s: what its level is, the files say", b.Action, b.Pool)
 	case b.Reason == "":
 		return refuse(RefusedBad, "a review needs a reason: say what you looked at")
+	case b.Seen.After(x.at) && (!demoted || b.Seen.After(m.demotions[i].Newest())): // causes of one instant are told apart by later ones
+		return refuse(RefusedBad, "nobody has seen what is after %s: look with `warden trust %s --pool %s`, then review", x.at.Format(timeLayout), b.Action, b.Pool)
 	case demoted && m.demotions[i].Newest().After(stamp(b.Seen)):
 		last := m.demotions[i].Last()
 		return refuse(RefusedDecided, "there is more to look at than you were shown: at %s %s; see `warden trust %s --pool %s`, then review again",

@@ -68,7 +68,7 @@ func (m *machine) proposed(c *Case, digest string, f *remedy.Finding, level reme
 	if _, _, there := m.sampleOf(c); there {
 		return // as a restored ledger may know
 	}
-	s := trust.Sample{Case: c.ID, Host: c.Host, At: x.at, Level: level}
+	s := trust.Sample{Case: c.ID, Host: c.Host, At: x.at, Level: level, Said: m.said(c)}
 	s.BadHosts, s.N = max(0, badHosts), m.findPool(c.Pool).Size.N
 	if f != nil {
 		found(&s, c, f, f.At)
@@ -199,11 +199,10 @@ func (m *machine) answered(c *Case, b *CaseAnswer, x step) {
 		return
 	}
 	said := trust.Statement{Label: label, Source: trust.SourceDeny, By: x.by.Name, Via: x.by.Via, At: x.at, Note: b.Reason, Lowers: b.Lowers}
-	if m.sample(c) == nil && label == trust.Wrong && m.learns() {
-		m.objects(c, said, x) // what was asked before evidence was kept
-		return
-	}
 	m.say(c, said, trust.WhyWrong, x)
+	if label == trust.Wrong { // also of what was asked before evidence was kept
+		m.speaks(c, said, x)
+	}
 }
 
 // isAskedAbout notes when the first question about the case was put.
@@ -224,8 +223,12 @@ func (m *machine) undone(c *Case, before, reason remedy.UndoReason, x step) {
 	}
 	s := m.sample(c)
 	regretted := label == trust.Wrong && c.actedItself() && (s != nil && !mistaken(s) || s == nil && before != reason)
+	said := trust.Statement{Label: label, Source: trust.SourceUndo, By: x.by.Name, Via: x.by.Via, Note: string(reason)}
 	if s != nil {
-		m.say(c, trust.Statement{Label: label, Source: trust.SourceUndo, By: x.by.Name, Via: x.by.Via, Note: string(reason)}, trust.WhyRegretted, x)
+		m.say(c, said, trust.WhyRegretted, x)
+	}
+	if label == trust.Wrong {
+		m.speaks(c, said, x)
 	}
 	if regretted { // also where a stronger word says that it was right
 		m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyRegretted, "", x)

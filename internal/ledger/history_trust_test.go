@@ -214,6 +214,7 @@ func (h *history) trust() {
 			b := &ledger.CaseLabel{Case: c.ID, Label: pick(h, []trust.Label{trust.Right, trust.Wrong, trust.Unclear}), Lowers: h.yes(3)}
 			if h.yes(5) {
 				b.Label, b.Withdraw = trust.Unlabelled, true
+				b.Of = pick(h, []string{"", "", "alice", "bob"})
 			}
 			h.apply(h.actor(), b)
 		}

@@ -81,7 +81,7 @@ type pool struct {
 	Told   []told          `json:"told,omitempty"`   // by host, action
 	Open   []remedy.CaseID `json:"open,omitempty"`   // ascending
 	Hands  []handed        `json:"hands,omitempty"`  // by time, from version 3 on
-	Words  []outlived      `json:"words,omitempty"`  // by host, action, speaker, from version 3 on
+	Words  []word          `json:"words,omitempty"`  // by host, action, speaker, case, from version 3 on
 }
 
 // sizeState is what the ledger knows of a pool's inventory.
@@ -205,7 +205,7 @@ func (m *machine) close(c *Case, outcome remedy.Outcome, note string, x step) {
 	}
 	c.event(x, what)
 	m.ended(c, outcome, x)
-	m.outlives(c, x)
+	m.outlives(c)
 	m.bump(counterCases, caseLabels(c), "outcome", string(outcome))
 	if outcome == remedy.OutcomeUndone || outcome == remedy.OutcomeReturned {
 		p.back(c.ID, x.at)

@@ -11,18 +11,21 @@ import (
 )
 
 const (
-	// objectionsFor is how long, at least, a word against a case outlives it.
+	// objectionsFor is how long, at least, a word binds after it was said and after its case.
 	objectionsFor = 6 * time.Hour
-	// maxObjections bounds the words that are kept on one host and action, one a
-	// person: far more than there are people who look at one host.
-	maxObjections = 512
+	// maxWordsBy bounds the words of one person on one host and action, each about
+	// another case: beyond it their own oldest ends.
+	maxWordsBy = 8
+	// maxWords bounds the words on one host and action: far more than there are people
+	// who look at one host. Beyond it nobody else is heard.
+	maxWords = 512
 )
 
 // Objection is a person's word that the detector is wrong about a case.
 type Objection struct {
 	trust.Statement
-	// About is the case that it was said of: the one that it stands against, or one
-	// before that of the same host and action.
+	// About is the case that it was said of: the one that it stands against, or another
+	// of the same host and action.
 	About remedy.CaseID `json:"about"`
 }
 
@@ -31,24 +34,28 @@ func (o Objection) Words() string {
 	return fmt.Sprintf("%s says that the detector is wrong about %s", o.By, o.About)
 }
 
-// outlived is a word that outlived its case, since nothing was done against it. The
-// cases of the host and action that are opened before
-// Until begin with it. That the host was good in between doesn't lift it.
-type outlived struct {
+// word is a person's wrong, by a label, a denial or an undo, against a host and an
+// action. It is theirs: they end it, or an act that was approved after it, an approver
+// by name, or its time. What others say, and how the case ends, changes nothing.
+type word struct {
 	Host   remedy.HostName   `json:"host"`
 	Action remedy.ActionName `json:"action"`
 	Objection
-	Until time.Time `json:"until"`
+	// Until ends it for the cases that are opened then or later. It is zero while the
+	// case that it is about is open.
+	Until time.Time `json:"until,omitzero"`
+	// Otherwise is a later case of which its speaker says something else than wrong: it
+	// binds nothing while they do. Zero for none.
+	Otherwise remedy.CaseID `json:"otherwise,omitempty"`
 }
 
-func compareOutlived(a, b outlived) int {
-	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Action, b.Action), cmp.Compare(a.By, b.By))
+func compareWords(a, b word) int {
+	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Action, b.Action), cmp.Compare(a.By, b.By), cmp.Compare(a.About, b.About))
 }
 
-// outlivedBy are the words that outlived a case of a host and action.
-func (p *pool) outlivedBy(host remedy.HostName, action remedy.ActionName) []outlived {
-	at := outlived{Host: host, Action: action}
-	from, _ := slices.BinarySearchFunc(p.Words, at, compareOutlived)
+// wordsOn are the words on a host and action.
+func (p *pool) wordsOn(host remedy.HostName, action remedy.ActionName) []word {
+	from, _ := slices.BinarySearchFunc(p.Words, word{Host: host, Action: action}, compareWords)
 	to := from
 	for to < len(p.Words) && p.Words[to].Host == host && p.Words[to].Action == action {
 		to++
@@ -56,200 +63,244 @@ func (p *pool) outlivedBy(host remedy.HostName, action remedy.ActionName) []outl
 	return p.Words[from:to]
 }
 
-// wrongs are the people's words by which a case's detector is wrong about it, by
-// time; none where a stronger word, or nobody, says so.
-func wrongs(s *trust.Sample) []trust.Statement {
-	if s == nil || s.Label() != trust.Wrong {
-		return nil
+// endWords ends the words on a host and action of which it is said, and returns them.
+func (p *pool) endWords(host remedy.HostName, action remedy.ActionName, over func(word) bool) (ended []word) {
+	for _, w := range p.wordsOn(host, action) {
+		if over(w) {
+			ended = append(ended, w)
+		}
 	}
-	return slices.DeleteFunc(s.Resolve().Counts, func(said trust.Statement) bool {
-		return said.Label != trust.Wrong || !said.Source.OfPeople()
-	})
+	if len(ended) > 0 {
+		p.Words = slices.DeleteFunc(slices.Clone(p.Words), func(w word) bool { return w.Host == host && w.Action == action && over(w) })
+	}
+	if len(p.Words) == 0 {
+		p.Words = nil
+	}
+	return ended
 }
 
-// spoke reports whether the speaker has a word of their own on the case that they
-// have not taken back.
-func spoke(s *trust.Sample, by string) bool { return s != nil && len(s.Own(by)) > 0 }
+// binds reports whether a word stands against a case of its host and action.
+func (w *word) binds(c *Case) bool {
+	return w.Otherwise == 0 && (w.Until.IsZero() || c.OpenedAt.Before(w.Until))
+}
 
-// objections are the words that stand against a case, approved or not: its own,
-// and those with which it began.
+// newest is the newest of words; of one instant, the one about the latest case; nil of none.
+func newest(all []Objection) *Objection {
+	if len(all) == 0 {
+		return nil
+	}
+	o := slices.MaxFunc(all, func(a, b Objection) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.About, b.About)) })
+	return &o
+}
+
+// objections are the words that stand against a case, approved or not: those about
+// it, and those with which it began.
 func (m *machine) objections(c *Case) []Objection {
-	var out []Objection
-	s := m.sample(c)
-	for _, said := range wrongs(s) {
-		out = append(out, Objection{Statement: said, About: c.ID})
-	}
 	if c.Detector == "" {
-		return out
+		return nil
 	}
-	for _, w := range m.findPool(c.Pool).outlivedBy(c.Host, c.Action) {
-		if w.About != c.ID && c.OpenedAt.Before(w.Until) && !spoke(s, w.By) || w.About == c.ID && s == nil {
+	var out []Objection
+	for _, w := range m.findPool(c.Pool).wordsOn(c.Host, c.Action) {
+		if w.binds(c) {
 			out = append(out, w.Objection)
 		}
 	}
 	return out
 }
 
-// outlives has the words against a case that ends outlive it, or ends those that it
-// began with: it was acted on all the same, by a yes that came after them, or who
-// said them says otherwise now. A yes to what was not done was to that plan, and ends
-// with it. They outlive the case by the action's cooldown, from when warden would look at the host
-// again. Nothing changes for a person's run by hand, which is no answer to them.
-func (m *machine) outlives(c *Case, x step) {
-	if !m.learns() || c.Detector == "" || c.Open() {
-		return
+// speaks keeps a person's wrong about a case. Said again it counts from now. It is
+// false where so many stand there that there is no room for another.
+func (m *machine) speaks(c *Case, said trust.Statement, x step) bool {
+	if !m.learns() || c.Detector == "" {
+		return true
 	}
-	p, s := m.pool(c.Pool), m.sample(c)
-	until := m.outlivesUntil(c, p)
-	var next []outlived
-	if x.at.Before(until) && !c.actedItself() {
-		for _, o := range m.objections(c) {
-			next = append(next, outlived{Host: c.Host, Action: c.Action, Objection: o, Until: until})
+	p := m.pool(c.Pool)
+	said.At = x.at
+	w := word{Host: c.Host, Action: c.Action, Objection: Objection{Statement: said, About: c.ID}}
+	if !c.Open() {
+		w.Until = m.wordsUntil(c, p, said.At)
+	}
+	i, again := slices.BinarySearchFunc(p.Words, w, compareWords)
+	p.Words = slices.Clone(p.Words)
+	if again {
+		p.Words[i] = w
+		return true
+	}
+	on := p.wordsOn(c.Host, c.Action)
+	var own []word
+	for _, o := range on {
+		if o.By == said.By {
+			own = append(own, o)
 		}
 	}
-	for _, w := range p.outlivedBy(c.Host, c.Action) {
-		// A later case's are not this one's to end, nor are they a run by hand's.
-		keep := w.About > c.ID || c.Manual != nil && w.About != c.ID && !spoke(s, w.By)
-		if keep && !slices.ContainsFunc(next, func(n outlived) bool { return n.By == w.By }) {
-			next = append(next, w)
-		}
+	switch {
+	case len(own) >= maxWordsBy:
+		oldest := slices.MinFunc(own, func(a, b word) int { // of those that bind nothing, if there are any
+			return cmp.Or(-cmp.Compare(min(a.Otherwise, 1), min(b.Otherwise, 1)), a.At.Compare(b.At), cmp.Compare(a.About, b.About))
+		})
+		p.endWords(c.Host, c.Action, func(o word) bool { return o.By == said.By && o.About == oldest.About })
+		i, _ = slices.BinarySearchFunc(p.Words, w, compareWords)
+	case len(on) >= maxWords:
+		return false
 	}
-	p.outlive(c.Host, c.Action, next)
+	p.Words = slices.Insert(p.Words, i, w)
+	return true
 }
 
-// outlivesUntil is how long the words against a closed case outlive it.
-func (m *machine) outlivesUntil(c *Case, p *pool) time.Time {
-	until := c.ClosedAt
+// wordsUntil is how long a word binds about a case that is closed: by the action's
+// cooldown longer than since it was said, and since warden would look at the host again.
+func (m *machine) wordsUntil(c *Case, p *pool, said time.Time) time.Time {
+	from := later(c.ClosedAt, said)
 	for _, q := range p.Quiets {
 		if q.Host == c.Host && q.Action == c.Action {
-			until = later(until, q.Until)
+			from = later(from, q.Until)
 		}
 	}
-	return stamp(after(until, max(objectionsFor, m.cooldown(c.Action, c.Pool))))
+	return stamp(after(from, max(objectionsFor, m.cooldown(c.Action, c.Pool))))
 }
 
-// outlivesSaid goes on from what somebody said of a closed case. Nobody's word is
-// another's to end or to bring back: what others said stays as it is, for as long as
-// it was to, unless the case's label is no longer by them.
-func (m *machine) outlivesSaid(c *Case, by string) {
-	if !m.learns() || c.Detector == "" || c.Open() || c.actedItself() {
+// outlives gives the words about a case that ends their time. Those about other cases
+// keep theirs: nothing but saying it again renews a word.
+func (m *machine) outlives(c *Case) {
+	p := m.pool(c.Pool)
+	if !slices.ContainsFunc(p.wordsOn(c.Host, c.Action), func(w word) bool { return w.About == c.ID }) {
 		return
 	}
-	p, s := m.pool(c.Pool), m.sample(c)
-	until := m.outlivesUntil(c, p)
-	stands := wrongs(s)
-	var next []outlived
-	for _, w := range p.outlivedBy(c.Host, c.Action) {
-		i := slices.IndexFunc(stands, func(said trust.Statement) bool { return said.By == w.By })
-		switch {
-		case w.About == c.ID && i < 0:
-			continue // taken back, or overruled by somebody whose word is stronger
-		case w.About == c.ID && w.By == by:
-			w.Statement, w.Until = stands[i], later(w.Until, until)
-		case w.About < c.ID && w.By == by && spoke(s, by):
-			continue // they said of this one what they think now
+	p.Words = slices.Clone(p.Words)
+	for i := range p.Words {
+		if w := &p.Words[i]; w.Host == c.Host && w.Action == c.Action && w.About == c.ID {
+			w.Until = m.wordsUntil(c, p, w.At)
 		}
-		next = append(next, w)
-	}
-	o := m.subject(c)
-	live := m.time.Before(until) || o != nil && o.OpenedAt.Before(until)
-	i := slices.IndexFunc(stands, func(said trust.Statement) bool { return said.By == by })
-	if live && i >= 0 && !slices.ContainsFunc(next, func(w outlived) bool { return w.By == by }) {
-		next = append(next, outlived{Host: c.Host, Action: c.Action, Objection: Objection{Statement: stands[i], About: c.ID}, Until: until})
-	}
-	p.outlive(c.Host, c.Action, next)
-}
-
-// outlive puts the words on a host and action in the place of those there were: the
-// newest of each speaker. Of very many speakers those stay who have stood there
-// already, and then the first: nobody's word is pushed out by others'.
-func (p *pool) outlive(host remedy.HostName, action remedy.ActionName, next []outlived) {
-	stood := p.outlivedBy(host, action)
-	slices.SortStableFunc(next, func(a, b outlived) int { return b.At.Compare(a.At) })
-	var kept []outlived
-	for _, w := range next {
-		if !slices.ContainsFunc(kept, func(k outlived) bool { return k.By == w.By }) {
-			kept = append(kept, w)
-		}
-	}
-	if len(kept) > maxObjections {
-		late := func(w outlived) int {
-			if slices.ContainsFunc(stood, func(o outlived) bool { return o.By == w.By }) {
-				return 0
-			}
-			return 1
-		}
-		slices.SortFunc(kept, func(a, b outlived) int {
-			return cmp.Or(cmp.Compare(late(a), late(b)), a.At.Compare(b.At), cmp.Compare(a.By, b.By))
-		})
-		kept = kept[:maxObjections]
-	}
-	all := slices.DeleteFunc(slices.Clone(p.Words), func(w outlived) bool { return w.Host == host && w.Action == action })
-	p.Words = append(all, kept...)
-	slices.SortFunc(p.Words, compareOutlived)
-	if len(p.Words) == 0 {
-		p.Words = nil
 	}
 }
 
-// begins says in a new case which words it begins with, and forgets those of the
-// pool whose time is over. The case is an editable copy.
-func (m *machine) begins(c *Case, p *pool, x step) {
-	if len(p.Words) == 0 {
-		return
+// overruled ends the words from before an execution that was admitted on a detector's
+// word and had its effect: whoever had to said yes to it after them. What was said
+// since stands, and so does everything where it had no effect.
+func (m *machine) overruled(c *Case, e *Execution) {
+	if e.Kind == remedy.KindAct {
+		m.pool(c.Pool).endWords(c.Host, c.Action, func(w word) bool { return w.At.Before(e.StartedAt) })
 	}
-	p.Words = slices.DeleteFunc(slices.Clone(p.Words), func(w outlived) bool {
-		o := m.openCase(p, w.Host, w.Action)
-		return !x.at.Before(w.Until) && (o == nil || !o.OpenedAt.Before(w.Until))
+}
+
+// saysOtherwise ends what a person said of a case, of which they say something else now;
+// what they said of those before it binds nothing while they do.
+func (m *machine) saysOtherwise(c *Case, by string) {
+	m.unsays(c, by)
+	m.otherwise(c, by, func(w *word) {
+		if w.About < c.ID {
+			w.Otherwise = c.ID
+		}
 	})
+}
+
+// unsays ends what a person said of one case, and that they say something else of it.
+func (m *machine) unsays(c *Case, by string) {
+	m.pool(c.Pool).endWords(c.Host, c.Action, func(w word) bool { return w.By == by && w.About == c.ID })
+	m.otherwise(c, by, func(w *word) {
+		if w.Otherwise == c.ID {
+			w.Otherwise = 0
+		}
+	})
+}
+
+// otherwise changes the words of a person on the host and action of a case.
+func (m *machine) otherwise(c *Case, by string, change func(*word)) {
+	p := m.pool(c.Pool)
+	p.Words = slices.Clone(p.Words)
+	for i := range p.Words {
+		if w := &p.Words[i]; w.Host == c.Host && w.Action == c.Action && w.By == by {
+			change(w)
+		}
+	}
+}
+
+// objects reports whether a person's word on the host and action of a case stands:
+// about the case, or about any.
+func (m *machine) objects(c *Case, by string, anywhere bool) bool {
+	return slices.ContainsFunc(m.findPool(c.Pool).wordsOn(c.Host, c.Action), func(w word) bool {
+		return w.By == by && w.Otherwise == 0 && (anywhere || w.About == c.ID)
+	})
+}
+
+// said are the words about a case that isn't evidence yet, oldest first.
+func (m *machine) said(c *Case) (all []trust.Statement) {
+	for _, w := range m.findPool(c.Pool).wordsOn(c.Host, c.Action) {
+		if w.About == c.ID {
+			all = append(all, w.Statement)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b trust.Statement) int { return a.At.Compare(b.At) })
+	return trust.Bounded(all)
+}
+
+// begins says in a new case which words it begins with. The case is an editable copy.
+func (m *machine) begins(c *Case, p *pool, x step) {
+	m.forgetWords(p, x.at)
 	for _, o := range m.objections(c) {
 		c.event(x, o.Words()+", the case before: it is not acted on before an approver says yes")
 	}
 }
 
-// begunWith reports whether a case stands under a word of the person that its own
-// sample doesn't have: an open one under that of a case before it, and each under that
-// of itself where it is no evidence one by one, or where a saved state brought it back.
-func (m *machine) begunWith(c *Case, by string) bool {
-	return slices.ContainsFunc(m.findPool(c.Pool).outlivedBy(c.Host, c.Action), func(w outlived) bool {
-		return w.By == by && (c.Open() || w.About == c.ID)
-	})
-}
-
-// takeBack ends the word of a person that an open case stands under.
-func (m *machine) takeBack(c *Case, by string) {
-	p := m.pool(c.Pool)
-	p.outlive(c.Host, c.Action, slices.DeleteFunc(slices.Clone(p.outlivedBy(c.Host, c.Action)), func(w outlived) bool { return w.By == by }))
-}
-
-// objects keeps a word against an open case that is no evidence one by one.
-func (m *machine) objects(c *Case, said trust.Statement, x step) {
-	p := m.pool(c.Pool)
-	w := outlived{
-		Host: c.Host, Action: c.Action, Objection: Objection{Statement: said, About: c.ID},
-		Until: stamp(after(x.at, max(objectionsFor, m.cooldown(c.Action, c.Pool)))),
+// forgetWords drops the words of a pool whose time is over, and that bind no open case.
+func (m *machine) forgetWords(p *pool, at time.Time) {
+	over := func(w word) bool {
+		if w.Until.IsZero() || at.Before(w.Until) {
+			return false
+		}
+		o := m.openCase(p, w.Host, w.Action)
+		return o == nil || !w.binds(o)
 	}
-	p.outlive(c.Host, c.Action, append(slices.Clone(p.outlivedBy(c.Host, c.Action)), w))
+	if slices.ContainsFunc(p.Words, over) {
+		p.Words = slices.DeleteFunc(slices.Clone(p.Words), over)
+	}
+	if len(p.Words) == 0 {
+		p.Words = nil
+	}
 }
 
-// mergeOutlived is every word of either; of two of a speaker, the one that stands
-// for longer.
-func mergeOutlived(a, b []outlived) []outlived {
-	all := slices.Concat(a, b)
-	slices.SortStableFunc(all, func(x, y outlived) int { return cmp.Or(compareOutlived(x, y), y.Until.Compare(x.Until)) })
-	return slices.CompactFunc(all, func(x, y outlived) bool { return compareOutlived(x, y) == 0 })
+// adoptWords goes on with every word of either state; of two of a speaker about one
+// case, with the one that stands for longer. One about a case that is open no more, or
+// that the state doesn't have, gets its time from now on.
+func (m *machine) adoptWords(p *pool, was []word, at time.Time) {
+	ends := func(w word) int {
+		if w.Until.IsZero() {
+			return 1
+		}
+		return 0
+	}
+	all := slices.Concat(was, p.Words)
+	slices.SortStableFunc(all, func(a, b word) int {
+		return cmp.Or(compareWords(a, b), cmp.Compare(ends(b), ends(a)), b.Until.Compare(a.Until), b.At.Compare(a.At))
+	})
+	all = slices.CompactFunc(all, func(a, b word) bool { return compareWords(a, b) == 0 })
+	for i := range all {
+		if w := &all[i]; w.Until.IsZero() && !m.isAbout(p, w) {
+			w.Until = stamp(after(at, max(objectionsFor, m.cooldown(w.Action, p.Name))))
+		}
+	}
+	if p.Words = all; len(all) == 0 {
+		p.Words = nil
+	}
+}
+
+// isAbout reports whether a word is about an open case of its host and action.
+func (m *machine) isAbout(p *pool, w *word) bool {
+	c := m.find(w.About)
+	return c != nil && c.Open() && c.Pool == p.Name && c.Host == w.Host && c.Action == w.Action
 }
 
 // objected is the newest word with which a case of the host and action would begin
 // if it were opened now; nil for none.
 func (m *machine) objected(p *pool, host remedy.HostName, action remedy.ActionName) *Objection {
-	var newest *Objection
-	for _, w := range p.outlivedBy(host, action) {
-		if m.time.Before(w.Until) && (newest == nil || w.At.After(newest.At)) {
-			newest = new(w.Objection)
+	var all []Objection
+	next := Case{OpenedAt: m.time}
+	for _, w := range p.wordsOn(host, action) {
+		if w.binds(&next) {
+			all = append(all, w.Objection)
 		}
 	}
-	return newest
+	return newest(all)
 }
 
 // subject is the open case that a word about a case binds: itself, or the one of
@@ -261,11 +312,22 @@ func (m *machine) subject(c *Case) *Case {
 	return m.openCase(m.findPool(c.Pool), c.Host, c.Action)
 }
 
-// heard has an open case hear what was just said: a yes from before a word against
-// it is void, and a question that was only put because of a word is taken back with
-// it. It returns in words what that did, and whether people have to be told because
-// they are asked, or would be surprised, by what was said now for the first time.
-func (m *machine) heard(c *Case, before *Objection, x step) (did string, tell bool) {
+// hears is the word that stands against the open case that a word about a case binds,
+// before that is said.
+func (m *machine) hears(c *Case) *Objection {
+	if open := m.subject(c); open != nil {
+		return m.against(open)
+	}
+	return nil
+}
+
+// heard has the open case that a word about a case binds hear what was just said: a
+// yes from before a word against it is void, and a question that was only put because
+// of a word is taken back with it. It returns in words what that did, and whether
+// people have to be told because they are asked, or would be surprised, by what was
+// said now for the first time.
+func (m *machine) heard(about *Case, before *Objection, x step) (did string, tell bool) {
+	c := m.subject(about)
 	if c == nil {
 		return "", false
 	}

@@ -141,26 +141,27 @@ func TestAWordEndsWithItsSpeaker(t *testing.T) {
 	}
 }
 
-// TestAWordOutlivesForAWhile: a word ends by itself once its host had no case for as
-// long as the action's cooldown; and one on a case that ended long ago begins nothing.
+// TestAWordOutlivesForAWhile: a word ends by itself some time after it was said and its
+// case was over, however many cases there were since; those that are open by then keep it.
 func TestAWordOutlivesForAWhile(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelAuto)
 	first := r.begins("", 0)
 	r.wrong(first)
 	r.closed(first, remedy.OutcomeSelfRecovered)
-	r.long(7 * time.Hour)
+	for range 3 {
+		r.long(time.Hour)
+		r.closed(r.begins("bob", first), remedy.OutcomeSelfRecovered)
+	}
+	r.long(2*time.Hour + 59*time.Minute)
+	last := r.begins("bob", first)
+	r.long(10 * time.Hour)
+	r.refused(ledger.RefusedApproval, remedy.Warden(), r.starting(last))
+	r.closed(last, remedy.OutcomeSelfRecovered)
 	second := r.begins("", 0)
 	r.closed(second, remedy.OutcomeSelfRecovered)
-	r.wrong(first)
-	r.long(time.Hour)
-	r.wrong(second) // late, and still of today
-	third := r.begins("bob", second)
-	r.closed(third, remedy.OutcomeSelfRecovered)
-	r.long(7 * time.Hour)
-	r.okAs(bob(), &ledger.CaseLabel{Case: second, Withdraw: true})
 	r.wrong(second)
-	r.begins("", 0)
+	r.begins("bob", second)
 	restored(t, r.l)
 }
 

@@ -56,6 +56,8 @@ func (b *BreakerReset) apply(m *machine, x step) Result {
 		return refuse(RefusedPerson, "only a person may reset a breaker")
 	case comment == "" || len(comment) > maxComment:
 		return refuse(RefusedBad, "a reset needs a comment of at most %d characters: what happened, and why it is safe to go on", maxComment)
+	case b.Seen.After(x.at) && !slices.ContainsFunc(m.latches, func(l Latch) bool { return !b.Seen.After(l.Since) }):
+		return refuse(RefusedBad, "nobody has seen what is after %s: look with `warden breaker`, then reset", x.at.Format(timeLayout))
 	}
 	var lifted []Latch
 	for _, l := range m.latches {

@@ -201,6 +201,9 @@ func (b *ExecFinish) apply(m *machine, x step) Result {
 	m.global++
 	m.ran(c, e, b.Outcome, e.Took, x)
 	m.acts(c, x)
+	if b.Outcome == remedy.OutcomeDone || b.Outcome == remedy.OutcomePartial {
+		m.overruled(c, e)
+	}
 	switch e.Kind {
 	case remedy.KindUndo:
 		return m.finishUndo(c, b, x)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"warden/internal/remedy"
@@ -21,6 +22,9 @@ type CaseLabel struct {
 	// Lowers says that the person may not approve the action: see
 	// trust.Statement. The engine knows who may.
 	Lowers bool `json:"lowers,omitempty"`
+	// Of names, with Withdraw, another person, whose word against the case's host and
+	// action an approver lifts. What they said stays evidence.
+	Of string `json:"of,omitempty"`
 }
 
 func (*CaseLabel) kind() string { return "case.label" }
@@ -35,15 +39,17 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 		return refuse(RefusedNoCase, "there is no case %s", b.Case)
 	case !x.by.Person:
 		return refuse(RefusedPerson, "only a person may label a case")
-	case b.Withdraw == (b.Label != trust.Unlabelled):
+	case b.Withdraw == (b.Label != trust.Unlabelled), b.Of != "" && !b.Withdraw:
 		return refuse(RefusedBad, "say right, wrong or unclear, or take your word back")
 	case b.Lowers && b.Label == trust.Right:
 		return refuse(RefusedPerson, "right is for those to say who may approve: anybody may say wrong")
 	case c.Detector == "":
 		return refuse(RefusedNothing, "%s was run by hand: there is no detector to be right or wrong", c.ID)
-	case b.Withdraw && !spoke(m.sample(c), x.by.Name) && m.begunWith(c, x.by.Name):
-		return m.takeBackEarlier(c, b, x)
-	case m.sample(c) == nil && c.Open() && c.actedItself() && b.Label == trust.Wrong:
+	case b.Of != "" && b.Of != x.by.Name:
+		return m.liftWord(c, b, x)
+	case b.Withdraw && !spoke(m.sample(c), x.by.Name) && m.objects(c, x.by.Name, true):
+		return m.takeBack(c, b, x)
+	case m.sample(c) == nil && b.Label == trust.Wrong && (c.Open() || c.ProposedAt.IsZero()):
 		return m.wrongWithoutSample(c, b, x)
 	case m.sample(c) == nil && c.actedItself() && b.Label == trust.Wrong:
 		return refuse(RefusedNothing, "%s is counted in numbers only by now: what was said of it stands; `warden demote %s --pool %s --to confirm --reason TEXT` lowers the level", c.ID, c.Action, c.Pool)
@@ -54,40 +60,49 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	}
 	said := trust.Statement{Label: b.Label, Source: trust.SourcePerson, By: x.by.Name, Via: x.by.Via, Note: b.Note, Lowers: b.Lowers && !b.Withdraw}
 	say, earlier := instead(m.sample(c), said)
-	switch {
-	case b.Withdraw && len(say) == 0:
+	if b.Withdraw && len(say) == 0 {
 		return refuse(RefusedNothing, "%s has said nothing about %s that could be taken back", x.by.Name, c.ID)
-	case len(say) == 1 && say[0] == said && m.repeats(c, lastOf(m.sample(c), said.Source, said.By), said):
-		return done(c.ID)
 	}
-	open := m.subject(c)
-	var stood *Objection
-	if open != nil {
-		stood = m.against(open)
-	}
-	before := m.sample(c).Resolve()
-	if !m.sayAll(c, trust.WhyWrong, x, say...) {
+	stood, before := m.hears(c), m.sample(c).Resolve()
+	again := len(say) == 1 && say[0] == said && m.repeats(c, lastOf(m.sample(c), said.Source, said.By), said)
+	if !again && !m.sayAll(c, trust.WhyWrong, x, say...) {
 		if earlier != trust.Unlabelled {
 			return refuse(RefusedBad, "so many people say %s about %s that no more are kept: take back what you said before, then theirs count", b.Label, c.ID)
 		}
 		return refuse(RefusedBad, "so many people say %s about %s that no more are kept, and one more would change nothing: `warden show %s` says who they are", b.Label, c.ID, c.ID)
 	}
+	objected := m.objects(c, x.by.Name, false)
+	m.objectsAs(c, said, x)
 	c = m.edit(c, x)
-	if b.Withdraw {
+	switch {
+	case b.Withdraw:
 		c.event(x, "label taken back"+suffix(b.Note))
-	} else {
+	case !again || objected != m.objects(c, x.by.Name, false):
 		c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
 	}
-	m.outlivesSaid(c, x.by.Name)
-	if open != nil {
-		open = m.find(open.ID)
-	}
 	after := m.sample(c).Resolve()
-	void, tell := m.heard(open, stood, x)
+	void, tell := m.heard(c, stood, x)
 	if earlier != trust.Unlabelled || tell || after.Conflict && (!before.Conflict || after.Label != before.Label) {
 		m.notify(Notice{Kind: NoticeLabel, Case: c.ID, Pool: c.Pool, Detail: labelWords(said, earlier, after) + void}, x)
 	}
 	return done(c.ID)
+}
+
+// spoke reports whether the speaker has a word of their own in the evidence about a
+// case that they have not taken back.
+func spoke(s *trust.Sample, by string) bool { return s != nil && len(s.Own(by)) > 0 }
+
+// objectsAs keeps, or ends, what somebody says against a case, by their label.
+func (m *machine) objectsAs(c *Case, said trust.Statement, x step) {
+	switch said.Label {
+	case trust.Wrong:
+		m.unsays(c, said.By)
+		m.speaks(c, said, x)
+	case trust.Unlabelled:
+		m.unsays(c, said.By)
+	case trust.Right, trust.Unclear:
+		m.saysOtherwise(c, said.By)
+	}
 }
 
 // instead is what is committed for a person's label: it replaces the one they gave, and
@@ -112,35 +127,74 @@ func instead(s *trust.Sample, said trust.Statement) (say []trust.Statement, earl
 	return say, earlier
 }
 
-// wrongWithoutSample takes the level away for an open case that was acted on and
-// is no evidence one by one, as after going on from a saved state: what was done
-// stands in the case itself.
+// wrongWithoutSample keeps a word against a case that is no evidence one by one: one
+// that guardrails have blocked all along, or that stood open in a saved state. It takes
+// the level away where the case was acted on: what was done stands in the case itself.
 func (m *machine) wrongWithoutSample(c *Case, b *CaseLabel, x step) Result {
+	stood := m.hears(c)
+	said := trust.Statement{Label: b.Label, Source: trust.SourcePerson, By: x.by.Name, Via: x.by.Via, Note: b.Note, Lowers: b.Lowers}
+	if !m.speaks(c, said, x) {
+		return refuse(RefusedBad, "%d people say the like of %s already: one more changes nothing", maxWords, c.Host)
+	}
 	c = m.edit(c, x)
 	c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
-	m.objects(c, trust.Statement{Label: b.Label, Source: trust.SourcePerson, By: x.by.Name, Via: x.by.Via, At: x.at, Note: b.Note}, x)
-	m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyWrong, "", x)
+	if c.actedItself() {
+		m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyWrong, "", x)
+	}
+	if void, tell := m.heard(c, stood, x); tell {
+		m.notify(Notice{Kind: NoticeLabel, Case: c.ID, Pool: c.Pool, Detail: x.by.Name + " says wrong" + suffix(b.Note) + void}, x)
+	}
 	return done(c.ID)
 }
 
-// takeBackEarlier takes back what a person said of the case before an open one, which
-// began with it; or of this one, where it is no evidence one by one.
-func (m *machine) takeBackEarlier(c *Case, b *CaseLabel, x step) Result {
-	open, what := m.subject(c), "what "+x.by.Name+" said of the case before"
-	if !c.Open() {
-		what = "what " + x.by.Name + " said of it"
+// takeBack takes back what a person said of the host and action of a case of which
+// they have said nothing that is evidence: of it, or else of the others. It is no
+// evidence any more either.
+func (m *machine) takeBack(c *Case, b *CaseLabel, x step) Result {
+	by, stood := x.by.Name, m.hears(c)
+	here := m.objects(c, by, false)
+	ended := m.pool(c.Pool).endWords(c.Host, c.Action, func(w word) bool { return w.By == by && w.Otherwise == 0 && (!here || w.About == c.ID) })
+	for _, w := range ended {
+		of := m.find(w.About)
+		if of == nil || of.ID == c.ID || !spoke(m.sample(of), by) {
+			continue // counted in numbers only
+		}
+		back, _ := instead(m.sample(of), trust.Statement{Source: trust.SourcePerson, By: by, Via: x.by.Via, Note: b.Note})
+		m.sayAll(of, trust.WhyWrong, x, back...)
+		m.edit(of, x).event(x, "label taken back"+suffix(b.Note))
 	}
-	var stood *Objection
-	if open != nil {
-		stood = m.against(open)
-	}
-	m.takeBack(c, x.by.Name)
 	c = m.edit(c, x)
-	c.event(x, what+" was taken back"+suffix(b.Note))
-	if open != nil {
-		m.heard(m.find(open.ID), stood, x)
-	}
+	c.event(x, "what "+by+" said of "+aboutWords(ended)+" was taken back"+suffix(b.Note))
+	m.heard(c, stood, x)
 	return done(c.ID)
+}
+
+// liftWord lifts, for an approver, what somebody else says against the host and action
+// of a case. It is told to everybody: they may say it again.
+func (m *machine) liftWord(c *Case, b *CaseLabel, x step) Result {
+	if b.Lowers {
+		return refuse(RefusedPerson, "what %s says is for %s, or for those who may approve, to take back", b.Of, b.Of)
+	}
+	stood := m.hears(c)
+	ended := m.pool(c.Pool).endWords(c.Host, c.Action, func(w word) bool { return w.By == b.Of })
+	if len(ended) == 0 {
+		return refuse(RefusedNothing, "no word of %q stands against %s on %s: `warden show %s` says whose do", b.Of, c.Action, c.Host, c.ID)
+	}
+	what := "what " + b.Of + " said of " + aboutWords(ended) + " keeps nothing from being done any more"
+	c = m.edit(c, x)
+	c.event(x, what+suffix(b.Note))
+	m.notify(Notice{Kind: NoticeLabel, Case: c.ID, Pool: c.Pool, Detail: x.by.Name + " lifts it: " + what + suffix(b.Note)}, x)
+	m.heard(c, stood, x)
+	return done(c.ID)
+}
+
+// aboutWords name the cases that words are about.
+func aboutWords(all []word) string {
+	names := make([]string, len(all))
+	for i, w := range all {
+		names[i] = w.About.String()
+	}
+	return strings.Join(names, ", ")
 }
 
 // labelWords say a correction, or that people differ, and what counts.

@@ -133,6 +133,7 @@ func (b *Resolve) apply(m *machine, x step) Result {
 		if a := c.Acted(); a != nil {
 			a.TakesOut = true // by the person's word, whatever the action usually does
 		}
+		m.overruled(c, c.Execution())
 		c.event(x, "resolved as out")
 	case c.Execution().Kind == remedy.KindUndo:
 		m.holdReversed(c, 0, x)

@@ -27,8 +27,7 @@ func (k *checker) reassert(b *ledger.ExecStart, c *caseAccount, fail func(string
 		fail("at %v, after one at %v", k.time, c.back[len(c.back)-1])
 	}
 	if c.manual == nil {
-		c.opposed(fail)
-		k.outlived(b.Case, c, fail)
+		k.opposed(c, fail)
 	}
 	c.back = append(c.back, k.time)
 	k.reasserts++

@@ -25,7 +25,7 @@ func TestWordCarriedWordEndedByAnybody(t *testing.T) {
 			r.long(5 * time.Hour)
 			second := r.begins("bob", first)
 			r.closed(second, remedy.OutcomeSelfRecovered)
-			r.long(3 * time.Hour)
+			r.long(30 * time.Minute)
 			third := r.begins("bob", first)
 			r.asked(third)
 			r.okAs(person("carol"), lowers(first, l))

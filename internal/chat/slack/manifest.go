@@ -24,7 +24,7 @@ func Manifest(name, base string) map[string]any {
 	return map[string]any{
 		"display_information": map[string]any{"name": name, "description": "Takes bad hosts out of service, as far as you trust it to"},
 		"features": map[string]any{
-			"app_home":       map[string]any{"home_tab_enabled": true, "messages_tab_enabled": false},
+			"app_home":       map[string]any{"home_tab_enabled": true},
 			"bot_user":       map[string]any{"display_name": name, "always_online": true},
 			"slash_commands": []any{command},
 		},

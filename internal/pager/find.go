@@ -51,6 +51,7 @@ type finder struct {
 	at    time.Time // when they were asked for
 	since time.Time // and how far back
 	open  []incident
+	more  bool // there are others, at which nobody looked
 	// alerts are those of incidents that have not changed, by id and number.
 	alerts map[string][]alert
 }
@@ -152,12 +153,13 @@ func hasWord(text, host string) bool {
 }
 
 // incidents are those that are open, and began at since or later.
-func (d *delivery) incidents(ctx context.Context, since time.Time) ([]incident, error) {
+// more says that there are others.
+func (d *delivery) incidents(ctx context.Context, since time.Time) (all []incident, more bool, err error) {
 	f, now := &d.c.found, d.c.Clock.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.at.IsZero() && now.Sub(f.at) < freshFor && !since.Before(f.since) {
-		return f.open, nil
+		return f.open, f.more, nil
 	}
 	known, alerts := []incident{}, map[string][]alert{}
 	for offset := uint(0); offset < maxIncidents; offset += page {
@@ -167,7 +169,7 @@ func (d *delivery) incidents(ctx context.Context, since time.Time) ([]incident, 
 			})
 		})
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		for _, one := range got.Incidents {
 			if !incidentID.MatchString(one.ID) {
@@ -177,19 +179,19 @@ func (d *delivery) incidents(ctx context.Context, since time.Time) ([]incident, 
 			list, ok := f.alerts[key]
 			if !ok {
 				if list, err = d.alertsOf(ctx, one.ID); err != nil {
-					return nil, err
+					return nil, false, err
 				}
 			}
 			alerts[key] = list
 			created, _ := time.Parse(time.RFC3339, one.CreatedAt) // zero is before everything, and matches nothing
 			known = append(known, incident{id: one.ID, link: incidentLink(one.HTMLURL, d.s.APIURL), key: one.IncidentKey, created: created, alerts: list})
 		}
-		if !got.More {
+		if more = got.More; !more {
 			break
 		}
 	}
-	f.at, f.since, f.open, f.alerts = now, since, known, alerts
-	return known, nil
+	f.at, f.since, f.open, f.more, f.alerts = now, since, known, more, alerts
+	return known, more, nil
 }
 
 // alertsOf asks for the alerts of an incident.
@@ -306,11 +308,14 @@ func (d *delivery) incidentOf(ctx context.Context, c *ledger.Case) (match, error
 		since = f.BadSince
 	}
 	since = since.Add(-d.s.Lookback).Truncate(time.Second)
-	open, err := d.incidents(ctx, since)
+	open, more, err := d.incidents(ctx, since)
 	if err != nil {
 		return match{}, err
 	}
 	m := matching(open, c.Host, since)
+	if more && m.several == 0 {
+		m = match{several: maxIncidents} // any of the others may be about it, too
+	}
 	was, had := d.post(key)
 	p := ledger.Post{Key: key, Case: c.ID, ID: m.id, Link: m.link}
 	if m.several > 0 {

@@ -1,6 +1,7 @@
 package pager
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -149,5 +150,45 @@ func TestEachGuardrailIsSaidOnce(t *testing.T) {
 	notes := r.notesOn(id)
 	if len(notes) != 2 || !strings.Contains(notes[0], "seen by common_mode") || !strings.Contains(notes[1], "seen by max_out") {
 		t.Errorf("%q", notes)
+	}
+}
+
+// TestMoreIncidentsThanAreLookedAt: where there are others at which nobody looked,
+// one of them may be about the host, too.
+func TestMoreIncidentsThanAreLookedAt(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		others int
+		notes  int
+	}{{"all are looked at", maxIncidents - 1, 1}, {"one more", maxIncidents, 0}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRoom(t)
+			id := r.raise("ingest-17")
+			for i := range tt.others {
+				r.raise(fmt.Sprintf("other-%d", i))
+			}
+			c := r.bad(1042, "ingest-17")
+			c.Ask.ExpiresAt = began.Add(3 * time.Hour)
+			r.notice(ledger.NoticeQuestion, c)
+			for range 20 { // so many calls are more than PagerDuty takes in a minute
+				got, err := r.deliver()
+				if err == nil && len(r.owed) == 0 {
+					break
+				}
+				r.clk.Advance(max(got.Wait, gatePauseMax))
+			}
+			if len(r.owed) != 0 {
+				t.Fatal("it is still owed")
+			}
+			if got := r.notesOn(id); len(got) != tt.notes {
+				t.Errorf("%q", got)
+			}
+			i, ok := ledger.AsIncident(r.posts[ledger.IncidentKey(1042)])
+			if !ok || (i.ID == "") != (tt.notes == 0) || (i.Several > 0) != (tt.notes == 0) {
+				t.Errorf("%+v", i)
+			}
+		})
 	}
 }

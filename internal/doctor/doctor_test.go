@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,10 +136,8 @@ func TestApprovers(t *testing.T) {
 	t.Parallel()
 	known := func(names ...string) func(string) error {
 		return func(name string) error {
-			for _, n := range names {
-				if n == name {
-					return nil
-				}
+			if slices.Contains(names, name) {
+				return nil
 			}
 			return errors.New("unknown")
 		}
@@ -153,7 +152,7 @@ func TestApprovers(t *testing.T) {
 		"slack:U024BE7LH fran": "warn: nobody on this machine: fran",
 	} {
 		var all []remedy.Approver
-		for _, name := range strings.Fields(who) {
+		for name := range strings.FieldsSeq(who) {
 			all = append(all, remedy.Approver{Match: name})
 		}
 		if got := shown(t, m.Approvers("drain", all, 0)); got != want {

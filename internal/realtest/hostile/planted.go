@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/url"
 	"strings"
 	"sync"
@@ -51,9 +52,7 @@ func (s *Seen) All() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make(map[string]string, len(s.out))
-	for where, text := range s.out {
-		out[where] = text
-	}
+	maps.Copy(out, s.out)
 	return out
 }
 

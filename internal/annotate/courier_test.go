@@ -308,7 +308,7 @@ func TestNoMarkup(t *testing.T) {
 	const evil = `<a href="https://evil.example/login">sign in</a><img src=x onerror=alert(1)> &lt;`
 	c := newCase(func(c *ledger.Case) {
 		c.Host, c.Pool, c.Action, c.Detector = evil, evil, evil, evil
-		c.Opened.Term.Unit, c.Executions[0].By = evil, remedy.Actor{Name: evil, Person: true}
+		c.Opened.Unit, c.Executions[0].By = evil, remedy.Actor{Name: evil, Person: true}
 	})
 	frozen := message(2, ledger.NoticeStop, nil)
 	frozen.Notice.Detail = "frozen by kim: " + evil

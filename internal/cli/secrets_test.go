@@ -190,6 +190,7 @@ func (s *told) holds() {
 // honest is a server that takes everything: what it was told holds no secret
 // either, and every secret reached it.
 func honest(t *testing.T, inFiles bool) {
+	t.Helper()
 	o := newOutside(t, nil)
 	incident := o.pager.Raise("PWEB", fakepager.Alert{Summary: "web-2 is gone", Source: "web-2"})
 	s := tell(t, o.server.URL, inFiles)

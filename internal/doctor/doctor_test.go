@@ -66,9 +66,9 @@ func TestDataDirectory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "data")
-			switch test.mode {
-			case 0:
-			case 0o600:
+			switch file := test.mode == 0o600; {
+			case test.mode == 0: // it isn't there
+			case file:
 				if err := os.WriteFile(dir, nil, 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -84,14 +84,14 @@ func (k *checker) spoken(b ledger.Body, id remedy.CaseID, by remedy.Actor, was p
 	c, overruled := k.cases[id], false
 	switch b := b.(type) {
 	case *ledger.CaseLabel:
-		k.words.labelled(b, c, id, by.Name, k.time)
+		k.labelled(b, c, id, by.Name, k.time)
 	case *ledger.CaseAnswer:
 		if !b.Approve && b.Reason == "false-alarm" && k.learned && c.manual == nil {
-			k.words.says(c, id, by.Name, k.time)
+			k.says(c, id, by.Name, k.time)
 		}
 	case *ledger.ExecStart:
 		if b.UndoReason == remedy.UndoWasFine && b.Kind == remedy.KindUndo && k.learned && c.manual == nil {
-			k.words.says(c, id, by.Name, k.time)
+			k.says(c, id, by.Name, k.time)
 		}
 	case *ledger.ExecFinish:
 		ran := was == running || was == unknown

@@ -23,6 +23,7 @@ func TestWordsOfDifferentPeopleComeInAnyOrder(t *testing.T) {
 		what    trust.Label
 	}
 	run := func(t *testing.T, denied bool, order []say) (by []string) {
+		t.Helper()
 		r := trusting(t, remedy.LevelAuto)
 		var on [3]remedy.CaseID
 		if denied {

@@ -18,17 +18,17 @@ const Redacted = "[redacted]"
 // Scrub takes credentials out of an answer, wherever and however they stand in
 // it: as they are, escaped for JSON, a URL or HTML, or in base64. A server, or a
 // proxy on the way, may give back what it was sent, and what an answer says is
-// logged and shown. At most max bytes of the body are kept; more is an error,
+// logged and shown. At most so many bytes of the body are kept; more is an error,
 // since half an answer says something else than the whole. An answer's status is
 // worded anew: its phrase is the server's as well.
-func Scrub(resp *http.Response, max int64, credentials ...string) error {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, max+1))
+func Scrub(resp *http.Response, most int64, credentials ...string) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	_ = resp.Body.Close() // what it said was read
 	if err != nil {
 		return err
 	}
-	if int64(len(body)) > max {
-		return fmt.Errorf("the answer is longer than %d bytes: look for a proxy or a login page on the way", max)
+	if int64(len(body)) > most {
+		return fmt.Errorf("the answer is longer than %d bytes: look for a proxy or a login page on the way", most)
 	}
 	for _, from := range formsOf(credentials) {
 		body = bytes.ReplaceAll(body, []byte(from), []byte(Redacted))

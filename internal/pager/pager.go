@@ -157,10 +157,11 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 func (d *delivery) rest() []error {
 	a, why := d.c.rests(halfREST, d.owed.Now)
 	b, also := d.c.rests(halfEvents, d.owed.Now)
-	if noREST, noEvents := d.api.rest == nil && d.api.err.rest == nil, d.api.events == nil && d.api.err.events == nil; noREST {
+	switch noREST, noEvents := d.api.rest == nil && d.api.err.rest == nil, d.api.events == nil && d.api.err.events == nil; {
+	case noREST:
 		a, why = b, also
-	} else if noEvents {
-		b, also = a, why
+	case noEvents:
+		b = a
 	}
 	if a == 0 || b == 0 {
 		return nil

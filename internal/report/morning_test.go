@@ -213,11 +213,11 @@ func golden(t *testing.T, name string, m *chat.Morning) {
 	t.Helper()
 	text := chat.MorningText(m)
 	var out strings.Builder
-	out.WriteString(fmt.Sprintf("%s\n%s\nquiet %v, skipped %v\n", text.Headline, strings.Join(text.Lines, "\n"), m.Quiet, m.Skip))
+	fmt.Fprintf(&out, "%s\n%s\nquiet %v, skipped %v\n", text.Headline, strings.Join(text.Lines, "\n"), m.Quiet, m.Skip)
 	for _, p := range m.Parts {
 		for _, i := range p.Items {
 			for _, o := range i.Offers {
-				out.WriteString(fmt.Sprintf("[%s] %s %s\n", o.Label, o.Verb, i.Case))
+				fmt.Fprintf(&out, "[%s] %s %s\n", o.Label, o.Verb, i.Case)
 			}
 		}
 	}

@@ -218,7 +218,7 @@ func TestTheSecretsAreNowhere(t *testing.T) {
 	w.put(copyOf(question(), func(n *ledger.Case) { n.Stage, n.Outcome = remedy.StageClosed, remedy.OutcomeExpired }), ledger.NoticeOutcome)
 	_, err := w.once()
 	var all strings.Builder
-	all.WriteString(fmt.Sprint(err))
+	fmt.Fprint(&all, err)
 	for _, m := range w.fake.Everything() {
 		all.WriteString(m.Text + string(m.Blocks))
 	}
@@ -226,7 +226,7 @@ func TestTheSecretsAreNowhere(t *testing.T) {
 		all.WriteString(l.Message + fmt.Sprint(l.ContextMap()))
 	}
 	for _, p := range w.posts {
-		all.WriteString(fmt.Sprint(p))
+		fmt.Fprint(&all, p)
 	}
 	if strings.Contains(all.String(), "hunter2") {
 		t.Error("the bot's token is where somebody can read it")

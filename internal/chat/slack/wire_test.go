@@ -116,7 +116,8 @@ func TestWireWithoutAnswer(t *testing.T) {
 // password: neither is in an error.
 func TestSocketErrorsHoldNoAddress(t *testing.T) {
 	t.Parallel()
-	_, bad := url.Parse("wss://wss.example.net:x/link/?ticket=PLANTED")
+	address := "wss://wss.example.net:x/link/?ticket=PLANTED"
+	_, bad := url.Parse(address)
 	for _, err := range []error{bad, errors.New("invalid proxy address \"http://fran:PLANTED@proxy\""), &unanswered{text: "told", cause: errors.New("PLANTED")}} {
 		if got := worded(t.Context(), err); got == nil || strings.Contains(got.Error(), "PLANTED") || !errors.Is(got, err) {
 			t.Errorf("%v became %v", err, got)

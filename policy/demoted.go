@@ -19,6 +19,8 @@ type Demoted struct {
 	// Against is a person's word about this very case, as "bob says that the
 	// detector is wrong about W-1077"; empty where nobody says so.
 	Against string
+	// Lift is the command by which an approver lifts it; empty where nobody says so.
+	Lift string
 }
 
 // checkDemoted says why the effective level is as low as it is, and caps the
@@ -29,13 +31,16 @@ func checkDemoted(p *Proposal, w *World) remedy.Answer {
 	if !ok {
 		return rungUnknown(why(w.Demoted, "whether the level was taken back could not be told"))
 	}
-	against := v.Against
-	v.Against = ""
+	against, lift := v.Against, ""
+	if v.Lift != "" {
+		lift = "; `" + v.Lift + "` lifts it"
+	}
+	v.Against, v.Lift = "", ""
 	a := demoted(p, v)
 	switch {
 	case against == "":
 	case a.Cap > remedy.LevelConfirm:
-		return capAt(remedy.LevelConfirm, against, "an approver says yes all the same, or they take it back")
+		return capAt(remedy.LevelConfirm, against, "an approver says yes all the same, or they take it back"+lift)
 	default:
 		a.Observed += "; " + against
 	}

@@ -29,6 +29,7 @@ type subject struct {
 	Out      bool      `json:"out"`
 	On       bool      `json:"on"`
 	Withdraw bool      `json:"withdraw"`
+	Of       string    `json:"of"`
 	Outcome  string    `json:"outcome"`
 	Label    string    `json:"label"`
 	To       string    `json:"to"`
@@ -169,6 +170,9 @@ func (o operation) words() string {
 	case "case.answer":
 		return j(pick(o.Approve, "approved", "denied"), o.Case)
 	case "case.label":
+		if o.Of != "" {
+			return j("lifted what", o.Of, "said of", o.Case)
+		}
 		if o.Withdraw {
 			return j("withdrew the label of", o.Case)
 		}

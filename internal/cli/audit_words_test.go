@@ -24,6 +24,7 @@ func TestAuditLinesSayWhatWasSaid(t *testing.T) {
 		{"labelled W-1 wrong: it served", false, ok, []ledger.Body{&ledger.CaseLabel{Case: 1, Label: trust.Wrong, Note: "it served"}}},
 		{"labelled W-1 right", false, ok, []ledger.Body{&ledger.CaseLabel{Case: 1, Label: trust.Right}}},
 		{"withdrew the label of W-1", false, ok, []ledger.Body{&ledger.CaseLabel{Case: 1, Withdraw: true}}},
+		{"lifted what bob said of W-1", false, ok, []ledger.Body{&ledger.CaseLabel{Case: 1, Withdraw: true, Of: "bob"}}},
 		{"labelled W-1 wrong; so drain on web was demoted from auto to confirm", false,
 			ledger.Result{OK: true, Also: "drain on web was demoted from auto to confirm"}, []ledger.Body{&ledger.CaseLabel{Case: 1, Label: trust.Wrong}}},
 		{"demoted drain on web to notify: too many", false, ok, []ledger.Body{&ledger.TrustDemote{Action: "drain", Pool: "web", To: remedy.LevelNotify, Reason: "too many"}}},

@@ -24,7 +24,8 @@ func (p *program) newLabelCommand() *cobra.Command {
 		Use: "label CASE right|wrong|unclear", Short: "Say whether the detector was right about a case", GroupID: groupTrust, Args: cobra.RangeArgs(1, 2),
 		Example: `  warden label W-1042 right
   warden label W-1042 wrong --note 'canary senders were being restarted'
-  warden label W-1042 --withdraw`,
+  warden label W-1042 --withdraw
+  warden label W-1042 --withdraw --of bob`,
 		Long: `Say whether the detector was right about a case: right if the host was bad and taking it
 out was the thing to do, wrong if not, unclear if you looked and can't say. That is the
 evidence that rungs are earned with. Anybody may say wrong or unclear, and take their
@@ -32,6 +33,10 @@ own word back; what raises trust, an approver of the action says: right, and unc
 where it would overrule a wrong. Your newest word counts, and the earlier ones are
 kept; --withdraw also takes back what you said as you denied or undid. Where people
 differ, the worse word counts.
+
+While somebody says wrong, warden does nothing to that host without an approver's yes,
+for the action's cooldown, 6 h at least, after the case. An approver lifts another's
+word with --withdraw --of: what they said stays evidence, and they are told.
 
 If warden acted on the case and it was wrong, the action is demoted at once.`,
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -45,6 +50,8 @@ If warden acted on the case and it was wrong, the action is demoted at once.`,
 			switch {
 			case err != nil:
 				return err
+			case q.Of != "" && !withdraw:
+				return usage("--of says whose word is lifted: give --withdraw with it")
 			case withdraw && len(args) == 2:
 				return usage("--withdraw takes back what you said: leave %q out", args[1])
 			case !withdraw && len(args) == 1:
@@ -59,6 +66,7 @@ If warden acted on the case and it was wrong, the action is demoted at once.`,
 	}
 	cmd.Flags().StringVar(&q.Note, "note", "", "what you saw, a `TEXT` for the record")
 	cmd.Flags().BoolVar(&withdraw, "withdraw", false, "take back what you said before")
+	cmd.Flags().StringVar(&q.Of, "of", "", "with --withdraw: lift what another `NAME` said, as an approver")
 	return cmd
 }
 
@@ -78,6 +86,9 @@ func (p *program) label(ctx context.Context, id remedy.CaseID, q web.LabelReques
 	said := "labelled " + q.Label
 	if q.Label == "" {
 		said = "your word is taken back"
+	}
+	if q.Of != "" {
+		said = say("what %s said keeps nothing from being done any more", q.Of)
 	}
 	p.printer.line(say("%s: %s%s", id, said, comesTo(res, q)))
 	if res.Row != nil {

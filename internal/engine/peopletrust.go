@@ -12,9 +12,15 @@ import (
 // Label commits a person's word on whether the detector was right about a case.
 // Anybody may say wrong or unclear, which lowers trust, and take their own word
 // back. What raises it needs an approver of the action: right, and whatever
-// leaves the case better than it is, as unclear does over a wrong that warden saw.
+// leaves the case better than it is, as unclear does over a wrong that warden saw; and
+// lifting another person's word.
 func (e *Engine) Label(ctx context.Context, by remedy.Actor, b ledger.CaseLabel) error {
 	b.Lowers = false
+	if c, ok := e.Ledger.Case(b.Case); ok && b.Of != "" && b.Of != by.Name {
+		if err := e.mayAct(by, c.Action); err != nil {
+			return err
+		}
+	}
 	if c, ok := e.Ledger.Case(b.Case); ok && !b.Withdraw {
 		if err := e.mayLabel(by, c, b.Label); err != nil {
 			return err

@@ -187,3 +187,62 @@ func TestNobodyLiftsAnothersDenial(t *testing.T) {
 		r.actsByNobodys(1, c.ID)
 	}, announcing(5*time.Minute))
 }
+
+// TestAWordIsLiftedWithoutApprovers: at auto without approvers nobody can be asked. One
+// word stops the host for its time and no longer, however it flaps; who is let in by the
+// socket lifts it, and the decision says how.
+func TestAWordIsLiftedWithoutApprovers(t *testing.T) {
+	t.Parallel()
+	for _, lift := range []bool{true, false} {
+		story(t, func(r *rig) {
+			said := false
+			r.log.verify = func() error {
+				if c := r.last(1); !said && c.Stage == remedy.StageExecuting {
+					said = true
+					r.bobSaysWrong(c)
+				}
+				return nil
+			}
+			r.bad(1)
+			r.rounds(20 * time.Minute)
+			c := r.last(1)
+			if !said || r.lb.acts() != 0 {
+				r.t.Fatalf("said %v, %d acts", said, r.lb.acts())
+			}
+			if a := saidBy(c, "demoted"); !strings.Contains(a.Limit, "`warden label W-1 --withdraw --of bob` lifts it") {
+				r.t.Errorf("the decision says %+v", a)
+			}
+			if lift {
+				r.must(r.e.Label(r.ctx(), named("carol"), ledger.CaseLabel{Case: c.ID, Withdraw: true, Of: "bob"}))
+			} else {
+				for range 5 {
+					r.good(1)
+					r.rounds(3 * time.Minute)
+					r.bad(1)
+					r.rounds(27 * time.Minute)
+					if r.lb.acts() != 0 {
+						r.t.Fatalf("acted while bob's word stands")
+					}
+				}
+				r.good(1)
+				r.rounds(4 * time.Hour)
+				r.bad(1)
+			}
+			r.rounds(10 * time.Minute)
+			if r.lb.acts() == 0 {
+				_, is := r.l.Against(r.last(1))
+				r.t.Errorf("lifted %v: nothing is done; %s, against it %v", lift, r.last(1).Stage, is)
+			}
+		}, func(s *setup) {
+			before := s.config
+			s.config = func(c *Config) {
+				if before != nil {
+					before(c)
+				}
+				a := c.Actions[drain]
+				a.Approvers = nil
+				c.Actions[drain] = a
+			}
+		})
+	}
+}

@@ -21,7 +21,7 @@ func demotedFact(f ledger.Facts) remedy.Fact[policy.Demoted] {
 		d = policy.Demoted{To: f.Demoted.To, At: f.Demoted.At, Why: f.Demoted.Because()}
 	}
 	if f.Against != nil {
-		d.Against = f.Against.Words()
+		d.Against, d.Lift = f.Against.Words(), f.Against.Lift()
 	}
 	return remedy.Known(d)
 }

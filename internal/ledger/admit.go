@@ -80,7 +80,7 @@ func (m *machine) admitForward(b *ExecStart, c *Case, x step) Result {
 			return refuse(RefusedVerdict, "the newest verdict on %s is not bad: nothing acts on it", c.Host)
 		}
 		if w := m.against(c); w != nil {
-			return refuse(RefusedApproval, "%s: an approver says yes to it after that, or it isn't done", w.Words())
+			return refuse(RefusedApproval, "%s: an approver says yes to it after that, or lifts it with `%s`, or it isn't done", w.Words(), w.Lift())
 		}
 		return m.admitLevel(c, x)
 	case remedy.KindUndo, remedy.KindReassert:

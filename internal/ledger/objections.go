@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"warden/internal/remedy"
 	"warden/internal/trust"
@@ -32,6 +35,17 @@ type Objection struct {
 // Words say it in a sentence without an end.
 func (o Objection) Words() string {
 	return fmt.Sprintf("%s says that the detector is wrong about %s", o.By, o.About)
+}
+
+// Lift is the command by which an approver lifts it.
+func (o Objection) Lift() string {
+	by := o.By
+	if strings.ContainsFunc(by, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-@", r)
+	}) {
+		by = strconv.Quote(by)
+	}
+	return fmt.Sprintf("warden label %s --withdraw --of %s", o.About, by)
 }
 
 // word is a person's wrong, by a label, a denial or an undo, against a host and an

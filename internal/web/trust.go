@@ -66,11 +66,11 @@ func (s *surface) label(ctx context.Context, in *caseInputWith[LabelRequest]) (*
 	if err != nil {
 		return nil, err
 	}
-	q := ledger.CaseLabel{Case: id, Note: in.Body.Note, Withdraw: in.Body.Label == ""}
+	q := ledger.CaseLabel{Case: id, Note: in.Body.Note, Withdraw: in.Body.Label == "", Of: in.Body.Of}
 	if err := q.Label.UnmarshalText([]byte(in.Body.Label)); err != nil {
 		return nil, problem(http.StatusUnprocessableEntity, CodeInvalid, err.Error())
 	}
-	if err := s.write(ctx, "label "+id.String()+" "+cmp.Or(in.Body.Label, "taken back"), func(ctx context.Context, by remedy.Actor) error {
+	if err := s.write(ctx, "label "+id.String()+" "+cmp.Or(in.Body.Label, "taken back")+about(" for ", in.Body.Of), func(ctx context.Context, by remedy.Actor) error {
 		return s.Engine.Label(ctx, by, q)
 	}); err != nil {
 		return nil, err
@@ -90,6 +90,14 @@ func (s *surface) label(ctx context.Context, in *caseInputWith[LabelRequest]) (*
 		out.Row = &rows[0]
 	}
 	return out, nil
+}
+
+// about is a name behind what it is for; empty without one.
+func about(what, name string) string {
+	if name == "" {
+		return ""
+	}
+	return what + name
 }
 
 // sample finds a case as evidence, and whose record it is in.

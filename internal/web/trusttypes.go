@@ -111,6 +111,9 @@ type LabelRequest struct {
 	// had said before.
 	Label string `json:"label" enum:"right,wrong,unclear," doc:"empty takes back what the person had said"`
 	Note  string `json:"note,omitempty" maxLength:"1000"`
+	// Of names another person whose word against the host and action an approver lifts;
+	// Label is empty then.
+	Of string `json:"of,omitempty" maxLength:"200" doc:"another person, whose word an approver lifts"`
 }
 
 // DemoteRequest lowers an action in a pool at once, until a person reviews it.

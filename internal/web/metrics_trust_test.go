@@ -46,11 +46,12 @@ func TestTrustMetrics(t *testing.T) {
 	if err != nil || len(list.Cases) != 1 {
 		t.Fatalf("%+v %v", list, err)
 	}
-	if _, err := c.Label(ctx, list.Cases[0].ID, LabelRequest{Label: "wrong"}); err != nil {
+	wrong, err := c.Label(ctx, list.Cases[0].ID, LabelRequest{Label: "wrong"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	check("it was wrong", []string{labelled + "1", coverage + "1", precision + "0", demoted + "1"}, nil)
-	if _, err := c.Review(ctx, ReviewRequest{Action: "drain", Pool: "ingest", Reason: "the switch", Seen: time.Now().AddDate(100, 0, 0)}); err != nil {
+	if _, err := c.Review(ctx, ReviewRequest{Action: "drain", Pool: "ingest", Reason: "the switch", Seen: wrong.Row.Demotion.Newest()}); err != nil {
 		t.Fatal(err)
 	}
 	check("reviewed", []string{labelled + "1", demoted + "0"}, nil)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -54,6 +55,40 @@ func TestWriterGoesOnFromAnything(t *testing.T) {
 			t.Fatalf("the ledger is at %v: %s", after.anchor().Head, indented(r))
 		}
 	})
+}
+
+// TestVerifyDoubtsAnEditedFirstLine: a number that was changed in a file's first line
+// takes the file nowhere else, and that is all that is found.
+func TestVerifyDoubtsAnEditedFirstLine(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, filepath.Join(t.TempDir(), "whole"), "a-1", func(o *Options) { o.FileBytes = 1500 })
+	n.some(12)
+	a := n.anchor()
+	n.close()
+	l := layoutOf(filepath.Join(n.dir, "audit.jsonl"))
+	full, err := l.list()
+	if err != nil || len(full) < 3 {
+		t.Fatalf("%d files: %v", len(full), err)
+	}
+	for i, name := range append([]string{l.current()}, full[0].name, full[len(full)-1].name) {
+		for seq := range len(full) + 3 {
+			text := readFile(t, filepath.Join(n.dir, name))
+			was := regexp.MustCompile(`"seq":\d+`).Find(text)
+			now := fmt.Appendf(nil, `"seq":%d`, seq)
+			if bytes.Equal(was, now) {
+				continue
+			}
+			dir := filepath.Join(t.TempDir(), fmt.Sprint(i, seq))
+			if err := os.CopyFS(dir, os.DirFS(n.dir)); err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, filepath.Join(dir, name), bytes.Replace(text, was, now, 1))
+			r := verify(t, dir, a)
+			if f := r.first(); damage(r) != 1 || f.Kind != FoundEdited || f.File != name || f.Line != 1 {
+				t.Errorf("%s with %s: %s", name, now, indented(r))
+			}
+		}
+	}
 }
 
 // TestWriterLeavesAGarbledHead: a flipped bit in a file's first line can make it

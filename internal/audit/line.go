@@ -54,6 +54,15 @@ type FileHead struct {
 	Prev *FileEnd `json:"prev,omitempty"`
 }
 
+// before is the sum that the first line's own begins with: that of the last line of
+// the file before, which it names.
+func (h *FileHead) before() string {
+	if h.Prev == nil {
+		return ""
+	}
+	return h.Prev.Sum
+}
+
 // FileEnd is the name and the end of a file.
 type FileEnd struct {
 	File string `json:"file"`

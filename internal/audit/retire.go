@@ -55,22 +55,29 @@ func (f *files) retire() error {
 func (*files) expired(next, before time.Time) bool { return !next.IsZero() && next.Before(before) }
 
 // readHead reads a file's first line.
-func readHead(path string) (_ *FileHead, err error) {
+func readHead(path string) (*FileHead, error) {
+	head, _, err := readFirst(path)
+	return head, err
+}
+
+// readFirst reads a file's first line, and says whether it is as it was written: its
+// sum, unlike those of the lines behind it, needs nothing that is not in it.
+func readFirst(path string) (_ *FileHead, sound bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	raw, err := newLines(f).next()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	l, _, err := decode(raw.Text)
+	l, body, err := decode(raw.Text)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if l.Type != TypeFile {
-		return nil, errNoLine
+		return nil, false, errNoLine
 	}
-	return l.File, nil
+	return l.File, sumOf(l.File.before(), body) == l.Sum, nil
 }

@@ -81,7 +81,7 @@ type verifier struct {
 	once    map[string]bool // sums of lines that are no entries
 	// unlinked are files that others name as being before them.
 	wanted []wanted
-	seq    uint64
+	seq    uint64 // of the file before
 	// strange are anchors that don't fit, by their place.
 	strange map[int]Finding
 }
@@ -129,7 +129,10 @@ func (v *verifier) file(ctx context.Context, g gathered) (err error) {
 	if err != nil {
 		return fmt.Errorf("read an audit file: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() {
+		v.seq = g.seq // whatever its first line says
+		err = errors.Join(err, f.Close())
+	}()
 	v.report.Files++
 	v.where.file = g.name
 	in := newLines(f)

@@ -14,7 +14,7 @@ import (
 type gathered struct {
 	name    string
 	current bool
-	head    *FileHead // nil when it can't be read
+	head    *FileHead // nil when it can't be read, or is not what was written
 	seq     uint64
 }
 
@@ -37,7 +37,9 @@ func (v *verifier) gather() ([]gathered, error) {
 	highest := uint64(0)
 	for i := range all {
 		g := &all[i]
-		if head, err := readHead(v.names.path(g.name)); err == nil {
+		// A first line that was changed says nothing of where its file belongs: that is
+		// what its name says then.
+		if head, sound, err := readFirst(v.names.path(g.name)); err == nil && sound {
 			g.head = head
 			if !g.current && v.names.full(head.Seq, head.First) != g.name {
 				v.found(Finding{Kind: FoundRenamed, Damage: true, File: g.name, Text: "by its first line it is " + v.names.full(head.Seq, head.First)})
@@ -129,19 +131,15 @@ func (v *verifier) header(l *Line, body []byte, g gathered) {
 	if h.Format > Format {
 		v.damaged(FoundGarbage, 0, "its format is %d and this build knows up to %d: use the newest warden", h.Format, Format)
 	}
-	before := ""
-	if h.Prev != nil {
-		before = h.Prev.Sum
-	}
-	if sumOf(before, body) != l.Sum {
+	if sumOf(h.before(), body) != l.Sum {
 		v.found(Finding{Kind: FoundEdited, Damage: true, Field: "file", Text: "the first line is not what was written"})
 	}
 	switch {
 	case h.Prev == nil && v.begun:
 		v.damaged(FoundNoFile, 0, "it says that no file came before it, and %d entries did", v.report.Entries)
 	case h.Prev == nil:
-	case !v.begun || h.Seq != v.seq+1 && v.seq > 0:
-		v.wanted = append(v.wanted, wanted{end: *h.Prev, from: v.last, by: g.name, many: max(h.Seq, v.seq+2) - v.seq - 1})
+	case !v.begun || g.seq != v.seq+1 && v.seq > 0:
+		v.wanted = append(v.wanted, wanted{end: *h.Prev, from: v.last, by: g.name, many: max(g.seq, v.seq+2) - v.seq - 1})
 	case v.resync:
 	case h.Prev.Head != v.last && h.Prev.Index > v.last.Index:
 		from, to := v.last, h.Prev.Head
@@ -158,7 +156,7 @@ func (v *verifier) header(l *Line, body []byte, g gathered) {
 		v.last = h.Prev.Head
 		v.report.Last = v.last
 	}
-	v.sum, v.begun, v.resync, v.seq = l.Sum, true, false, h.Seq
+	v.sum, v.begun, v.resync = l.Sum, true, false
 	v.look(l)
 }
 

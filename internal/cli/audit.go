@@ -15,6 +15,7 @@ import (
 
 	"warden/internal/audit"
 	"warden/internal/config"
+	"warden/internal/remedy"
 	"warden/internal/web"
 )
 
@@ -179,9 +180,23 @@ type auditVerdict struct {
 	Schema  string         `json:"schema"`
 	Verdict string         `json:"verdict"`
 	Nodes   []audit.Report `json:"nodes"`
-	// Common is how many entries were compared between nodes.
+	// Common is how many entries were compared between different nodes, over all
+	// Pairs of them.
 	Common      int             `json:"common,omitempty"`
+	Pairs       []auditPair     `json:"pairs,omitempty"`
 	Differences []audit.Finding `json:"differences,omitempty"`
+}
+
+// auditPair is two paths that were held against each other.
+type auditPair struct {
+	Paths [2]string        `json:"paths"`
+	Nodes [2]remedy.NodeID `json:"nodes"`
+	// Common is how many entries both have, and Same that they are the same.
+	Common int  `json:"common"`
+	Same   bool `json:"same"`
+	// OneNode says that both are one node's, a copy or the very files: nobody else
+	// vouches for them then.
+	OneNode bool `json:"one_node,omitempty"`
 }
 
 func (p *program) auditVerify(ctx context.Context, paths []string, offline bool, dir string) error {
@@ -208,12 +223,17 @@ func (p *program) auditVerify(ctx context.Context, paths []string, offline bool,
 		out.Nodes = append(out.Nodes, r)
 		out.worst(r.Verdict)
 	}
-	for _, path := range paths[1:] {
+	for i, path := range paths[1:] {
 		d, common, err := audit.Compare(ctx, paths[0], path)
 		if err != nil {
 			return noAudit(err, "as in `warden audit verify /var/log/warden`")
 		}
-		out.Common += common
+		a, b := &out.Nodes[0], &out.Nodes[i+1]
+		pair := auditPair{Paths: [2]string{a.Path, b.Path}, Nodes: [2]remedy.NodeID{remedy.NodeID(a.Node), remedy.NodeID(b.Node)}, Common: common, Same: d == nil, OneNode: a.Node == b.Node}
+		if !pair.OneNode {
+			out.Common += common
+		}
+		out.Pairs = append(out.Pairs, pair)
 		if d != nil {
 			d.File = filepath.Join(filepath.Dir(out.Nodes[0].Path), d.File)
 			out.Differences = append(out.Differences, *d)
@@ -225,7 +245,7 @@ func (p *program) auditVerify(ctx context.Context, paths []string, offline bool,
 			return err
 		}
 	} else {
-		p.showAudit(out, len(paths))
+		p.showAudit(out)
 	}
 	switch out.Verdict {
 	case audit.VerdictDamaged:
@@ -245,7 +265,7 @@ func (v *auditVerdict) worst(other string) {
 }
 
 // showAudit says it for people.
-func (p *program) showAudit(v auditVerdict, nodes int) {
+func (p *program) showAudit(v auditVerdict) {
 	o := p.printer
 	for _, r := range v.Nodes {
 		o.line(say("%s: %s of %s in %s, entries %d to %d", r.Path, entries(r.Entries), cmp.Or(r.Node, "nobody"), count(r.Files, "file"), r.First.Index, r.Last.Index))
@@ -267,8 +287,14 @@ func (p *program) showAudit(v auditVerdict, nodes int) {
 	for _, d := range v.Differences {
 		o.finding(d)
 	}
-	if nodes > 1 && len(v.Differences) == 0 {
-		o.line(fmt.Sprintf("%s that two nodes have are the same", entries(v.Common)))
+	for _, x := range v.Pairs {
+		switch {
+		case x.OneNode && x.Same:
+			o.line(o.paint(yellow, say("%s and %s are both of %s", x.Paths[0], x.Paths[1], cmp.Or(x.Nodes[0], "nobody"))) +
+				": that they agree says nothing. Name the files of another node")
+		case x.Same:
+			o.line(say("%s that %s and %s both have are the same", entries(x.Common), x.Nodes[0], x.Nodes[1]))
+		}
 	}
 }
 

@@ -10,12 +10,6 @@ import (
 	"warden/internal/trust"
 )
 
-// admits reports whether START of a case is admitted at auto.
-func (r *rig) admits(id remedy.CaseID) bool {
-	r.t.Helper()
-	return r.as(remedy.Warden(), r.starting(id)).Results[0].OK
-}
-
 // stands checks that bob's word stands against a case.
 func (r *rig) stands(id remedy.CaseID) {
 	r.t.Helper()

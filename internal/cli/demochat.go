@@ -70,7 +70,8 @@ const (
 func (d *demo) openOutside(ctx context.Context) error {
 	o := &demoOutside{
 		botToken: "xoxb-demo-" + rand.Text(), appToken: "xapp-demo-" + rand.Text(),
-		pagerToken: rand.Text(), routingKey: (rand.Text() + rand.Text())[:32],
+		// A key that begins with R is a ruleset's, which takes no change events.
+		pagerToken: rand.Text(), routingKey: ("K" + rand.Text() + rand.Text())[:32],
 	}
 	var err error
 	o.slack, err = fakeslack.New(fakeslack.Options{

@@ -89,6 +89,9 @@ func (a *api) checkSending() doctor.Result {
 	case !ok:
 		return doctor.Bad(doctor.Warn, subject, "add pagerduty.routing_key_file, if warden's own troubles are to page", "there is none: there are neither alerts nor change events")
 	}
+	if a.s.ChangeEvents && strings.HasPrefix(a.key, "R") {
+		return doctor.Bad(doctor.Warn, subject, "use the key of an Events API v2 integration of a service, or set pagerduty.change_events = false", "it begins with R, as a ruleset's does: those take no change events")
+	}
 	return doctor.Good(subject, "it has the right form; it is not sent, for that would make an event")
 }
 

@@ -36,6 +36,9 @@ func TestChecks(t *testing.T) {
 			s.Token = func() (string, error) { return "", errors.New("the secret's file can't be read") }
 			s.RoutingKey = s.Token
 		}, []string{"fail api_token: the secret's file can't be read", "fail routing_key: the secret's file can't be read"}},
+		"a ruleset's key": {func(s *Settings) {
+			s.ChangeEvents, s.RoutingKey = true, func() (string, error) { return "R" + key[1:], nil }
+		}, []string{"ok service PINGEST", "ok from_email", "warn routing_key: it begins with R"}},
 		"unreachable": {func(s *Settings) { s.APIURL = "http://127.0.0.1:1" }, []string{"fail service PINGEST: the connection to PagerDuty is refused", "ok routing_key"}},
 	} {
 		t.Run(name, func(t *testing.T) {

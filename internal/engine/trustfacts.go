@@ -168,12 +168,20 @@ func (e *Engine) demotedMessage(m *chat.Message) {
 	if !known {
 		return
 	}
-	for _, r := range in.Current {
-		for _, s := range r.Cases {
-			if s.Case == m.Case.ID {
-				m.Cause = trust.ExplainWrong(trust.Suggest(r, s, cfg.Settings(m.Case.Detector)))
-			}
+	// The case is in the record of the detector that proposed it, or that acted on it;
+	// it may have been changed since, by whoever wants no more of such cases.
+	for _, r := range slices.Concat(in.Current, in.Older) {
+		i := slices.IndexFunc(r.Cases, func(s trust.Sample) bool { return s.Case == m.Case.ID })
+		if i < 0 {
+			continue
 		}
+		now := cfg.Settings(r.Detector)
+		if d, ok := cfg.detector(r.Detector); ok && d.Spec().Digest == r.Digest {
+			m.Cause = trust.ExplainWrong(trust.Suggest(r, r.Cases[i], now))
+		} else {
+			m.Cause = trust.ExplainChanged(r, r.Cases[i], now)
+		}
+		return
 	}
 }
 

@@ -265,7 +265,7 @@ func (b *TrustJudge) apply(m *machine, x step) Result {
 	switch {
 	case x.by.Person:
 		return refuse(RefusedPerson, "the leader judges gates by what is committed: a person edits a file, or reviews with `warden promote %s --review --reason TEXT`", b.Action)
-	case !ok:
+	case !ok, !m.isAsked(b.Action, b.Pool): // what no file names any more has no evidence to judge by
 		return refuse(RefusedNothing, "nothing is claimed for %s on %s", b.Action, b.Pool)
 	case m.grants[i].Claim != b.Claim:
 		return refuse(RefusedBasis, "the claim for %s on %s is %d and not %d: judge again", b.Action, b.Pool, m.grants[i].Claim, b.Claim)

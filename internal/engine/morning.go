@@ -82,9 +82,11 @@ func (e *Engine) firstKnown() time.Time {
 	return first
 }
 
-// tenureBegins is the operation that notes that this node leads, once a tenure.
+// tenureBegins is the operation that notes that this node leads, once a tenure. It is
+// said again where the ledger didn't take it, such as after a step of time, or
+// couldn't, because a voter's version did not know it yet.
 func (e *Engine) tenureBegins() []ledger.Body {
-	if e.rounds > 0 || e.Ledger.Floor().Version < summarySince {
+	if e.rounds > 0 && e.Ledger.Led() || e.Ledger.Floor().Version < summarySince {
 		return nil
 	}
 	return []ledger.Body{&ledger.TenureBegin{}}

@@ -85,6 +85,9 @@ func (m *machine) adopt(now *machine, a Adoption) {
 	m.askAfresh(step{at: m.time, by: a.By})
 	m.talk, m.posts, m.summaries = now.talk, mergePosts(now.posts, m.posts), mergeSummaries(now.summaries, m.summaries)
 	m.happenings, m.forgot = mergeHappenings(now.happenings, m.happenings), later(now.forgot, m.forgot)
+	if m.tenure = (tenure{}); now.tenure.Term == a.Term {
+		m.looksFrom(step{term: a.Term, at: m.time}) // at this state, from now on
+	}
 	m.clicks = now.clicks // the bound is the log's that goes on
 	m.forgetPosts()
 	m.latches, m.resets = mergeLatches(now.latches, m.latches), mergeResets(now.resets, m.resets)

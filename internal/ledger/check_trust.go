@@ -22,6 +22,9 @@ func (m *machine) checkTrust() error {
 	if m.adopted > m.index {
 		return fmt.Errorf("it went on from a saved state at %d, and stands at %d", m.adopted, m.index)
 	}
+	if m.tenure.Term > m.term || m.tenure.From.After(m.time) {
+		return fmt.Errorf("its leader of term %d has looked since %s, and it stands at term %d and %s", m.tenure.Term, m.tenure.From, m.term, m.time)
+	}
 	for _, r := range m.trustReports {
 		if _, voter := slices.BinarySearch(m.voters, r.Node); !voter {
 			return fmt.Errorf("it has a word on trust of %s, which is not a voter", r.Node)

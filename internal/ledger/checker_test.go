@@ -15,6 +15,8 @@ import (
 type checker struct {
 	tb      reporter
 	time    time.Time
+	ledIn   uint64    // the newest term whose leader said so
+	ledFrom time.Time // when
 	voters  []remedy.NodeID
 	clicks  []said
 	invited []remedy.NodeID
@@ -137,6 +139,12 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 	}
 	defer func() { k.spoken(b, id, by, was) }()
 	switch b := b.(type) {
+	case *ledger.TenureBegin:
+		k.ledIn, k.ledFrom = tok.Term, k.time
+	case *ledger.CaseStayed:
+		if k.ledIn != tok.Term || k.time.Sub(k.ledFrom) < 5*time.Minute {
+			k.tb.Fatalf("%s has stayed bad in term %d, whose leader of %d began at %v, and it is %v", id, tok.Term, k.ledIn, k.ledFrom, k.time)
+		}
 	case *ledger.ClusterInit:
 		k.voters, k.invited = b.Voters, b.Invited
 	case *ledger.VoterAdd:

@@ -104,7 +104,7 @@ func goldenTalk(r *rig) {
 	last := r.l.LastNotice()
 	defer func() {
 		r.okAs(alice(), &ledger.SummarySend{From: t0()})
-		r.ok(&ledger.TenureBegin{}, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Source: "prom", Blind: true, Detail: "prom is blind"},
+		r.ok(&ledger.NoticeAdd{Kind: ledger.NoticeSource, Source: "prom", Blind: true, Detail: "prom is blind"},
 			&ledger.NoticeAdd{Kind: ledger.NoticeSource, Source: "graphite", Blind: true, Detail: "graphite is blind"}, &ledger.NoticeAdd{Kind: ledger.NoticeSource, Source: "prom"})
 		r.pass(time.Minute)
 		r.ok(&ledger.CasesForget{Before: t0().Add(40 * time.Minute)})
@@ -143,7 +143,7 @@ func goldenTrust(r *rig) {
 	wide := setup{level: remedy.LevelAuto, limits: roomy()}
 	wide.limits.MaxOut = 15
 	r.okAs(alice(), &ledger.VoterAdd{Node: "n2-bbbb", MaxVersion: ledger.Version}, report("n2-bbbb", wide))
-	r.ok(report(n1, wide), trustOf(n1), trustOf("n2-bbbb"))
+	r.ok(report(n1, wide), trustOf(n1), trustOf("n2-bbbb"), &ledger.TenureBegin{})
 	r.pass(time.Minute)
 	wrong := r.acts("t1")
 	r.okAs(bob(), &ledger.CaseLabel{Case: wrong, Label: trust.Wrong, Note: "it was fine"})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"warden/internal/remedy"
+	"warden/internal/trust"
 )
 
 // Happening is something about warden itself that people want to know of the
@@ -60,13 +61,44 @@ func (*TenureBegin) apply(m *machine, x step) Result {
 	if x.by.Person {
 		return refuse(RefusedPerson, "who leads is not for people to say")
 	}
-	for _, h := range slices.Backward(m.happenings) {
-		if h.Kind == HappenedLead && h.Term == x.term {
-			return refuse(RefusedDecided, "it is known that %s leads", h.Node)
-		}
+	if m.tenure.Term == x.term {
+		return refuse(RefusedDecided, "it is known that %s leads", x.node)
 	}
+	m.looksFrom(x)
 	m.happened(Happening{Kind: HappenedLead, At: x.at, Node: x.node, Term: x.term})
 	return done(0)
+}
+
+// tenure is the newest of which the ledger knows: its term, and from when on its
+// leader has looked at this state. Zero while none is known.
+type tenure struct {
+	Term uint64    `json:"term"`
+	From time.Time `json:"from"`
+}
+
+// looksFrom has the leader of a term look from now on. What was before, nobody
+// may have seen: no case was seen to stay bad then, nor not to.
+func (m *machine) looksFrom(x step) {
+	m.tenure = tenure{Term: x.term, From: x.at}
+	for _, c := range m.openCases("") {
+		if c.NotBadFor == 0 && c.NotBadSince.IsZero() {
+			continue
+		}
+		n := *c
+		if n.NotBadFor = 0; !n.NotBadSince.IsZero() {
+			n.NotBadSince = x.at
+		}
+		m.cases.replace(&n)
+	}
+}
+
+// looked is for how long the leader of the term of the newest entry has looked at a
+// case since it was proposed; 0 while that one hasn't said that it leads.
+func (m *machine) looked(s *trust.Sample, at time.Time) time.Duration {
+	if m.tenure.Term != m.term {
+		return 0
+	}
+	return at.Sub(later(s.At, m.tenure.From))
 }
 
 // sawSource notes from when to when a source could not be believed.
@@ -99,6 +131,14 @@ func (l *Ledger) Blind() []remedy.SourceName {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Led reports whether the leader of the newest entry's term has said that it leads,
+// and the ledger took that.
+func (l *Ledger) Led() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.m.tenure.Term == l.m.term
 }
 
 // Leads is the term of the newest tenure that is noted; 0 for none.

@@ -201,6 +201,9 @@ func (h *history) tick() {
 	if h.yes(20) {
 		h.term++
 	}
+	if h.yes(10) {
+		h.apply(remedy.Warden(), &ledger.TenureBegin{})
+	}
 	if !h.yes(25) {
 		return
 	}

@@ -57,6 +57,8 @@ type machine struct {
 	// have been forgotten; zero while none was.
 	happenings []Happening
 	forgot     time.Time
+	// tenure is who leads; see looksFrom.
+	tenure tenure
 	// clicks is what was said of clicks that did nothing, by byClick: of the last
 	// hour before the newest, and never changed in place.
 	clicks []clickTold

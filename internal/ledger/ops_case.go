@@ -166,7 +166,7 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 	}
 }
 
-// notBad is for how long, in all, nobody saw a case's host bad since it was proposed.
+// notBad is for how long, in all, this tenure didn't see a case's host bad since it was proposed.
 func (c *Case) notBad(at time.Time) time.Duration {
 	if c.NotBadSince.IsZero() {
 		return c.NotBadFor

@@ -218,7 +218,7 @@ func labelWords(said trust.Statement, earlier trust.Label, after trust.Resolutio
 
 // CaseStayed commits that a host stayed bad for long enough with nothing done,
 // which says that its detector was right. Only time counts in which its verdict was
-// bad. Warden proposes it.
+// bad and this tenure's leader looked. Warden proposes it.
 type CaseStayed struct {
 	Case remedy.CaseID `json:"case"`
 }
@@ -255,7 +255,7 @@ func (m *machine) unstayed(c *Case, at time.Time) bool {
 		return false
 	}
 	s := m.sample(c)
-	if s == nil || at.Sub(s.At)-c.notBad(at) < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil {
+	if s == nil || m.looked(s, at)-c.notBad(at) < m.rules().StayedBad || lastOf(s, trust.SourceStayed, remedy.Warden().Name) != nil {
 		return false
 	}
 	_, out := slices.BinarySearchFunc(m.findPool(c.Pool).Out, c.Host, outByHost)

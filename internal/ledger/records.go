@@ -30,7 +30,8 @@ type Case struct {
 	UnknownSince time.Time `json:"unknown_since,omitzero"`
 	// NotBadSince is since when the newest verdict on a case that was proposed is
 	// not bad, or it waits and isn't judged; zero while it is bad. NotBadFor is how long it wasn't before, in all: time
-	// in which nobody saw that the host stayed bad.
+	// in which nobody saw that the host stayed bad. Both count from the beginning of
+	// the tenure on, or from a saved state that was gone on from.
 	NotBadSince time.Time     `json:"not_bad_since,omitzero"`
 	NotBadFor   time.Duration `json:"not_bad_for,omitempty"`
 	// Decision is the newest that was committed, with every guardrail's answer.

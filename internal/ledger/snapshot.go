@@ -43,6 +43,7 @@ type snapshotHeader struct {
 	// LastClaim is from version 3 on.
 	LastClaim uint64 `json:"last_claim,omitempty"`
 	Adopted   uint64 `json:"adopted,omitempty"`
+	Tenure    tenure `json:"tenure,omitzero"`
 }
 
 // record is one line between header and trailer: exactly one field is set.
@@ -155,7 +156,7 @@ func (s *snapshot) WriteTo(w io.Writer) (int64, error) {
 	l.line(snapshotHeader{
 		Warden: "ledger", Format: snapshotFormat, Needs: m.needs, Index: m.index, Term: m.term, Time: m.time, ClusterID: m.clusterID,
 		Chain: m.chain, LastCase: uint64(m.lastCase), LastNote: m.lastNotice, Global: m.global, Voters: m.voters, Invited: m.invited, Freeze: m.freeze,
-		LastClaim: m.lastClaim, Adopted: m.adopted,
+		LastClaim: m.lastClaim, Adopted: m.adopted, Tenure: m.tenure,
 	})
 	for i := range m.reports {
 		l.record(record{Report: &m.reports[i]})
@@ -234,7 +235,7 @@ func readSnapshot(r io.Reader) (*machine, error) {
 	sum.Write(head)
 	m := &machine{
 		index: h.Index, term: h.Term, needs: h.Needs, time: h.Time, clusterID: h.ClusterID, chain: h.Chain, lastCase: remedy.CaseID(h.LastCase),
-		lastNotice: h.LastNote, global: h.Global, voters: h.Voters, invited: h.Invited, freeze: h.Freeze, lastClaim: h.LastClaim, adopted: h.Adopted,
+		lastNotice: h.LastNote, global: h.Global, voters: h.Voters, invited: h.Invited, freeze: h.Freeze, lastClaim: h.LastClaim, adopted: h.Adopted, tenure: h.Tenure,
 	}
 	lines := newLineDecoder()
 	for n := 0; ; n++ {

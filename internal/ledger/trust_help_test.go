@@ -46,7 +46,7 @@ func filed(level remedy.Level, hash ...string) *ledger.NodeReport {
 func trusting(tb reporter, level remedy.Level, change ...func(*ledger.TrustReport)) *rig {
 	tb.Helper()
 	r := newRig(tb, at(level), hosts(20))
-	r.ok(trustOf(n1, change...))
+	r.ok(trustOf(n1, change...), &ledger.TenureBegin{})
 	return r
 }
 

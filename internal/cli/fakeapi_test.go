@@ -47,6 +47,7 @@ type fakeAPI struct {
 	// evidence is what is known of how right it was; digests are those of the
 	// detectors of the config in force, whose records these are.
 	evidence []trust.Evidence
+	mute     bool
 	digests  map[remedy.DetectorName]string
 	// said is what was said of its cases, and toLabel of how many nothing was.
 	said    map[remedy.CaseID]*web.CaseLabels
@@ -120,6 +121,8 @@ func (f *fakeAPI) tell(args []string) error {
 		for i := range f.evidence {
 			f.evidence[i].Rules.Enforce = true
 		}
+	case "mute": // it previews no evidence, as over TCP
+		f.mute = true
 	case "granted": // as enforced gates leave it
 		f.granted()
 	case "asks": // what is not decided by one yes

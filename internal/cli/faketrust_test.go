@@ -239,6 +239,9 @@ func (f *fakeAPI) previewTrust(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.mute {
+		return nil, refuse(http.StatusForbidden, web.CodeNoEndpoint, "over TCP it is only read")
+	}
 	out := f.rows("", "")
 	out.Rows = out.Rows[:0]
 	for _, want := range q.Rungs {

@@ -49,16 +49,24 @@ func rungsOf(cfg *engine.Config) web.TrustPreviewRequest {
 	return q
 }
 
+// preview asks the agent what its evidence comes to with another config: what
+// policy diff and promote go by. It is nil where the agent can't tell: an older one,
+// or one that is asked over TCP.
+func (p *program) preview(ctx context.Context, client *web.Client, q web.TrustPreviewRequest) (*web.Trust, error) {
+	res, err := read(ctx, p, func(ctx context.Context) (*web.Trust, error) { return client.PreviewTrust(ctx, q) })
+	if a, ok := errors.AsType[*web.APIError](err); ok && (a.Code == web.CodeNoEndpoint || a.Status == http.StatusMethodNotAllowed || a.Status == http.StatusForbidden) {
+		return nil, nil //nolint:nilnil // that nobody can tell is an answer
+	}
+	return res, err
+}
+
 // verdicts asks the agent what its evidence says of a file's levels: of those
 // that rise, and of those whose evidence would start again; and which levels in
 // force would be others, once every voter has the file, beyond what the changes
 // say. Evidence stays false where the agent can't tell.
 func (p *program) verdicts(ctx context.Context, client *web.Client, q web.TrustPreviewRequest, d *diffed) error {
-	res, err := read(ctx, p, func(ctx context.Context) (*web.Trust, error) { return client.PreviewTrust(ctx, q) })
-	if a, ok := errors.AsType[*web.APIError](err); ok && (a.Code == web.CodeNoEndpoint || a.Status == http.StatusMethodNotAllowed || a.Status == http.StatusForbidden) {
-		return nil // an older agent, or one that is asked over TCP
-	}
-	if err != nil {
+	res, err := p.preview(ctx, client, q)
+	if err != nil || res == nil {
 		return err
 	}
 	d.Evidence = true

@@ -55,6 +55,9 @@ type promotedPool struct {
 	Stance  trust.Stance    `json:"stance"`
 	Advice  string          `json:"advice"`
 	Worst   string          `json:"worst,omitempty"`
+	// Restarted says that the evidence starts again with the file: a detector or the
+	// action is another one in it than what runs.
+	Restarted bool `json:"restarted,omitempty"`
 }
 
 func (p *program) newPromoteCommand() *cobra.Command {
@@ -69,9 +72,10 @@ func (p *program) newPromoteCommand() *cobra.Command {
   warden promote drain --pool web --review --reason 'the deploy did it; block_when has it now'`,
 		Long: `Check the gate for the next rung, and print every check with the one-line patch of the
 config that takes it. No running level is changed, whatever the flags: a promotion is an
-edit of the file by a person, and holds once every voter has loaded it. Where the gate is
-not met it says so, prints no patch and exits 3; with gates = "warn" --anyway prints the
-patch all the same.
+edit of the file by a person, and holds once every voter has loaded it. Where the file is
+not what runs, the verdict is about the file: a detector that is edited in it begins again,
+as policy diff says. Where the gate is not met it says so, prints no patch and exits 3;
+with gates = "warn" --anyway prints the patch all the same.
 
 --review lifts a demotion, after somebody has looked at what happened; with
 gates = "enforce" it also has the gate judged again. An approver of the action does that.`,
@@ -139,25 +143,32 @@ func (p *program) promote(ctx context.Context, m promotion) error {
 	if err != nil {
 		return err
 	}
+	for _, at := range pools {
+		if !slices.ContainsFunc(res.Rows, func(r web.TrustRow) bool { return r.Pool == at.pool }) {
+			return fail(ExitNotFound, fmt.Errorf("the running agent has no %s on %s: load the file first", m.action, at.pool))
+		}
+	}
 	if in, err := read(ctx, p, client.Config); err != nil {
 		return err
 	} else if in.Hash != cfg.Hash() {
-		p.printer.talk("! %s is not what runs on %s: the verdict is about what runs. What else the file changes: warden policy diff --config %s", m.file, in.Node, m.file)
+		if res, err = p.byFile(ctx, client, m, cfg, in.Node, res); err != nil {
+			return err
+		}
 	}
 	out := promoted{Schema: "warden.promotion/v1", Action: m.action, To: m.to, Met: true, File: m.file, Pools: []promotedPool{}}
 	var refusals []string
 	enforced := false
 	for _, at := range pools {
-		i := slices.IndexFunc(res.Rows, func(r web.TrustRow) bool { return r.Pool == at.pool })
+		i := slices.IndexFunc(res.Rows, func(r web.TrustRow) bool { return r.Action == m.action && r.Pool == at.pool })
 		if i < 0 {
-			return fail(ExitNotFound, fmt.Errorf("the running agent has no %s on %s: load the file first", m.action, at.pool))
+			return fmt.Errorf("the answer has nothing of %s on %s: are the command and the daemon of one version?", m.action, at.pool)
 		}
 		row := &res.Rows[i]
 		v := row.Rung(m.to)
 		if v == nil {
 			return fmt.Errorf("the answer has no verdict for %s: are the command and the daemon of one version?", m.to)
 		}
-		x := promotedPool{Pool: at.pool, From: at.level, Verdict: *v, Line: row.Line(m.to), Stance: row.Stance, Advice: row.Advice}
+		x := promotedPool{Pool: at.pool, From: at.level, Verdict: *v, Line: row.Line(m.to), Stance: row.Stance, Advice: row.Advice, Restarted: row.Restarts}
 		if m.to == remedy.LevelAuto && row.Worst != nil {
 			x.Worst = row.Worst.String()
 		}
@@ -191,6 +202,28 @@ func (p *program) promote(ctx context.Context, m promotion) error {
 		p.printer.talk("! The gate for %s is NOT met. With gates = \"warn\" a person may all the same; warden will say so at every reload.", m.to)
 	}
 	return p.edit(m, text, out)
+}
+
+// byFile is the evidence for a file that isn't what runs, as policy diff has it: what
+// is promoted is the file, and a detector that was edited in it has earned nothing.
+// Where the agent can't tell, have, which is about what runs, takes an --anyway.
+func (p *program) byFile(ctx context.Context, client *web.Client, m promotion, cfg *config.Config, node remedy.NodeID, have *web.Trust) (*web.Trust, error) {
+	built, err := builder{clock: p.clock, env: p.env}.build(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: see `warden config check %s`", m.file, err, m.file)
+	}
+	res, err := p.preview(ctx, client, rungsOf(built))
+	switch {
+	case err != nil:
+		return nil, err
+	case res != nil:
+		p.printer.talk("%s is not what runs on %s: the verdict is about the file. What else it changes: warden policy diff --config %s", m.file, node, m.file)
+		return res, nil
+	case !m.anyway:
+		return nil, fail(ExitRefused, fmt.Errorf("%s is not what runs on %s, and this agent can't say what its evidence comes to with that file: ask it over its socket, or load the file as it is first; with --anyway the verdict is about what runs. Nothing was changed", m.file, node))
+	}
+	p.printer.talk("! %s is not what runs on %s: the verdict is about what runs, and not about what the file makes of the evidence", m.file, node)
+	return have, nil
 }
 
 // refusePromotion ends without a patch.
@@ -295,10 +328,13 @@ func (p *program) verdictOn(m promotion, row *web.TrustRow, x promotedPool) {
 	}
 	shown.line(shown.paint(bold, say("Promote %s on %s from %s to %s?", m.action, x.Pool, x.From, m.to)))
 	shown.verdict(row, &x.Verdict)
+	if x.Restarted {
+		shown.line("  " + shown.paint(yellow, say("evidence starts again with %s: a detector or the action is another one than what runs", m.file)))
+	}
 	if m.to == remedy.LevelAuto {
 		shown.worst(row)
 	}
-	if row.Next == nil || row.Next.To == m.to {
+	if row.Next != nil && row.Next.To == m.to { // else it is about another rung
 		shown.line("  " + shown.paint(stanceStyle(row.Stance), chat.Clean(row.Advice)))
 	}
 	shown.line("")

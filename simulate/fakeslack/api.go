@@ -162,7 +162,9 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 			no = s.admit(m, c)
 		}
 		if no == nil {
-			got, no = m.do(s, c)
+			if got, no = m.do(s, c); no == nil {
+				f.twist(s, c, got)
+			}
 		}
 	}
 	scopes := strings.Join(s.scopes, ",")

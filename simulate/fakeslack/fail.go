@@ -1,6 +1,7 @@
 package fakeslack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ const (
 	faultLie               // ok true, and nothing was done
 	faultLate              // done, and then the connection is reset
 	faultSlow              // done as ever, after a while
+	faultGarbled           // 200 with half a JSON document
 )
 
 // Failure is a way to fail. Make one with the functions that return it.
@@ -58,8 +60,55 @@ func Says(word string) Failure { return Failure{kind: faultError, word: word} }
 // HTML answers 200 with a page, as a proxy in between does.
 func HTML() Failure { return Failure{kind: faultHTML} }
 
+// Garbled answers 200 with half a JSON document, and does nothing.
+func Garbled() Failure { return Failure{kind: faultGarbled} }
+
 // Lie answers ok: true, with an id, and does nothing.
 func Lie() Failure { return Failure{kind: faultLie} }
+
+// The words of lies that can be seen through.
+const (
+	lieNoTS    = "lie: no ts"
+	lieChannel = "lie: another channel"
+	lieTS      = "lie: another message"
+)
+
+// LieWithoutTS answers ok: true without saying which message, and does nothing.
+func LieWithoutTS() Failure { return Failure{kind: faultLie, word: lieNoTS} }
+
+// LieElsewhere answers ok: true and names another channel, and does nothing.
+func LieElsewhere() Failure { return Failure{kind: faultLie, word: lieChannel} }
+
+// LieAboutAnother answers ok: true with the ts of another message of the same
+// channel, and does nothing.
+func LieAboutAnother() Failure { return Failure{kind: faultLie, word: lieTS} }
+
+// twist makes an answer about a message the lie that the failure is. The caller
+// holds the server's lock.
+func (f Failure) twist(s *Server, c *call, a answer) {
+	if _, about := a["ts"]; f.kind != faultLie || f.word == "" || !about {
+		return
+	}
+	switch f.word {
+	case lieNoTS:
+		delete(a, "ts")
+		delete(a, "message")
+	case lieChannel:
+		for _, ch := range s.ws.Channels {
+			if ch.ID != c.channel {
+				a["channel"] = ch.ID
+				return
+			}
+		}
+	case lieTS:
+		for _, m := range s.store.messages {
+			if m.Channel == c.channel && m.TS != c.ts && m.User == BotUser && m.To == "" {
+				a["ts"] = m.TS
+				return
+			}
+		}
+	}
+}
 
 // Late does what was asked for and loses the answer: whoever tries again does
 // it twice.
@@ -80,11 +129,13 @@ func (f Failure) name() string {
 	case faultHTML:
 		return "html"
 	case faultLie:
-		return "lie"
+		return cmp.Or(f.word, "lie")
 	case faultLate:
 		return "late"
 	case faultSlow:
 		return "slow"
+	case faultGarbled:
+		return "garbled"
 	case faultNone:
 	}
 	return ""
@@ -113,6 +164,9 @@ func (f Failure) answer(w http.ResponseWriter, r *http.Request) {
 	case faultHTML:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, page)
+	case faultGarbled:
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		_, _ = io.WriteString(w, `{"ok":true,"channel":"C0`)
 	case faultNone, faultLie, faultSlow: // they answer as ever
 	}
 }
@@ -138,6 +192,10 @@ type faults struct {
 	waiting []*fault
 	until   clock.Deadline
 	down    bool
+	// over is closed when these failures are, for calls that Slow keeps waiting.
+	over chan struct{}
+	// held is how many calls Slow keeps waiting.
+	held int
 }
 
 type fault struct {
@@ -155,10 +213,28 @@ func (s *Server) Fail(method string, how Failure, times int) {
 }
 
 // Heal forgets every failure that still waits, and ends Down.
-func (s *Server) Heal() {
+func (s *Server) Heal() { s.Become() }
+
+// Become forgets every failure that still waits, ends Down, and has all calls
+// fail in this way from now on, with no moment between in which one gets through.
+// Without one it heals. What Slow kept waiting meets what comes now.
+func (s *Server) Become(how ...Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.faults.over != nil {
+		close(s.faults.over)
+	}
 	s.faults = faults{}
+	for _, f := range how {
+		s.faults.waiting = append(s.faults.waiting, &fault{how: f, left: -1})
+	}
+}
+
+// Held is how many calls Slow keeps waiting.
+func (s *Server) Held() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults.held
 }
 
 // Down takes Slack away for a time on the workspace's clock, or until Heal when
@@ -192,10 +268,25 @@ func (s *Server) fault(ctx context.Context, method string) (Failure, bool) {
 	}
 	f := s.faults.waiting[i]
 	f.left--
-	s.mu.Unlock()
 	if f.how.kind == faultSlow {
-		_ = clock.Sleep(ctx, s.wire, f.how.wait)
+		if s.faults.over == nil {
+			s.faults.over = make(chan struct{})
+		}
+		over := s.faults.over
+		s.faults.held++
+		s.mu.Unlock()
+		select {
+		case <-over:
+			return s.fault(ctx, method)
+		case <-ctx.Done():
+		case <-s.wire.After(f.how.wait):
+		}
+		s.mu.Lock()
+		if s.faults.over == over {
+			s.faults.held--
+		}
 	}
+	s.mu.Unlock()
 	// These are answered by the method, after it has done something or not.
 	return f.how, !slices.Contains([]faultKind{faultSlow, faultLie, faultLate}, f.how.kind)
 }

@@ -76,18 +76,25 @@ type Case struct {
 // newEvent words a notice; skipped is how many it stands for.
 func newEvent(m chat.Message, cluster Cluster, skipped int) Event {
 	e := Event{
-		Schema: Schema, ID: eventID(cluster.ID, m.Notice.Seq), Seq: m.Notice.Seq, Kind: m.Notice.Kind, At: m.Notice.At.UTC(), Cluster: cluster, Pool: m.Notice.Pool,
+		Schema: Schema, ID: eventID(named(cluster.ID), m.Notice.Seq), Seq: m.Notice.Seq, Kind: m.Notice.Kind, At: m.Notice.At.UTC(), Cluster: Cluster{Name: named(cluster.Name), ID: named(cluster.ID)}, Pool: named(m.Notice.Pool),
 		Headline: chat.Render(bare(m), chat.RenderOptions{Plain: true}).Headline, Page: m.Notice.Page, Skipped: skipped, Repeat: m.Again,
 	}
 	if c := m.Case; c != nil {
-		e.Pool = c.Pool
+		e.Pool = named(c.Pool)
 		e.Case = &Case{
-			ID: c.ID.String(), Pool: c.Pool, Host: c.Host, Action: c.Action, Detector: c.Detector, Stage: c.Stage, Outcome: c.Outcome, Level: m.Level.String(),
-			Out: out(c), By: by(c), OpenedAt: c.OpenedAt.UTC(), ChangedAt: c.ChangedAt.UTC(), ClosedAt: c.ClosedAt.UTC(),
+			ID: c.ID.String(), Pool: named(c.Pool), Host: named(c.Host), Action: named(c.Action), Detector: named(c.Detector), Stage: c.Stage, Outcome: c.Outcome, Level: m.Level.String(),
+			Out: out(c), By: named(by(c)), OpenedAt: c.OpenedAt.UTC(), ChangedAt: c.ChangedAt.UTC(), ClosedAt: c.ClosedAt.UTC(),
 		}
 	}
 	return e
 }
+
+// maxName is how many characters of a name are told. No real one has as many.
+const maxName = 253
+
+// named is a name on one line, of at most maxName characters: one that is more
+// must not keep the event, and all that follow it, from going out.
+func named[S ~string](s S) S { return S(chat.Fit(chat.Clean(string(s)), maxName)) }
 
 // eventID is the id of a cluster's event.
 func eventID(cluster string, seq uint64) string { return cluster + "." + strconv.FormatUint(seq, 10) }

@@ -64,8 +64,8 @@ func markdown(t *web.Timeline) []string {
 	title := "# " + joinHosts(t.Hosts)
 	if t.Incident != "" {
 		title = "# Incident " + md(t.Incident)
-		if t.Link != "" {
-			title = "# Incident [" + md(t.Incident) + "](" + mdLink(t.Link) + ")"
+		if l := mdLink(t.Link); l != "" {
+			title = "# Incident [" + md(t.Incident) + "](" + l + ")"
 		}
 	}
 	out := []string{
@@ -99,24 +99,6 @@ func joinHosts(hosts []remedy.HostName) string {
 		names[i] = md(string(h))
 	}
 	return strings.Join(names, ", ")
-}
-
-// md makes text that came from outside safe in Markdown: it is text, whatever
-// it looks like, on one line and in one cell of a table.
-func md(s string) string {
-	var b strings.Builder
-	for _, r := range chat.Clean(s) {
-		if strings.ContainsRune("\\`*_[]<>|#~", r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// mdLink is an address that can't end the link that it stands in.
-func mdLink(s string) string {
-	return strings.NewReplacer("(", "%28", ")", "%29", " ", "%20", "<", "%3C", ">", "%3E", "\\", "%5C").Replace(chat.Clean(s))
 }
 
 // timelineRow is one line of a timeline.

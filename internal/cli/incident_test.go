@@ -3,28 +3,9 @@ package cli
 import (
 	"strings"
 	"testing"
-	"unicode"
 
 	"warden/internal/web"
 )
-
-// FuzzMarkdown has names and reasons be anything: what is pasted in a review is
-// text in its cell.
-func FuzzMarkdown(f *testing.F) {
-	for _, s := range []string{"a|b", "[x](y)", "<script>", "`a`", "a\nb", "\x1b[31m", "**a**", `\|`, "# a", "~~a~~"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got := md(s)
-		bare := strings.NewReplacer(`\\`, "", `\|`, "", "\\`", "", `\*`, "", `\_`, "", `\[`, "", `\]`, "", `\<`, "", `\>`, "", `\#`, "", `\~`, "").Replace(got)
-		if strings.ContainsAny(bare, "\\`*_[]<>|#~") || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("%q is %q", s, got)
-		}
-		if l := mdLink(s); strings.ContainsAny(l, "() <>\\\n") {
-			t.Errorf("%q is the link %q", s, l)
-		}
-	})
-}
 
 // A case says where people talk of it, and that an incident could not be told.
 func TestWhereACaseIsTalkedOf(t *testing.T) {

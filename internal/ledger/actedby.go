@@ -36,6 +36,7 @@ func (m *machine) countFor(c *Case, b *ExecStart, x step) {
 	i, j, _ := m.sampleOf(c) // a record that was made may have come before it
 	from, s := *m.records[i], m.records[i].Cases[j]
 	from.Cases = slices.Delete(slices.Clone(from.Cases), j, j+1)
+	from.Moved = movedAt(from.Moved, s.At)
 	m.setRecord(i, &from)
 	if !s.At.After(m.records[to].Folded.Until) {
 		s.FirstAt, s.At, s.Level = s.ProposedAt(), x.at, m.effective(c.Action, c.Pool)
@@ -46,6 +47,15 @@ func (m *machine) countFor(c *Case, b *ExecStart, x step) {
 	}
 	m.addSample(to, s, x.at)
 	c.event(x, "counts for "+string(c.Detector)+" as it is now (digest "+b.Digest+"), and no longer as it was ("+was+")")
+}
+
+// movedAt is when cases were proposed that count for another record, with more; of
+// very many the newest are kept.
+func movedAt(all []time.Time, more ...time.Time) []time.Time {
+	out := slices.Concat(all, more)
+	slices.SortFunc(out, time.Time.Compare)
+	out = slices.CompactFunc(out, time.Time.Equal)
+	return slices.Clip(out[max(0, len(out)-maxMovedCases):])
 }
 
 // earlier is the earlier of two instants.

@@ -149,6 +149,7 @@ func mergeRecord(a, b *trust.Record) *trust.Record {
 		base, more = b, a
 	}
 	out.Since, out.Folded = later(a.Since, b.Since), base.Folded
+	out.Moved = movedAt(a.Moved, b.Moved...)
 	out.Cases = slices.Clone(base.Cases)
 	for _, s := range more.Cases {
 		i := slices.IndexFunc(out.Cases, func(o trust.Sample) bool { return sameSample(o, s) })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"warden/internal/remedy"
 	"warden/internal/trust"
@@ -31,7 +32,7 @@ func (m *machine) checkTrust() error {
 		}
 	}
 	for _, r := range m.records {
-		if !slices.IsSortedFunc(r.Cases, compareSamples) {
+		if !slices.IsSortedFunc(r.Cases, compareSamples) || len(r.Moved) > maxMovedCases || !rising(r.Moved, time.Time.Compare) {
 			return fmt.Errorf("the evidence about %s on %s is out of order", r.Action, r.Pool)
 		}
 		for _, s := range r.Cases {

@@ -11,9 +11,10 @@ import (
 
 // Bounds of the evidence. What is beyond them is kept in numbers.
 const (
-	maxSamples = 2000 // of a record
-	maxRuns    = 2000 // of a record
-	maxRecords = 1024 // of either kind, those apart that a report names
+	maxSamples    = 2000 // of a record
+	maxRuns       = 2000 // of a record
+	maxMovedCases = 256  // of a record
+	maxRecords    = 1024 // of either kind, those apart that a report names
 )
 
 // fold counts whole episodes of a record in numbers, the oldest first: those that
@@ -29,7 +30,7 @@ func (m *machine) fold(i int, now time.Time) {
 	}
 	next, left := *r, len(r.Cases)
 	next.Cases = make([]trust.Sample, 0, left)
-	episodes := trust.Episodes(r.Cases, rules.EpisodeGap)
+	episodes := trust.Episodes(r.Cases, rules.EpisodeGap, r.Moved...)
 	for k, e := range episodes {
 		over := k < len(episodes)-1 || now.Sub(e.To) >= rules.EpisodeGap || now.Sub(e.From) >= trust.EpisodeMax
 		old := rules.Window > 0 && now.Sub(e.To) > rules.Window
@@ -38,6 +39,7 @@ func (m *machine) fold(i int, now time.Time) {
 			continue
 		}
 		next.Folded = folded(next.Folded, e)
+		next.Moved = slices.DeleteFunc(slices.Clone(next.Moved), func(at time.Time) bool { return !at.Before(e.From) && !at.After(e.To) })
 		left -= len(e.Cases)
 	}
 	if left < len(r.Cases) {

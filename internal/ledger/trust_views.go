@@ -142,6 +142,6 @@ func (m *machine) evidence(action remedy.ActionName, pool remedy.PoolName) trust
 // they never change.
 func copied(r *trust.Record) trust.Record {
 	n := *r
-	n.Cases = slices.Clone(r.Cases)
+	n.Cases, n.Moved = slices.Clone(r.Cases), slices.Clone(r.Moved)
 	return n
 }

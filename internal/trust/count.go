@@ -113,7 +113,7 @@ func Count(r Record, from time.Time, rules Rules) Numbers {
 	}
 	var lead, answers []time.Duration
 	var sources []SourceCount
-	for _, e := range Episodes(r.Cases, rules.EpisodeGap) {
+	for _, e := range Episodes(r.Cases, rules.EpisodeGap, r.Moved...) {
 		if e.From.Before(from) {
 			continue
 		}
@@ -165,9 +165,13 @@ func tallies(r *Record, from time.Time, gap time.Duration) (window, whole Tally)
 			window = whole
 		}
 	}
-	sorted := inOrder(r.Cases)
+	sorted := inOrder(withMoved(r.Cases, r.Moved))
 	for i := 0; i < len(sorted); {
 		end, label := episodeEnd(sorted, i, gap)
+		if len(r.Moved) > 0 && !slices.ContainsFunc(sorted[i:end], func(s Sample) bool { return !isMoved(s) }) {
+			i = end
+			continue
+		}
 		whole.add(label)
 		if !sorted[i].At.Before(from) {
 			window.add(label)

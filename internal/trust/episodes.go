@@ -27,19 +27,39 @@ type Episode struct {
 // Episodes groups the cases of one record. From the oldest on, one that was
 // proposed less than gap after the one before it, and less than EpisodeMax
 // after the first of the episode, belongs to that episode. The order of the
-// samples makes no difference, and they are not changed.
-func Episodes(samples []Sample, gap time.Duration) []Episode {
+// samples makes no difference, and they are not changed. Cases that were moved to
+// another record join episodes, and are none.
+func Episodes(samples []Sample, gap time.Duration, moved ...time.Time) []Episode {
 	var episodes []Episode
-	sorted := inOrder(samples)
+	sorted := inOrder(withMoved(samples, moved))
 	for i := 0; i < len(sorted); {
 		end, label := episodeEnd(sorted, i, gap)
-		episodes = append(episodes, Episode{
-			From: sorted[i].At, To: sorted[end-1].At, Label: label, Cases: sorted[i:end:end],
-		})
+		cases := sorted[i:end:end]
+		if len(moved) > 0 {
+			cases = slices.DeleteFunc(slices.Clone(cases), isMoved)
+		}
+		if len(cases) > 0 {
+			episodes = append(episodes, Episode{From: sorted[i].At, To: sorted[end-1].At, Label: label, Cases: cases})
+		}
 		i = end
 	}
 	return episodes
 }
+
+// withMoved is the samples with one that says nothing for each that was moved away.
+func withMoved(samples []Sample, moved []time.Time) []Sample {
+	if len(moved) == 0 {
+		return samples
+	}
+	all := slices.Clone(samples)
+	for _, at := range moved {
+		all = append(all, Sample{At: at})
+	}
+	return all
+}
+
+// isMoved reports whether the sample is one of withMoved's: no case has number 0.
+func isMoved(s Sample) bool { return s.Case == 0 }
 
 // episodeEnd is the end of the episode that begins at start, with its label.
 func episodeEnd(sorted []Sample, start int, gap time.Duration) (end int, label Label) {

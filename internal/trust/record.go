@@ -24,6 +24,9 @@ type Record struct {
 	Since time.Time `json:"since"`
 	// Cases are those on which warden acted or would have, by case id.
 	Cases []Sample `json:"cases,omitempty"`
+	// Moved are when cases were proposed that count for another record now, oldest
+	// first: they say nothing any more, and keep their episodes one.
+	Moved []time.Time `json:"moved,omitempty"`
 	// Folded counts the episodes of cases that are no longer held one by one.
 	Folded Folded `json:"folded,omitzero"`
 	// Gone is since when no voter's report names it; zero while one does.

@@ -31,7 +31,7 @@ type Span struct {
 // SeriesOf is a record over time. Of the rules it reads the episode gap.
 func SeriesOf(r Record, rules Rules) Series {
 	out := Series{Key: r.Key, Since: r.Since, Folded: r.Folded.tally(), Episodes: []Point{}}
-	for _, e := range Episodes(r.Cases, rules.EpisodeGap) {
+	for _, e := range Episodes(r.Cases, rules.EpisodeGap, r.Moved...) {
 		out.Episodes = append(out.Episodes, Point{At: e.From, Label: e.Label, Cases: len(e.Cases)})
 		for i := range e.Cases {
 			s := &e.Cases[i]

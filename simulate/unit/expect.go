@@ -311,7 +311,11 @@ func (c *check) blocks(proposals, blocked []*ledger.Case) {
 		}
 		c.fail("blocked_by", "cases blocked, and all of them by "+want, "blocked: "+listed(got), about...)
 	}
-	if never := c.x.NotBlockedBy; never != "" && by[never] > 0 {
+	switch never := c.x.NotBlockedBy; {
+	case never == "":
+	case len(c.cases) == 0: // of which nothing can be said, whatever the guardrail does
+		c.fail("not_blocked_by", "a case, and none blocked by "+never, "no case at all")
+	case by[never] > 0:
 		c.fail("not_blocked_by", "no case blocked by "+never, "blocked: "+listed(got), hosts[never]...)
 	}
 	for _, key := range sortedKeys(c.x.Blocked) {

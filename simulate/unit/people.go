@@ -43,6 +43,12 @@ func (w *world) plan(at time.Duration, path []string, do func(ctx context.Contex
 	w.deeds = append(w.deeds, deed{at: at, line: w.file.document.Line(path...), do: do})
 }
 
+// planEnd notes that something ends at an instant, be it after the test.
+func (w *world) planEnd(at time.Duration, path []string, do func(ctx context.Context) error) {
+	w.plan(at, path, do)
+	w.deeds[len(w.deeds)-1].ends = true
+}
+
 // people lays out what happens by hand.
 func (w *world) people() {
 	for i, text := range w.test.Freeze {
@@ -55,7 +61,7 @@ func (w *world) people() {
 			return w.engine.Freeze(ctx, w.tester(), "the test has it frozen", time.Time{})
 		})
 		if s.to < forever {
-			w.plan(s.to, path, func(ctx context.Context) error { return w.engine.Unfreeze(ctx, w.tester()) })
+			w.planEnd(s.to, path, func(ctx context.Context) error { return w.engine.Unfreeze(ctx, w.tester()) })
 		}
 	}
 	for _, name := range sortedKeys(w.test.Holds) {
@@ -77,7 +83,7 @@ func (w *world) people() {
 		}
 		w.plan(s.from, path, set(byHand))
 		if s.to < forever {
-			w.plan(s.to, path, set(ready))
+			w.planEnd(s.to, path, set(ready))
 		}
 	}
 	for i := range w.test.Do {

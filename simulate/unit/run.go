@@ -86,6 +86,8 @@ type world struct {
 type deed struct {
 	at   time.Duration
 	line int
+	// ends says that it only ends what began, which a test may leave under way.
+	ends bool
 	do   func(ctx context.Context) error
 }
 
@@ -109,6 +111,9 @@ func (f *File) Run(ctx context.Context, t *Test, built Built) Result {
 	if len(w.result.Problems) == 0 {
 		w.play(ctx)
 		w.unasked()
+		if ctx.Err() == nil {
+			w.tooLate()
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		w.result.Problems = append(w.result.Problems, Problem{Text: "interrupted"})
@@ -196,6 +201,24 @@ func (w *world) play(ctx context.Context) {
 	}
 	w.look(ctx, w.end.Add(time.Nanosecond))
 	w.result.Covered = w.end.Sub(w.test.start)
+}
+
+// tooLate notes what was never done, for it begins after the last round.
+func (w *world) tooLate() {
+	note := func(line int, at time.Duration) {
+		w.result.Problems = append(w.result.Problems, Problem{Line: line, Text: fmt.Sprintf(
+			"this begins at %s, when the test is over, so that it never happens: expect something after it, or leave it out", config.Duration(at))})
+	}
+	for _, d := range w.deeds {
+		if !d.ends {
+			note(d.line, d.at)
+		}
+	}
+	for _, name := range sortedKeys(w.test.Down) {
+		if s, err := parseSpan(w.test.Down[name]); err == nil && w.test.start.Add(s.from).After(w.end) {
+			note(w.file.document.Line(w.at("down", string(name))...), s.from)
+		}
+	}
 }
 
 // act does what people do until now, before the round that is due sees it.

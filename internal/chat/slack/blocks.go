@@ -31,7 +31,7 @@ func render(k chat.Card, sign func(chat.Verb) string, mention string, l links) r
 	b.lines("lead", k.Lead)
 	b.facts(k.Facts)
 	if k.Joke != "" {
-		b.section("joke", "_"+mark(k.Joke)+"_")
+		b.section("joke", "_"+short(mark(k.Joke), mostJoke)+"_")
 	}
 	if len(k.Output) > 0 {
 		b.section("output", "```"+b.fit(preformatted(k.Output), mostOutput)+"```")

@@ -27,8 +27,9 @@ const (
 // characters that all blocks of a message may hold, and are more than anybody
 // reads: the rest is in the thread.
 const (
-	mostLead   = 2500
+	mostLead   = 2300
 	mostFact   = 800
+	mostJoke   = 300
 	mostOutput = 1500
 	mostFoot   = 600
 )

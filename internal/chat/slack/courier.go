@@ -62,7 +62,7 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 		}
 		if err != nil {
 			failed = errors.Join(failed, err)
-			if slackCode(err) == "" && !errors.Is(err, errBug) {
+			if slackCode(err) == "" && !errors.Is(err, errBug) && !errors.Is(err, errLie) {
 				break // Slack itself is away: the others would fail as well
 			}
 		}
@@ -79,7 +79,7 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 
 // send is Slack.send, counted.
 func (r *round) send(ctx context.Context, x session, key string, to target, made rendered) (at target, gone bool, err error) {
-	at, gone, err = r.Slack.send(ctx, x, key, to, made)
+	at, gone, err = r.Slack.send(ctx, x, key, to, made, slices.Concat(r.owed.Posts, r.got.Posts)...)
 	if err == nil && !gone {
 		r.got.Sent++
 	}

@@ -33,6 +33,10 @@ func TestAnHourOfTrouble(t *testing.T) {
 		{name: "hangs", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.Hang(), -1) }, hangs: true},
 		{name: "503", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.Status(503), -1) }},
 		{name: "html", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.HTML(), -1) }},
+		{name: "garbled", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.Garbled(), -1) }},
+		{name: "names no message", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.LieWithoutTS(), -1) }},
+		{name: "names another message", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.LieAboutAnother(), -1) }},
+		{name: "names another channel", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.LieElsewhere(), -1) }},
 		{name: "lies", begin: func(s *fakeslack.Server) { s.Fail("", fakeslack.Lie(), -1) }, lies: true},
 		{name: "revoked", begin: func(s *fakeslack.Server) { s.Revoke("xoxb-fake") }, end: func(s *fakeslack.Server) { s.Restore("xoxb-fake") }},
 		{name: "banned", begin: func(s *fakeslack.Server) {
@@ -43,6 +47,7 @@ func TestAnHourOfTrouble(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			w := quick(t)
+			w.set.Channel = fakeslack.Ops // by its id: another one can't be right
 			// The first message is there before, so that the tokens are known to work.
 			w.put(question(), ledger.NoticeQuestion)
 			w.settle()

@@ -12,6 +12,8 @@ import (
 
 	api "github.com/slack-go/slack"
 	"go.uber.org/zap"
+
+	"warden/internal/ledger"
 )
 
 // pace is how far posts in one channel are apart: Slack takes about one a second
@@ -44,9 +46,10 @@ type target struct {
 	thread string
 }
 
-// send posts a message, or edits the one that is there. It returns where it is.
+// send posts a message, or edits the one that is there. It returns where it is: a
+// new one is at none of the places that stand already.
 // gone says that what should have been edited can't be any more.
-func (s *Slack) send(ctx context.Context, x session, key string, to target, r rendered) (at target, gone bool, err error) {
+func (s *Slack) send(ctx context.Context, x session, key string, to target, r rendered, stand ...ledger.Post) (at target, gone bool, err error) {
 	if s.ready(to.channel) > 0 {
 		return to, false, errLater
 	}
@@ -55,7 +58,7 @@ func (s *Slack) send(ctx context.Context, x session, key string, to target, r re
 		if blocks != nil && len(blocks) == len(r.Blocks) && err != nil {
 			continue // it has no chart to leave out
 		}
-		at, err = s.once(ctx, x, key, to, r, blocks)
+		at, err = s.once(ctx, x, key, to, r, blocks, stand)
 		if !refusedBlocks(err) {
 			break
 		}
@@ -68,7 +71,7 @@ func (s *Slack) send(ctx context.Context, x session, key string, to target, r re
 	return at, false, s.noted(err)
 }
 
-func (s *Slack) once(ctx context.Context, x session, key string, to target, r rendered, blocks []api.Block) (target, error) {
+func (s *Slack) once(ctx context.Context, x session, key string, to target, r rendered, blocks []api.Block, stand []ledger.Post) (target, error) {
 	txt := r.Text
 	if blocks == nil && len(r.Blocks) > 0 {
 		txt = textOf(r)
@@ -85,12 +88,18 @@ func (s *Slack) once(ctx context.Context, x session, key string, to target, r re
 		if err != nil {
 			return to, fmt.Errorf("edit the message of %s: %w", key, err)
 		}
+		if at := (target{channel: channel, ts: ts}); !believable(to, at) {
+			return to, fmt.Errorf("edit the message of %s: %w", key, errLie)
+		}
 		return target{channel: channel, ts: ts, thread: to.thread}, nil
 	}
 	if to.thread != "" {
 		opts = append(opts, api.MsgOptionTS(to.thread))
 	}
 	channel, ts, err := x.client.PostMessageContext(ctx, to.channel, opts...)
+	if at := (target{channel: channel, ts: ts}); err == nil && (!believable(to, at) || taken(at, stand)) {
+		err = errLie
+	}
 	if err != nil {
 		if slackCode(err) == "" && ambiguous(err) {
 			s.mu.Lock()

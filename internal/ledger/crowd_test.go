@@ -78,25 +78,25 @@ func names(n int) []string {
 	return out
 }
 
-// TestWhoComesTooLateIsTold: a label for which there is no room says so, and what
-// to do; another's is not in its place.
+// TestWhoComesTooLateIsTold: a label that binds nothing and for which there is no room
+// says so, and what to do; another's is not in its place.
 func TestWhoComesTooLateIsTold(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelNotify)
 	id := r.ok(judge("h1", remedy.LevelNotify, counted))
-	r.okAs(person("early"), lowers(id, trust.Unclear))
+	r.okAs(person("early"), lowers(id, trust.Wrong))
 	var late string
 	for _, who := range names(70) {
-		if res := r.as(person(who), lowers(id, trust.Wrong)).Results[0]; !res.OK {
+		if res := r.as(person(who), lowers(id, trust.Unclear)).Results[0]; !res.OK {
 			late = res.Reason
 		}
 	}
-	if want := "so many people say wrong about W-1 that no more are kept, and one more would change nothing: `warden show W-1` says who they are"; late != want {
+	if want := "so many people say unclear about W-1 that no more are kept, and one more would change nothing: `warden show W-1` says who they are"; late != want {
 		t.Errorf("told %q, want %q", late, want)
 	}
-	r.refused(ledger.RefusedBad, person("early"), lowers(id, trust.Wrong))
+	r.refused(ledger.RefusedBad, person("early"), lowers(id, trust.Unclear))
 	r.okAs(person("early"), &ledger.CaseLabel{Case: id, Withdraw: true})
-	r.label(id, trust.Wrong, trust.SourcePerson)
+	r.label(id, trust.Unclear, trust.SourcePerson)
 	r.okAs(alice(), &ledger.CaseLabel{Case: id, Label: trust.Right})
 	restored(t, r.l)
 }

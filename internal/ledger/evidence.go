@@ -201,7 +201,8 @@ func (m *machine) answered(c *Case, b *CaseAnswer, x step) {
 	said := trust.Statement{Label: label, Source: trust.SourceDeny, By: x.by.Name, Via: x.by.Via, At: x.at, Note: b.Reason, Lowers: b.Lowers}
 	m.say(c, said, trust.WhyWrong, x)
 	if label == trust.Wrong { // also of what was asked before evidence was kept
-		m.speaks(c, said, x)
+		gone, _ := m.speaks(c, said, x) // there is always room
+		c.madeRoom(gone, x.by.Name, x)
 	}
 }
 
@@ -228,7 +229,8 @@ func (m *machine) undone(c *Case, before, reason remedy.UndoReason, x step) {
 		m.say(c, said, trust.WhyRegretted, x)
 	}
 	if label == trust.Wrong {
-		m.speaks(c, said, x)
+		gone, _ := m.speaks(c, said, x) // there is always room
+		c.madeRoom(gone, x.by.Name, x)
 	}
 	if regretted { // also where a stronger word says that it was right
 		m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyRegretted, "", x)

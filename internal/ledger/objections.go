@@ -20,7 +20,7 @@ const (
 	// another case: beyond it their own oldest ends.
 	maxWordsBy = 8
 	// maxWords bounds the words on one host and action: far more than there are people
-	// who look at one host. Beyond it nobody else is heard.
+	// who look at one host. See machine.room for what is heard beyond it.
 	maxWords = 512
 )
 
@@ -122,45 +122,6 @@ func (m *machine) objections(c *Case) []Objection {
 	return out
 }
 
-// speaks keeps a person's wrong about a case. Said again it counts from now. It is
-// false where so many stand there that there is no room for another.
-func (m *machine) speaks(c *Case, said trust.Statement, x step) bool {
-	if !m.learns() || c.Detector == "" {
-		return true
-	}
-	p := m.pool(c.Pool)
-	said.At = x.at
-	w := word{Host: c.Host, Action: c.Action, Objection: Objection{Statement: said, About: c.ID}}
-	if !c.Open() {
-		w.Until = m.wordsUntil(c, p, said.At)
-	}
-	i, again := slices.BinarySearchFunc(p.Words, w, compareWords)
-	p.Words = slices.Clone(p.Words)
-	if again {
-		p.Words[i] = w
-		return true
-	}
-	on := p.wordsOn(c.Host, c.Action)
-	var own []word
-	for _, o := range on {
-		if o.By == said.By {
-			own = append(own, o)
-		}
-	}
-	switch {
-	case len(own) >= maxWordsBy:
-		oldest := slices.MinFunc(own, func(a, b word) int { // of those that bind nothing, if there are any
-			return cmp.Or(-cmp.Compare(min(a.Otherwise, 1), min(b.Otherwise, 1)), a.At.Compare(b.At), cmp.Compare(a.About, b.About))
-		})
-		p.endWords(c.Host, c.Action, func(o word) bool { return o.By == said.By && o.About == oldest.About })
-		i, _ = slices.BinarySearchFunc(p.Words, w, compareWords)
-	case len(on) >= maxWords:
-		return false
-	}
-	p.Words = slices.Insert(p.Words, i, w)
-	return true
-}
-
 // wordsUntil is how long a word binds about a case that is closed: by the action's
 // cooldown longer than since it was said, and since warden would look at the host again.
 func (m *machine) wordsUntil(c *Case, p *pool, said time.Time) time.Time {
@@ -190,11 +151,18 @@ func (m *machine) outlives(c *Case) {
 
 // overruled ends the words from before an execution that was admitted on a detector's
 // word and had its effect: whoever had to said yes to it after them. What was said
-// since stands, and so does everything where it had no effect.
+// since stands, and so does everything where it had no effect. One that bound nothing,
+// since its speaker says otherwise of a later case, let the act pass without a yes: it
+// ends only if all said yes after it.
 func (m *machine) overruled(c *Case, e *Execution) {
-	if e.Kind == remedy.KindAct {
-		m.pool(c.Pool).endWords(c.Host, c.Action, func(w word) bool { return w.At.Before(e.StartedAt) })
+	if e.Kind != remedy.KindAct {
+		return
 	}
+	yes := c.Approved()
+	m.pool(c.Pool).endWords(c.Host, c.Action, func(w word) bool {
+		approved := len(yes) > 0 && !slices.ContainsFunc(yes, func(a CaseReply) bool { return !a.At.After(w.At) })
+		return w.At.Before(e.StartedAt) && (w.Otherwise == 0 || approved)
+	})
 }
 
 // saysOtherwise ends what a person said of a case, of which they say something else now;
@@ -258,19 +226,22 @@ func (m *machine) begins(c *Case, p *pool, x step) {
 
 // forgetWords drops the words of a pool whose time is over, and that bind no open case.
 func (m *machine) forgetWords(p *pool, at time.Time) {
-	over := func(w word) bool {
-		if w.Until.IsZero() || at.Before(w.Until) {
-			return false
-		}
-		o := m.openCase(p, w.Host, w.Action)
-		return o == nil || !w.binds(o)
-	}
+	over := func(w word) bool { return m.isOver(p, &w, at) }
 	if slices.ContainsFunc(p.Words, over) {
 		p.Words = slices.DeleteFunc(slices.Clone(p.Words), over)
 	}
 	if len(p.Words) == 0 {
 		p.Words = nil
 	}
+}
+
+// isOver reports whether a word's time is over, and it binds no open case.
+func (m *machine) isOver(p *pool, w *word, at time.Time) bool {
+	if w.Until.IsZero() || at.Before(w.Until) {
+		return false
+	}
+	o := m.openCase(p, w.Host, w.Action)
+	return o == nil || !w.binds(o)
 }
 
 // adoptWords goes on with every word of either state; of two of a speaker about one

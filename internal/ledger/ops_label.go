@@ -64,17 +64,27 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 		return refuse(RefusedNothing, "%s has said nothing about %s that could be taken back", x.by.Name, c.ID)
 	}
 	stood, before := m.hears(c), m.sample(c).Resolve()
+	if said.Label == trust.Wrong && !m.hasRoom(c, said, x) {
+		return noRoom(c)
+	}
 	again := len(say) == 1 && say[0] == said && m.repeats(c, lastOf(m.sample(c), said.Source, said.By), said)
-	if !again && !m.sayAll(c, trust.WhyWrong, x, say...) {
+	counted := again || m.sayAll(c, trust.WhyWrong, x, say...)
+	if !counted && said.Label != trust.Wrong { // a wrong binds all the same
 		if earlier != trust.Unlabelled {
 			return refuse(RefusedBad, "so many people say %s about %s that no more are kept: take back what you said before, then theirs count", b.Label, c.ID)
 		}
 		return refuse(RefusedBad, "so many people say %s about %s that no more are kept, and one more would change nothing: `warden show %s` says who they are", b.Label, c.ID, c.ID)
 	}
 	objected := m.objects(c, x.by.Name, false)
-	m.objectsAs(c, said, x)
+	gone := m.objectsAs(c, said, x)
 	c = m.edit(c, x)
+	c.madeRoom(gone, x.by.Name, x)
 	switch {
+	case !counted:
+		x.led("%s", uncounted)
+		if !objected {
+			c.event(x, "labelled "+b.Label.String()+": "+uncounted+suffix(b.Note))
+		}
 	case b.Withdraw:
 		c.event(x, "label taken back"+suffix(b.Note))
 	case !again || objected != m.objects(c, x.by.Name, false):
@@ -82,7 +92,7 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	}
 	after := m.sample(c).Resolve()
 	void, tell := m.heard(c, stood, x)
-	if earlier != trust.Unlabelled || tell || after.Conflict && (!before.Conflict || after.Label != before.Label) {
+	if counted && earlier != trust.Unlabelled || tell || after.Conflict && (!before.Conflict || after.Label != before.Label) {
 		m.notify(Notice{Kind: NoticeLabel, Case: c.ID, Pool: c.Pool, Detail: labelWords(said, earlier, after) + void}, x)
 	}
 	return done(c.ID)
@@ -92,17 +102,22 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 // case that they have not taken back.
 func spoke(s *trust.Sample, by string) bool { return s != nil && len(s.Own(by)) > 0 }
 
-// objectsAs keeps, or ends, what somebody says against a case, by their label.
-func (m *machine) objectsAs(c *Case, said trust.Statement, x step) {
+// uncounted is a wrong that is kept as a word and not as evidence.
+const uncounted = "so many say so that it isn't counted as evidence; it keeps warden from acting all the same"
+
+// objectsAs keeps, or ends, what somebody says against a case, by their label. It
+// returns the word that made room for theirs; mostly nil.
+func (m *machine) objectsAs(c *Case, said trust.Statement, x step) (gone *word) {
 	switch said.Label {
 	case trust.Wrong:
 		m.unsays(c, said.By)
-		m.speaks(c, said, x)
+		gone, _ = m.speaks(c, said, x) // there is room: the caller has looked
 	case trust.Unlabelled:
 		m.unsays(c, said.By)
 	case trust.Right, trust.Unclear:
 		m.saysOtherwise(c, said.By)
 	}
+	return gone
 }
 
 // instead is what is committed for a person's label: it replaces the one they gave, and
@@ -133,10 +148,12 @@ func instead(s *trust.Sample, said trust.Statement) (say []trust.Statement, earl
 func (m *machine) wrongWithoutSample(c *Case, b *CaseLabel, x step) Result {
 	stood := m.hears(c)
 	said := trust.Statement{Label: b.Label, Source: trust.SourcePerson, By: x.by.Name, Via: x.by.Via, Note: b.Note, Lowers: b.Lowers}
-	if !m.speaks(c, said, x) {
-		return refuse(RefusedBad, "%d people say the like of %s already: one more changes nothing", maxWords, c.Host)
+	gone, ok := m.speaks(c, said, x)
+	if !ok {
+		return noRoom(c)
 	}
 	c = m.edit(c, x)
+	c.madeRoom(gone, x.by.Name, x)
 	c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
 	if c.actedItself() {
 		m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyWrong, "", x)

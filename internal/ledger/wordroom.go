@@ -1,0 +1,102 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+
+	"warden/internal/trust"
+)
+
+// speaks keeps a person's wrong about a case, and returns the word that made room for
+// it, which mostly is nil. Said again it counts from now. It is false, and nothing
+// changed, where there is no room: see room.
+func (m *machine) speaks(c *Case, said trust.Statement, x step) (gone *word, ok bool) {
+	if !m.learns() || c.Detector == "" {
+		return nil, true
+	}
+	said.At = x.at
+	if gone, ok = m.room(c, said); !ok {
+		return nil, false
+	}
+	p := m.pool(c.Pool)
+	if gone != nil {
+		p.endWords(c.Host, c.Action, func(o word) bool { return o.By == gone.By && o.About == gone.About })
+	}
+	w := word{Host: c.Host, Action: c.Action, Objection: Objection{Statement: said, About: c.ID}}
+	if !c.Open() {
+		w.Until = m.wordsUntil(c, p, said.At)
+	}
+	i, again := slices.BinarySearchFunc(p.Words, w, compareWords)
+	p.Words = slices.Clone(p.Words)
+	if again {
+		p.Words[i] = w
+	} else {
+		p.Words = slices.Insert(p.Words, i, w)
+	}
+	return gone, true
+}
+
+// room reports whether there is room for a person's wrong about a case, said at its
+// time, and which word goes for it; nil for none. Of their own beyond maxWordsBy the
+// oldest goes. Of everybody's beyond maxWords, one that binds nothing: its time is over,
+// or its speaker says otherwise. What an approver says, a denial and an undo also have the
+// newest word go of those who may not approve, so that no crowd keeps them out. Who may
+// not approve has none of another's go that binds, or is an approver's. A denial and an
+// undo are kept in any case: what they answer was done.
+func (m *machine) room(c *Case, said trust.Statement) (gone *word, ok bool) {
+	p := m.findPool(c.Pool)
+	on := p.wordsOn(c.Host, c.Action)
+	if len(on) < maxWordsBy || slices.ContainsFunc(on, func(o word) bool { return o.By == said.By && o.About == c.ID }) {
+		return nil, true
+	}
+	own := slices.DeleteFunc(slices.Clone(on), func(o word) bool { return o.By != said.By })
+	if len(own) >= maxWordsBy {
+		oldest := slices.MinFunc(own, func(a, b word) int { // of those that bind nothing, if there are any
+			return cmp.Or(-cmp.Compare(min(a.Otherwise, 1), min(b.Otherwise, 1)), a.At.Compare(b.At), cmp.Compare(a.About, b.About))
+		})
+		return &oldest, true
+	}
+	if len(on) < maxWords {
+		return nil, true
+	}
+	done := said.Source != trust.SourcePerson
+	rank := func(o *word) int { // which goes first; 0 for none that may
+		switch strong := done || !said.Lowers; {
+		case m.isOver(p, o, said.At):
+			return 4
+		case o.Otherwise != 0 && o.Lowers:
+			return 3
+		case o.Otherwise != 0 && strong:
+			return 2
+		case o.Lowers && strong, o.By == said.By:
+			return 1
+		}
+		return 0
+	}
+	first := slices.MaxFunc(on, func(a, b word) int {
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), a.At.Compare(b.At), cmp.Compare(a.About, b.About), cmp.Compare(a.By, b.By))
+	})
+	if rank(&first) == 0 {
+		return nil, done
+	}
+	return &first, true
+}
+
+// hasRoom reports whether speaks would keep a person's wrong about a case.
+func (m *machine) hasRoom(c *Case, said trust.Statement, x step) bool {
+	said.At = x.at
+	_, ok := m.room(c, said)
+	return ok
+}
+
+// madeRoom says in a case whose word went, where that kept something from being done.
+func (c *Case) madeRoom(gone *word, by string, x step) {
+	if gone != nil && gone.By != by && gone.Otherwise == 0 && (gone.Until.IsZero() || x.at.Before(gone.Until)) {
+		c.event(x, "what "+gone.By+" said of "+gone.About.String()+" made room: it keeps nothing from being done any more")
+	}
+}
+
+// noRoom refuses a label for which there is no room.
+func noRoom(c *Case) Result {
+	return refuse(RefusedBad, "%d words stand against %s on %s, and nobody's is dropped for another: yours is not kept; `warden show %s` says whose are, and an approver's is heard", maxWords, c.Action, c.Host, c.ID)
+}

@@ -157,6 +157,11 @@ func (f *fakeAPI) label(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if words := f.words[id]; q.Of != "" && len(words) > 0 && words[0].By == q.Of && words[0].At.Equal(q.Seen) {
+		return &web.Labelled{Schema: web.SchemaLabelled, ServedAt: fakeNow, Case: id, Label: trust.Wrong, Statements: []trust.Statement{}}, nil
+	} else if q.Of != "" {
+		return nil, refuse(http.StatusConflict, ledger.RefusedNothing, fmt.Sprintf("no word of %q stands that was seen at %v", q.Of, q.Seen))
+	}
 	for i := range f.evidence {
 		e := &f.evidence[i]
 		for j := range e.Current {
@@ -292,6 +297,7 @@ func (f *fakeAPI) opposed() {
 	f.said = map[remedy.CaseID]*web.CaseLabels{1043: {Label: trust.Wrong, Source: trust.SourcePerson, By: "kim", Statements: []trust.Statement{
 		{Label: trust.Wrong, Source: trust.SourcePerson, By: "kim", Via: "cli", At: fakeNow.Add(-time.Minute), Note: "a\x1b[31m deploy"},
 	}}}
+	f.words = map[remedy.CaseID][]ledger.Objection{1043: {{About: 1043, Statement: trust.Statement{Label: trust.Wrong, By: "kim", At: fakeNow.Add(-time.Minute), Note: "a\x1b[31m deploy"}}}}
 	f.against = map[remedy.CaseID]string{1043: "kim says that the detector is wrong about W-1043"}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +37,8 @@ differ, the worse word counts.
 
 While somebody says wrong, warden does nothing to that host without an approver's yes,
 for the action's cooldown, 6 h at least, after the case. An approver lifts another's
-word with --withdraw --of: what they said stays evidence, and they are told.
+word with --withdraw --of, which shows it first: what they said stays evidence, and
+they are told. What they say after it was shown is not lifted.
 
 If warden acted on the case and it was wrong, the action is demoted at once.`,
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -76,6 +78,11 @@ func (p *program) label(ctx context.Context, id remedy.CaseID, q web.LabelReques
 		return err
 	}
 	defer client.Close()
+	if q.Of != "" {
+		if q.Seen, err = p.shownWords(ctx, client, id, q.Of); err != nil {
+			return err
+		}
+	}
 	res, err := write(ctx, p, showLook(id), func(ctx context.Context) (*web.Labelled, error) { return client.Label(ctx, id, q) })
 	if err != nil {
 		return err
@@ -100,6 +107,33 @@ func (p *program) label(ctx context.Context, id remedy.CaseID, q web.LabelReques
 		p.printer.talk("The opposite: warden label %s --withdraw", id)
 	}
 	return nil
+}
+
+// shownWords shows what somebody says against the host and action of a case, before an
+// approver lifts it, and returns when the newest of it was said. On a terminal it asks.
+func (p *program) shownWords(ctx context.Context, client *web.Client, id remedy.CaseID, of string) (seen time.Time, err error) {
+	d, err := client.Case(ctx, id)
+	if err != nil {
+		return seen, err
+	}
+	shown := p.talker()
+	for _, w := range d.Words {
+		if w.By != of {
+			continue
+		}
+		if w.At.After(seen) {
+			seen = w.At
+		}
+		note := ""
+		if w.Note != "" {
+			note = ": " + w.Note
+		}
+		shown.line(say("%s  %s%s", shown.stamp(w.At), w.Words(), note))
+	}
+	if !seen.IsZero() && p.interactive() {
+		err = p.confirm(ctx, "give --yes", "Lift it?")
+	}
+	return seen, err
 }
 
 // comesTo says what the case's label is, where that isn't what was just said.

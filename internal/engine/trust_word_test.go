@@ -213,7 +213,7 @@ func TestAWordIsLiftedWithoutApprovers(t *testing.T) {
 				r.t.Errorf("the decision says %+v", a)
 			}
 			if lift {
-				r.must(r.e.Label(r.ctx(), named("carol"), ledger.CaseLabel{Case: c.ID, Withdraw: true, Of: "bob"}))
+				r.must(r.e.Label(r.ctx(), named("carol"), ledger.CaseLabel{Case: c.ID, Withdraw: true, Of: "bob", Seen: r.l.Words(c)[0].At}))
 			} else {
 				for range 5 {
 					r.good(1)

@@ -105,6 +105,8 @@ func goldenWords(r *rig) {
 	r.okAs(person("carol"), lowers(id, trust.Wrong))
 	r.okAs(person("dan"), lowers(id, trust.Wrong))
 	r.okAs(person("dan"), &ledger.CaseLabel{Case: id, Withdraw: true})
+	r.okAs(person("emil"), lowers(id, trust.Wrong))
+	r.okAs(alice(), &ledger.CaseLabel{Case: id, Withdraw: true, Of: "emil", Seen: r.saidBy(id, "emil")})
 	r.pass(time.Second)
 	r.closed(id, remedy.OutcomeSelfRecovered)
 	r.ok(judge("o1", remedy.LevelNotify, counted))

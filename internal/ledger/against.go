@@ -45,6 +45,18 @@ func (l *Ledger) Against(c *Case) (Objection, bool) {
 	return Objection{}, false
 }
 
+// Words are the words of wrong that are kept against the host and action of a case, by
+// speaker and case, also those that bind nothing at present.
+func (l *Ledger) Words(c *Case) []Objection {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var all []Objection
+	for _, w := range l.m.findPool(c.Pool).wordsOn(c.Host, c.Action) {
+		all = append(all, w.Objection)
+	}
+	return all
+}
+
 // repeats reports whether a speaker says once more what they said last. Who says
 // wrong again after somebody said yes has said something new: that they heard the
 // yes, and that it is wrong all the same.

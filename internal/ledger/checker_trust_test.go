@@ -66,7 +66,7 @@ func (w words) labelled(b *ledger.CaseLabel, c *caseAccount, id remedy.CaseID, b
 	_, here := own[id]
 	switch {
 	case b.Of != "" && b.Of != by:
-		delete(w[wordsOn(c)], b.Of)
+		maps.DeleteFunc(w[wordsOn(c)][b.Of], func(_ remedy.CaseID, w word) bool { return !w.at.After(b.Seen) }) // what was seen
 	case b.Label == trust.Wrong:
 		w.says(c, id, by, at)
 	case b.Withdraw && here:

@@ -215,6 +215,11 @@ func (h *history) trust() {
 			if h.yes(5) {
 				b.Label, b.Withdraw = trust.Unlabelled, true
 				b.Of = pick(h, []string{"", "", "alice", "bob"})
+				for _, w := range h.l.Words(c) {
+					if w.By == b.Of {
+						b.Seen = pick(h, []time.Time{h.now, h.now, w.At})
+					}
+				}
 			}
 			h.apply(h.actor(), b)
 		}

@@ -25,6 +25,10 @@ type CaseLabel struct {
 	// Of names, with Withdraw, another person, whose word against the case's host and
 	// action an approver lifts. What they said stays evidence.
 	Of string `json:"of,omitempty"`
+	// Seen is, with Of, when the newest of their words was said that the approver was
+	// shown: see Ledger.Words. One that was said since has been read by nobody, and refuses
+	// the lift.
+	Seen time.Time `json:"seen,omitzero"`
 }
 
 func (*CaseLabel) kind() string { return "case.label" }
@@ -193,6 +197,18 @@ func (m *machine) liftWord(c *Case, b *CaseLabel, x step) Result {
 		return refuse(RefusedPerson, "what %s says is for %s, or for those who may approve, to take back", b.Of, b.Of)
 	}
 	stood := m.hears(c)
+	var newest time.Time
+	for _, w := range m.findPool(c.Pool).wordsOn(c.Host, c.Action) {
+		if w.By == b.Of {
+			newest = later(newest, w.At)
+		}
+	}
+	switch {
+	case b.Seen.After(x.at) && b.Seen.After(newest): // words of one instant are told apart by later ones
+		return refuse(RefusedBad, "nobody has seen what is after %s: look with `warden show %s`, then lift it", x.at.Format(timeLayout), c.ID)
+	case newest.After(stamp(b.Seen)):
+		return refuse(RefusedDecided, "%s said more than you were shown, at %s: see `warden show %s`, then lift it again", b.Of, newest.Format(timeLayout), c.ID)
+	}
 	ended := m.pool(c.Pool).endWords(c.Host, c.Action, func(w word) bool { return w.By == b.Of })
 	if len(ended) == 0 {
 		return refuse(RefusedNothing, "no word of %q stands against %s on %s: `warden show %s` says whose do", b.Of, c.Action, c.Host, c.ID)

@@ -318,7 +318,7 @@ func TestAWordIsLiftedByName(t *testing.T) {
 	r.refused(ledger.RefusedNothing, alice(), &ledger.CaseLabel{Case: id, Withdraw: true, Of: "carol"})
 	r.refused(ledger.RefusedBad, alice(), &ledger.CaseLabel{Case: id, Label: trust.Right, Of: "bob"})
 	r.refused(ledger.RefusedNothing, alice(), &ledger.CaseLabel{Case: id, Withdraw: true})
-	r.okAs(alice(), &ledger.CaseLabel{Case: id, Withdraw: true, Of: "bob", Note: "he is on holiday"})
+	r.okAs(alice(), &ledger.CaseLabel{Case: id, Withdraw: true, Of: "bob", Seen: r.saidBy(id, "bob"), Note: "he is on holiday"})
 	if c := r.get(id); c.Ask != nil || c.Stage != remedy.StageProposed {
 		t.Errorf("%s, asked %+v", c.Stage, c.Ask)
 	}

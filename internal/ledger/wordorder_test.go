@@ -47,7 +47,7 @@ func TestWordsOfDifferentPeopleComeInAnyOrder(t *testing.T) {
 		}
 		id := r.ok(judge("h1", remedy.LevelAuto, counted))
 		for _, a := range who {
-			if r.as(alice(), &ledger.CaseLabel{Case: id, Withdraw: true, Of: a.Name}).Results[0].OK && a.Name != "alice" ||
+			if r.as(alice(), &ledger.CaseLabel{Case: id, Withdraw: true, Of: a.Name, Seen: r.saidBy(id, a.Name)}).Results[0].OK && a.Name != "alice" ||
 				a.Name == "alice" && r.as(alice(), &ledger.CaseLabel{Case: id, Withdraw: true}).Results[0].OK {
 				by = append(by, a.Name)
 			}

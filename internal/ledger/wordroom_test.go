@@ -176,3 +176,36 @@ func TestAHiddenWordIsEndedByAYes(t *testing.T) {
 		restored(t, r.l)
 	}
 }
+
+// saidBy is when the newest word of somebody was said that stands on the host and action
+// of a case.
+func (r *rig) saidBy(id remedy.CaseID, who string) (at time.Time) {
+	for _, w := range r.l.Words(r.get(id)) {
+		if w.By == who && w.At.After(at) {
+			at = w.At
+		}
+	}
+	return at
+}
+
+// TestALiftIsOfWhatWasSeen: a word that was said again since it was shown is not lifted
+// unread, nor is anything by who has seen nothing, or what is still to come.
+func TestALiftIsOfWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	r := trusting(t, remedy.LevelAuto)
+	id := r.begins("", 0)
+	r.wrong(id)
+	seen := r.saidBy(id, "bob")
+	r.pass(time.Minute)
+	r.okAs(bob(), &ledger.CaseLabel{Case: id, Label: trust.Wrong, Note: "I looked again: really, don't"})
+	lift := func(seen time.Time) *ledger.CaseLabel {
+		return &ledger.CaseLabel{Case: id, Withdraw: true, Of: "bob", Seen: seen}
+	}
+	r.refused(ledger.RefusedDecided, alice(), lift(seen))
+	r.refused(ledger.RefusedDecided, alice(), lift(time.Time{}))
+	r.refused(ledger.RefusedBad, alice(), lift(r.now.Add(time.Hour)))
+	r.refused(ledger.RefusedApproval, remedy.Warden(), r.starting(id))
+	r.okAs(alice(), lift(r.saidBy(id, "bob")))
+	r.start(id, remedy.Warden())
+	restored(t, r.l)
+}

@@ -222,7 +222,7 @@ func (s *surface) caseDetail(id remedy.CaseID) (*CaseDetail, error) {
 	if file, ok := s.Engine.Config().Actions[c.Action].Levels[c.Pool]; ok {
 		level = min(level, file)
 	}
-	detail := &CaseDetail{Schema: SchemaCase, ServedAt: s.now(), Effective: level, Case: c, Labels: s.labels(c)}
+	detail := &CaseDetail{Schema: SchemaCase, ServedAt: s.now(), Effective: level, Case: c, Labels: s.labels(c), Words: s.Ledger.Words(c)}
 	if said, is := s.Ledger.Against(c); is && c.Open() && c.Manual == nil {
 		detail.Against = said.Words()
 	}

@@ -66,7 +66,7 @@ func (s *surface) label(ctx context.Context, in *caseInputWith[LabelRequest]) (*
 	if err != nil {
 		return nil, err
 	}
-	q := ledger.CaseLabel{Case: id, Note: in.Body.Note, Withdraw: in.Body.Label == "", Of: in.Body.Of}
+	q := ledger.CaseLabel{Case: id, Note: in.Body.Note, Withdraw: in.Body.Label == "", Of: in.Body.Of, Seen: in.Body.Seen}
 	if err := q.Label.UnmarshalText([]byte(in.Body.Label)); err != nil {
 		return nil, problem(http.StatusUnprocessableEntity, CodeInvalid, err.Error())
 	}

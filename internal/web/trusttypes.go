@@ -114,6 +114,8 @@ type LabelRequest struct {
 	// Of names another person whose word against the host and action an approver lifts;
 	// Label is empty then.
 	Of string `json:"of,omitempty" maxLength:"200" doc:"another person, whose word an approver lifts"`
+	// Seen is, with Of, when the newest of their words was said that the approver has read.
+	Seen time.Time `json:"seen,omitzero" doc:"with of: the newest time of their words that were read: a word that came later refuses the lift"`
 }
 
 // DemoteRequest lowers an action in a pool at once, until a person reviews it.

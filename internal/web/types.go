@@ -263,6 +263,8 @@ type CaseDetail struct {
 	// Against is a person's word that keeps warden from acting on an open case: of it, or
 	// of the case before. It is empty where there is none, or all approved after it.
 	Against string `json:"against,omitempty" doc:"a person's word that the detector is wrong, which keeps warden from acting on the open case"`
+	// Words are the words of wrong that are kept against its host and action.
+	Words []ledger.Objection `json:"words,omitempty" doc:"people's words of wrong against its host and action: what an approver lifts"`
 	// Labels is what was said of the case; null where it is no evidence.
 	Labels *CaseLabels `json:"labels,omitempty" doc:"what was said of the case; absent where it is no evidence"`
 	// Posts are where people are told of it.

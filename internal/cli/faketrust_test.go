@@ -159,6 +159,8 @@ func (f *fakeAPI) label(r *http.Request) (any, error) {
 	}
 	if words := f.words[id]; q.Of != "" && len(words) > 0 && words[0].By == q.Of && words[0].At.Equal(q.Seen) {
 		return &web.Labelled{Schema: web.SchemaLabelled, ServedAt: fakeNow, Case: id, Label: trust.Wrong, Statements: []trust.Statement{}}, nil
+	} else if len(words) > 0 && q.Label == "wrong" { // of which too many say so
+		return &web.Labelled{Schema: web.SchemaLabelled, ServedAt: fakeNow, Case: id, Label: trust.Wrong, Uncounted: true, Statements: []trust.Statement{}}, nil
 	} else if q.Of != "" {
 		return nil, refuse(http.StatusConflict, ledger.RefusedNothing, fmt.Sprintf("no word of %q stands that was seen at %v", q.Of, q.Seen))
 	}

@@ -139,6 +139,8 @@ func (p *program) shownWords(ctx context.Context, client *web.Client, id remedy.
 // comesTo says what the case's label is, where that isn't what was just said.
 func comesTo(res *web.Labelled, q web.LabelRequest) string {
 	switch {
+	case res.Uncounted:
+		return "; so many say so that it isn't counted as evidence, and it keeps warden from acting all the same"
 	case res.Label == trust.Unlabelled:
 		return "; it has no label now"
 	case res.Conflict:

@@ -85,6 +85,11 @@ func (s *surface) label(ctx context.Context, in *caseInputWith[LabelRequest]) (*
 		return out, nil
 	}
 	got := sample.Resolve()
+	by, err := actor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Uncounted = q.Label == trust.Wrong && !slices.ContainsFunc(sample.Own(by.Name), func(own trust.Statement) bool { return own.Label == trust.Wrong })
 	out.Detector, out.Digest, out.Label, out.Conflict, out.Statements = key.Detector, key.Digest, got.Label, got.Conflict, list(sample.Said)
 	if rows := s.evidence(c.Action, c.Pool, time.Time{}).Rows; len(rows) == 1 {
 		out.Row = &rows[0]

@@ -84,6 +84,9 @@ type Labelled struct {
 	Label      trust.Label       `json:"label"`
 	Conflict   bool              `json:"conflict"`
 	Statements []trust.Statement `json:"statements"`
+	// Uncounted says that so many say the same that this isn't counted as evidence: the
+	// word keeps warden from acting all the same.
+	Uncounted bool `json:"uncounted,omitempty" doc:"so many say the same that this is no evidence; the word keeps warden from acting all the same"`
 	// Row is the evidence as it is with that; null for a case that is none.
 	Row *TrustRow `json:"row"`
 }

@@ -231,7 +231,10 @@ func (d *daemon) Run(ctx context.Context) error {
 	group.Go(func() { d.engine.Follow(serving) })
 	group.Go(func() { d.report.run(serving) })
 	group.Go(func() { d.serveSlack(serving) })
-	group.Go(func() { d.clicks.run(ctx) })
+	// Its last words are said while this node can still commit, whatever stops it.
+	counting, stopCounting := context.WithCancel(ctx)
+	defer stopCounting()
+	group.Go(func() { d.clicks.run(counting) })
 	d.servePeers()
 	led := make(chan struct{})
 	group.Go(func() {
@@ -244,6 +247,7 @@ func (d *daemon) Run(ctx context.Context) error {
 	case err = <-failed:
 	case err = <-d.quit:
 	}
+	stopCounting()
 	d.Logger.Info("stopping: nothing new starts")
 	d.supervisor.Stopping(d.stopWithin(), "stopping: nothing new starts, and what runs is waited for")
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.stopWithin())

@@ -41,7 +41,8 @@ type Owed struct {
 	// Morning is what the summary of a date (of an extra one, its instant) says as it
 	// is now; nil where that is not known any more. Nil where nobody can say.
 	Morning func(date string) *Morning
-	// Now is the committed time.
+	// Now is the time, never before what is committed. It goes on where nothing is
+	// committed for hours.
 	Now time.Time
 }
 

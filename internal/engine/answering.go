@@ -20,16 +20,13 @@ func (e *Engine) Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswe
 	if c, ok := e.Ledger.Case(a.Case); ok {
 		a.QuietFor = e.Config().Actions[c.Action].Cooldown
 		a.Lowers = !a.Approve && e.Ledger.Floor().Version >= trustSince && e.mayAct(by, c.Action) != nil
+	} else {
+		a.Lowers = !a.Approve && e.Ledger.Floor().Version >= trustSince // whose it is to deny isn't known
 	}
-	// A word that was given before goes into the log as well: what is acknowledged
-	// is there to be found.
+	// A word that was given before goes into the log as well, but for a click: what
+	// is acknowledged is there to be found, as the answer that was read.
 	_, err := e.ask(ctx, by, &a)
-	said := e.politely(by, a, err)
-	if said == nil && err != nil && byClick(by) {
-		_, lost := e.commitEntry(ctx, by, &a)
-		return lost
-	}
-	return said
+	return e.politely(by, a, err)
 }
 
 // noPlan is what a command line sends for a plan's hash where it showed none,

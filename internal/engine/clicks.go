@@ -29,13 +29,25 @@ func byClick(by remedy.Actor) bool { return by.Via == string(ledger.SurfaceSlack
 
 // foretold is the ledger's refusal of what somebody clicked, without an entry:
 // those are told of in bounds, as RefusedClicks. What it would take is proposed,
-// and decided by its place in the log.
-func (e *Engine) foretold(by remedy.Actor, b ledger.Body) (ledger.Result, bool) {
-	if !byClick(by) {
+// and decided by its place in the log; and so is all where this node may not have
+// applied the log, or may not lead any more.
+func (e *Engine) foretold(ctx context.Context, by remedy.Actor, b ledger.Body) (ledger.Result, bool) {
+	if !byClick(by) || !e.Ledger.Led() || !e.inTenure() {
 		return ledger.Result{}, false
 	}
 	r := e.Ledger.Foretell(e.entryTime(), by, b)
-	return r, !r.OK && r.Code != ledger.RefusedClock
+	if r.OK || r.Code == ledger.RefusedClock {
+		return ledger.Result{}, false
+	}
+	return r, e.Log.Verify(ctx) == nil
+}
+
+// inTenure reports whether this node leads and has applied what earlier leaders
+// committed.
+func (e *Engine) inTenure() bool {
+	e.post.mu.Lock()
+	defer e.post.mu.Unlock()
+	return e.post.tenure != nil && e.post.tenure.Err() == nil
 }
 
 // clickGate lets what is said of clicks into the log within the ledger's bounds.

@@ -180,9 +180,10 @@ var errCourier = errors.New("a fault in warden itself, which the log has: please
 // receiptWithin bounds the commit of a receipt whose tenure is ending.
 const receiptWithin = 5 * time.Second
 
-// owed is what a surface has not been told, as it stands now.
+// owed is what a surface has not been told, as it stands now. Its time is not the
+// newest entry's: in a quiet cluster that stands still, and so would every pause.
 func (e *Engine) owed(s ledger.Surface, again uint64) chat.Owed {
-	o := chat.Owed{Now: e.Ledger.Status().Time, Post: func(key string) (ledger.Post, bool) { return e.Ledger.Post(s, key) }}
+	o := chat.Owed{Now: e.asOf(), Post: func(key string) (ledger.Post, bool) { return e.Ledger.Post(s, key) }}
 	for _, n := range e.Ledger.PendingFor(s) {
 		o.Messages = append(o.Messages, e.message(n, again))
 	}

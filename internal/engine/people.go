@@ -52,7 +52,7 @@ func fromResult(r ledger.Result) error {
 
 // ask commits one person's operation and returns the ledger's answer.
 func (e *Engine) ask(ctx context.Context, by remedy.Actor, b ledger.Body) (ledger.Result, error) {
-	if r, known := e.foretold(by, b); known {
+	if r, known := e.foretold(ctx, by, b); known {
 		return r, fromResult(r)
 	}
 	applied, err := e.commitEntry(ctx, by, b)

@@ -16,12 +16,16 @@ import (
 // lifting another person's word.
 func (e *Engine) Label(ctx context.Context, by remedy.Actor, b ledger.CaseLabel) error {
 	b.Lowers = false
-	if c, ok := e.Ledger.Case(b.Case); ok && b.Of != "" && b.Of != by.Name {
+	c, ok := e.Ledger.Case(b.Case)
+	if !ok { // one that is being opened is nobody's to speak of before its action is known
+		return refusal(ledger.RefusedNoCase, "there is no case %s: see `warden cases`", b.Case)
+	}
+	if b.Of != "" && b.Of != by.Name {
 		if err := e.mayAct(by, c.Action); err != nil {
 			return err
 		}
 	}
-	if c, ok := e.Ledger.Case(b.Case); ok && !b.Withdraw {
+	if !b.Withdraw {
 		if err := e.mayLabel(by, c, b.Label); err != nil {
 			return err
 		}

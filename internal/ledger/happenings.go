@@ -138,7 +138,7 @@ func (l *Ledger) Blind() []remedy.SourceName {
 func (l *Ledger) Led() bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.m.tenure.Term == l.m.term
+	return l.m.term > 0 && l.m.tenure.Term == l.m.term
 }
 
 // Leads is the term of the newest tenure that is noted; 0 for none.

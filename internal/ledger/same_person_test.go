@@ -32,6 +32,7 @@ func TestOneHumanOfTwoNames(t *testing.T) {
 		{"the same by the address alone", onHost("fran"), inSlack("slack:U1", "U1", "fran@example.net"), known, 1},
 		{"a unix user without an address in the config", onHost("fran"), inSlack("kim@example.net", "U2", "kim@example.net"), []remedy.Alias{{Person: "fran", Unix: []string{"fran", "root"}}}, 1},
 		{"a known unix user and somebody else", onHost("fran"), inSlack("kim@example.net", "U2", "kim@example.net"), known, 2},
+		{"a known unix user, and an account without an address", onHost("fran"), inSlack("slack:U1", "U1"), known, 1},
 		{"two of one user group", inSlack("fran@example.net", "U1", "fran@example.net"), inSlack("kim@example.net", "U2", "kim@example.net"), nil, 2},
 		{"two unix users", onHost("fran"), onHost("kim"), nil, 2},
 	} {

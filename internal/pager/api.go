@@ -41,6 +41,7 @@ type trouble struct {
 	code  int           // PagerDuty's own code; 0 for none
 	class chat.Reason
 	half  half
+	wide  bool // whatever is asked of that half would meet it
 }
 
 func (t *trouble) Error() string { return t.text }
@@ -177,6 +178,8 @@ func (s *sighting) explain(ctx context.Context, code int) *trouble {
 	if s.events {
 		t.half = halfEvents
 	}
+	t.wide = s.status == 0 || s.status/100 == 2 || s.status == http.StatusTooManyRequests || s.status == http.StatusUnauthorized || s.status == http.StatusPaymentRequired ||
+		code == codeUserNotFound || code == codeBadFrom || code == codeNoFrom
 	switch {
 	case s.status == 0:
 		t.again, t.text, t.class = true, network(ctx, s.err), chat.ReasonUnreachable

@@ -31,7 +31,9 @@ func (d *delivery) notes(ctx context.Context) error {
 	}
 	var errs []error
 	for _, m := range owed {
-		if len(errs) > 0 { // what comes after would meet the same
+		// What all of them would meet closes the half; what one incident answers is
+		// that incident's.
+		if left, _ := d.c.rests(halfREST, d.c.Clock.Now()); left > 0 || d.c.paused(noteKey(m.Case.ID)) {
 			d.hold(m.Case.ID)
 			continue
 		}
@@ -39,6 +41,7 @@ func (d *delivery) notes(ctx context.Context) error {
 		if err := d.noteOn(ctx, m); err != nil {
 			errs = append(errs, err)
 			d.hold(m.Case.ID)
+			d.c.pauses(noteKey(m.Case.ID), gatePauseMax)
 		}
 		d.lost[m.Case.ID] = d.lost[m.Case.ID] || d.out.Refused > refused
 	}
@@ -86,16 +89,19 @@ func (d *delivery) noteOn(ctx context.Context, m chat.Message) error {
 	resolve := n.solved && d.s.Resolve && d.onlyAbout(ctx, inc.id, m.Case.Host)
 	switch {
 	case resolve:
-		n.lines = append(n.lines, "Every alert here is about this host: this incident is resolved with this.")
+		n.lines = append(n.lines, resolvedLine)
 	case n.solved:
 		n.lines = append(n.lines, "This incident is left open for you.")
 	}
 	// Without a note that says so nothing is resolved.
-	if there, err := d.write(ctx, inc, m.Case, n); err != nil || !there || !resolve {
+	if said, err := d.write(ctx, inc, m.Case, n); err != nil || !resolve || !strings.Contains(said, resolvedLine) {
 		return err
 	}
 	return d.resolve(ctx, inc, m.Case)
 }
+
+// resolvedLine is what a note says of an incident that is resolved with it.
+const resolvedLine = "Every alert here is about this host: this incident is resolved with this."
 
 // judged keeps an error that is worth another try, and drops one that is not.
 func (d *delivery) judged(err error, what string) error {
@@ -106,14 +112,15 @@ func (d *delivery) judged(err error, what string) error {
 }
 
 // write writes a note unless it stands there already: this node's receipt may
-// have been lost, or the node that wrote it. It reports whether the note is there.
-func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note) (bool, error) {
+// have been lost, or the node that wrote it. It returns what the note says that is
+// there; empty where none is.
+func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note) (string, error) {
 	what := "the note on " + c.ID.String()
 	there, err := call(ctx, func(ctx context.Context) ([]pagerduty.IncidentNote, error) {
 		return d.api.rest.ListIncidentNotesWithContext(ctx, inc.id)
 	})
 	if err != nil {
-		return false, d.judged(err, what)
+		return "", d.judged(err, what)
 	}
 	receipt := ledger.Post{Key: n.key, Case: c.ID, Place: inc.id, Link: inc.link, Seq: n.covers}
 	if n.key == "" {
@@ -124,7 +131,7 @@ func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note)
 			receipt.ID = clipID(one.ID)
 			d.receipt(receipt)
 			d.spoke[c.ID]++
-			return true, nil
+			return one.Content, nil
 		}
 	}
 	made, err := call(ctx, func(ctx context.Context) (*pagerduty.IncidentNote, error) {
@@ -135,13 +142,13 @@ func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note)
 		})
 	})
 	if err != nil {
-		return false, d.judged(err, what)
+		return "", d.judged(err, what)
 	}
 	receipt.ID = clipID(made.ID)
 	d.receipt(receipt)
 	d.out.Sent++
 	d.spoke[c.ID]++
-	return true, nil
+	return n.text(c.ID), nil
 }
 
 // ends reports whether a note's last line is a marker: what a person quoted, or a
@@ -203,10 +210,14 @@ func (d *delivery) refusals(ctx context.Context) error {
 			continue
 		}
 		n.key = "refused/" + inc.id + "/" + n.topic
-		if _, told := d.post(n.key); told || len(n.key) > maxKey {
+		if _, told := d.post(n.key); told || len(n.key) > maxKey || d.c.paused(n.key) {
 			continue
 		}
-		if _, err := d.write(ctx, inc, c, n); err != nil {
+		said, err := d.write(ctx, inc, c, n)
+		if said == "" {
+			d.c.pauses(n.key, refusedPause)
+		}
+		if err != nil {
 			return err
 		}
 	}

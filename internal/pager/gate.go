@@ -60,3 +60,19 @@ func (p *Pager) rests(h half, now time.Time) (time.Duration, *trouble) {
 	}
 	return 0, nil
 }
+
+// pauses leaves one note alone for a while, and paused says whether it still is.
+func (p *Pager) pauses(key string, d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.alone) > 1000 {
+		clear(p.alone)
+	}
+	p.alone[key] = p.Clock.Now().Add(d)
+}
+
+func (p *Pager) paused(key string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.Clock.Now().Before(p.alone[key])
+}

@@ -84,6 +84,8 @@ type Pager struct {
 	tried map[string]time.Time
 	said  map[string]bool
 	gates [2]gate // by half
+	// alone are notes that failed by themselves, and until when they are left alone.
+	alone map[string]time.Time
 	// last is the Courier that delivered last: another one has other settings.
 	last *Courier
 }
@@ -93,7 +95,7 @@ func New(o Options) *Pager {
 	if o.Transport == nil {
 		o.Transport = newTransport()
 	}
-	return &Pager{Options: o, http: newClient(o.Transport), tried: map[string]time.Time{}, said: map[string]bool{}}
+	return &Pager{Options: o, http: newClient(o.Transport), tried: map[string]time.Time{}, said: map[string]bool{}, alone: map[string]time.Time{}}
 }
 
 // Courier makes the chat.Courier of the surface pagerduty, with settings that
@@ -118,6 +120,7 @@ func (p *Pager) begins(c *Courier) {
 	p.last = c
 	clear(p.tried)
 	clear(p.said)
+	clear(p.alone)
 	p.gates = [2]gate{}
 	p.found.forget()
 }
@@ -135,7 +138,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 	c.pager.begins(c)
 	d := &delivery{c: c.pager, s: &c.settings, owed: owed, state: c.pager.State(), posted: map[string]ledger.Post{}, spoke: map[remedy.CaseID]int{}, lost: map[remedy.CaseID]bool{}}
 	d.api.open(c.pager, &c.settings)
-	d.api.spare(owed.Now)
+	d.api.spare(c.pager.Clock.Now())
 	var errs []error
 	for _, part := range []struct {
 		half half
@@ -155,8 +158,8 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 
 // rest asks to be left alone only where neither half is of use.
 func (d *delivery) rest() []error {
-	a, why := d.c.rests(halfREST, d.owed.Now)
-	b, also := d.c.rests(halfEvents, d.owed.Now)
+	a, why := d.c.rests(halfREST, d.c.Clock.Now())
+	b, also := d.c.rests(halfEvents, d.c.Clock.Now())
 	switch noREST, noEvents := d.api.rest == nil && d.api.err.rest == nil, d.api.events == nil && d.api.err.events == nil; {
 	case noREST:
 		a, why = b, also
@@ -186,8 +189,10 @@ type delivery struct {
 	posted map[string]ledger.Post
 	// held are the cases about which something could not be told yet.
 	held map[remedy.CaseID]bool
-	// tried says that something failed in this delivery.
-	tried bool
+	// tried says that something failed in this delivery, and failures how often, by
+	// half.
+	tried    bool
+	failures [2]int
 	// spoke is how many notes and changes there were about a case, and lost are the
 	// cases about which something was given up.
 	spoke map[remedy.CaseID]int
@@ -279,8 +284,10 @@ func (d *delivery) trouble(err error, what string, about zap.Field) (again bool)
 		return true
 	}
 	if t.again {
-		d.c.fails(t.half, t, d.owed.Now)
 		d.tried = true
+		if d.failures[t.half]++; t.wide || t.half == halfEvents || d.failures[t.half] > 1 {
+			d.c.fails(t.half, t, d.c.Clock.Now())
+		}
 		return true
 	}
 	d.out.Refused++

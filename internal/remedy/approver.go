@@ -98,8 +98,8 @@ func aliasOf(a Actor, aliases []Alias) (Alias, bool) {
 // told apart doesn't count as two. They are one when the config says so, when
 // they have one name, and when a surface vouches for one id or address of both,
 // however their names have changed. A unix user and somebody whom only a chat
-// knows may be anybody's two names, unless the config has the unix user's address,
-// and it is another.
+// knows may be anybody's two names, unless the config has the unix user's address
+// and the chat vouches for another.
 func SamePerson(a, b Actor, aliases []Alias) bool {
 	p, known := aliasOf(a, aliases)
 	q, knownToo := aliasOf(b, aliases)
@@ -111,9 +111,14 @@ func SamePerson(a, b Actor, aliases []Alias) bool {
 	case (len(a.Keys) == 0) == (len(b.Keys) == 0):
 		return false
 	case len(a.Keys) == 0:
-		return p.Email == ""
+		return p.Email == "" || !addressed(b)
 	}
-	return q.Email == ""
+	return q.Email == "" || !addressed(a)
+}
+
+// addressed reports whether a surface vouches for an e-mail address of the actor.
+func addressed(a Actor) bool {
+	return slices.ContainsFunc(a.Keys, func(key string) bool { return strings.Contains(key, "@") && !strings.HasPrefix(key, "slack:") })
 }
 
 // Mention says whom a question may call by name, so that they hear of it. The

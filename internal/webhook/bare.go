@@ -13,8 +13,7 @@ import (
 // to the first colon, which are warden's own; of a case's, none.
 func bare(m chat.Message) chat.Message {
 	switch c := m.Case; {
-	case m.Notice.Kind == ledger.NoticeStop && c != nil: // the breaker's own words
-	case c != nil:
+	case c != nil && m.Notice.Kind != ledger.NoticeStop: // the case says enough
 		m.Notice.Detail = ""
 	default:
 		m.Notice.Detail, _, _ = strings.Cut(m.Notice.Detail, ": ")

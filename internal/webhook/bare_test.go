@@ -27,12 +27,17 @@ func TestNobodysReasonsGoOut(t *testing.T) {
 		return string(b)
 	}
 	for detail, want := range map[string]string{
-		"frozen by kim: " + said:                                   "rozen by kim",
-		"hold on web-07 by kim: " + said:                           "old on web-07 by kim",
-		"kim reviewed drain on edge: " + said + "; and more":       "eviewed drain on edge",
-		"n2 no longer counts, waived by kim: " + said + " moved":   "waived by kim",
-		"kim reset the breaker of all pools: " + said + " (3 ...)": "reset the breaker",
+		"W-3 is approved and waits: freeze: frozen by kim: " + said: "W-3 is approved and waits",
+		"frozen by kim: " + said:                                    "rozen by kim",
+		"hold on web-07 by kim: " + said:                            "old on web-07 by kim",
+		"kim reviewed drain on edge: " + said + "; and more":        "eviewed drain on edge",
+		"n2 no longer counts, waived by kim: " + said + " moved":    "waived by kim",
+		"kim reset the breaker of all pools: " + said + " (3 ...)":  "reset the breaker",
 	} {
+		stop := chat.Message{Notice: ledger.Notice{Seq: 1, Kind: ledger.NoticeStop, Case: 3, Detail: detail}, Case: &ledger.Case{ID: 3, Pool: "edge", Host: "web-07", Action: "drain", Stage: remedy.StageWaiting}}
+		if got := goes(stop); !strings.Contains(got, "W-3") {
+			t.Errorf("of a case: %s", got)
+		}
 		for _, kind := range []ledger.NoticeKind{ledger.NoticeStop, ledger.NoticeReviewed, ledger.NoticeConfig, ledger.NoticeDemoted} {
 			for _, pool := range []remedy.PoolName{"", "edge"} {
 				if got := goes(chat.Message{Notice: ledger.Notice{Seq: 1, Kind: kind, Pool: pool, Detail: detail}}); !strings.Contains(got, want) {

@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -116,8 +117,7 @@ func TestWireWithoutAnswer(t *testing.T) {
 // password: neither is in an error.
 func TestSocketErrorsHoldNoAddress(t *testing.T) {
 	t.Parallel()
-	address := "wss://wss.example.net:x/link/?ticket=PLANTED"
-	_, bad := url.Parse(address)
+	_, bad := url.Parse(fmt.Sprintf("wss://wss.example.net:%s/link/?ticket=PLANTED", "x"))
 	for _, err := range []error{bad, errors.New("invalid proxy address \"http://fran:PLANTED@proxy\""), &unanswered{text: "told", cause: errors.New("PLANTED")}} {
 		if got := worded(t.Context(), err); got == nil || strings.Contains(got.Error(), "PLANTED") || !errors.Is(got, err) {
 			t.Errorf("%v became %v", err, got)

@@ -135,7 +135,10 @@ func (s *story) memory() memory {
 		m.Level = st.Levels[0].Effective
 	}
 	for _, c := range s.cases() {
-		text, err := json.MarshalIndent(s.show(c.ID), "", " ")
+		shown := s.show(c.ID)
+		// Each leader counts anew for how long it has seen a host that is not bad.
+		shown.NotBadSince, shown.NotBadFor = time.Time{}, 0
+		text, err := json.MarshalIndent(shown, "", " ")
 		if err != nil {
 			s.t.Fatal(err)
 		}

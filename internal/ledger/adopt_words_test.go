@@ -112,9 +112,9 @@ func goldenWords(r *rig) {
 	r.ok(judge("o1", remedy.LevelNotify, counted))
 }
 
-// TestGoldenWords: the golden snapshot holds words that stand, and a ledger that goes
+// TestSavedWords: the golden snapshot holds words that stand, and a ledger that goes
 // on from it is held to them.
-func TestGoldenWords(t *testing.T) {
+func TestSavedWords(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/snapshots/v3.snap")
 	if err != nil {

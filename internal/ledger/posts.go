@@ -44,8 +44,8 @@ type Post struct {
 	Gone bool `json:"gone,omitempty"`
 }
 
-// The bounds of posts. Those of cases go with their case; of all others the
-// newest are kept.
+// The bounds of posts. Those of cases go with their case; of all others each
+// surface keeps its newest, so that none is forgotten for what another says.
 const (
 	maxPosts    = 1000
 	maxPostText = 500
@@ -107,7 +107,7 @@ func (b *NoticeDelivered) apply(m *machine, x step) Result {
 		p.Surface, p.At = b.Surface, x.at
 		m.post(p)
 	}
-	m.boundPosts()
+	m.boundPosts(b.Surface)
 	return done(0)
 }
 
@@ -129,18 +129,19 @@ func (m *machine) post(p Post) {
 	}
 }
 
-// boundPosts drops the oldest of those that belong to no case.
-func (m *machine) boundPosts() {
+// boundPosts drops a surface's oldest of those that belong to no case.
+func (m *machine) boundPosts(s Surface) {
+	bounded := func(p Post) bool { return p.Case == 0 && p.Surface == s }
 	free := 0
 	for i := range m.posts {
-		if m.posts[i].Case == 0 {
+		if bounded(m.posts[i]) {
 			free++
 		}
 	}
 	for ; free > maxPosts; free-- {
 		oldest := -1
 		for i, p := range m.posts {
-			if p.Case == 0 && (oldest < 0 || p.At.Before(m.posts[oldest].At)) {
+			if bounded(p) && (oldest < 0 || p.At.Before(m.posts[oldest].At)) {
 				oldest = i
 			}
 		}

@@ -135,7 +135,7 @@ func (e *Engine) bring(ctx context.Context, s ledger.Surface, woken <-chan struc
 // wants to be left alone, and whether all went well.
 func (e *Engine) bringOnce(ctx context.Context, c chat.Courier, left *ledger.NoticeDelivered, again uint64) (*ledger.NoticeDelivered, time.Duration, bool) {
 	if left != nil {
-		if err := e.commit(ctx, remedy.Warden(), left); err != nil {
+		if err := e.commitReceipt(ctx, left); err != nil && !errors.Is(err, errReceipt) {
 			e.Logger.Warn("what was told is not committed yet", zap.String("surface", string(c.Surface())), zap.Error(err))
 			return left, 0, false
 		}
@@ -151,7 +151,12 @@ func (e *Engine) bringOnce(ctx context.Context, c chat.Courier, left *ledger.Not
 	// What was posted is worth a receipt although the tenure is ending.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiptWithin)
 	defer cancel()
-	if cerr := e.commit(commit, remedy.Warden(), receipt); cerr != nil {
+	cerr := e.commitReceipt(commit, receipt)
+	if errors.Is(cerr, errReceipt) {
+		e.Logger.Error("what was told can't be put on record, and is told again: its receipt is not one that the ledger takes", zap.String("surface", string(c.Surface())), zap.Error(cerr))
+		return nil, max(got.Wait, refusedPause), false
+	}
+	if cerr != nil {
 		e.Logger.Warn("what was told is not committed yet", zap.String("surface", string(c.Surface())), zap.Error(cerr))
 		return receipt, got.Wait, false
 	}
@@ -176,6 +181,28 @@ func (e *Engine) deliver(ctx context.Context, c chat.Courier, again uint64) (got
 
 // errCourier stands for a courier's panic.
 var errCourier = errors.New("a fault in warden itself, which the log has: please report it")
+
+// refusedPause is how long a surface waits whose receipt the ledger refused: what it
+// said would be said again, and again.
+const refusedPause = 15 * time.Minute
+
+// errReceipt says that the ledger refused a receipt: to offer it again is no use.
+var errReceipt = errors.New("the ledger refused a receipt")
+
+// commitReceipt commits what a surface has told. Unlike what a round commits,
+// nobody can have been faster: a refusal is an error.
+func (e *Engine) commitReceipt(ctx context.Context, r *ledger.NoticeDelivered) error {
+	applied, err := e.commitEntry(ctx, remedy.Warden(), r)
+	if err != nil {
+		return err
+	}
+	for _, x := range applied.Results {
+		if !x.OK {
+			return fmt.Errorf("%w: %s", errReceipt, x.Reason)
+		}
+	}
+	return nil
+}
 
 // receiptWithin bounds the commit of a receipt whose tenure is ending.
 const receiptWithin = 5 * time.Second

@@ -127,7 +127,7 @@ bench-trust:
 
 ## bench-chat: from the bad sample to the question in Slack, and from the click to the drained host, on three nodes; ten minutes
 bench-chat:
-	WARDEN_BENCH_CHAT=30 go test -run '^Test(Chat|Drained)Figures$$' -count 1 -parallel 1 -timeout 30m -v ./internal/cli
+	WARDEN_BENCH_CHAT=30 go test -tags figures -run '^Test(Chat|Drained)Figures$$' -count 1 -parallel 1 -timeout 30m -v ./internal/cli
 
 ## demo: the whole story, offline, in one terminal
 demo:

@@ -68,7 +68,9 @@ func (e *Engine) wake() {
 
 // callBack waits for the couriers' loops, whose context has ended.
 func (e *Engine) callBack() {
-	e.callOut(nil) //nolint:staticcheck // none is woken from now on
+	e.post.mu.Lock()
+	e.post.tenure = nil //nolint:fatcontext // none is woken from now on
+	e.post.mu.Unlock()
 	e.post.work.Wait()
 	e.post.mu.Lock()
 	defer e.post.mu.Unlock()

@@ -20,8 +20,8 @@ import (
 // detector, Socket Mode and a balancer of the simulated fleet: from a host's
 // last good sample and from the round that finds it bad to the question in
 // Slack, and from the click that says yes to the drained server. It measures as
-// often as WARDEN_BENCH_CHAT says, and asserts nothing about time: `make
-// bench-chat`.
+// often as WARDEN_BENCH_CHAT says, and asserts nothing, so only `make
+// bench-chat` builds it.
 func TestDrainedFigures(t *testing.T) {
 	t.Parallel()
 	runs, err := strconv.Atoi(os.Getenv("WARDEN_BENCH_CHAT"))

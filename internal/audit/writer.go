@@ -79,7 +79,7 @@ func Open(o Options) (_ *Writer, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, w.lock.Close())
+			err = errors.Join(err, giveBack(w.lock))
 		}
 	}()
 	if w.metrics, err = newMetrics(o.Registry, w); err != nil {
@@ -220,7 +220,7 @@ func (w *Writer) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("close the audit files: %w: their disk hangs", context.Cause(ctx))
 	}
-	return errors.Join(w.files.close(), w.lock.Close())
+	return errors.Join(w.files.close(), giveBack(w.lock))
 }
 
 // Written is the newest entry that is durable in the files, and how many items
@@ -261,4 +261,10 @@ func (l layout) take() (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("%w: another process writes to them (%s): give each node an [audit] path of its own", ErrRefused, path), f.Close())
 	}
 	return f, nil
+}
+
+// giveBack ends the lock of take, also for the copy that a process has which is
+// just being started: it holds all files between its fork and its exec.
+func giveBack(lock *os.File) error {
+	return errors.Join(unix.Flock(int(lock.Fd()), unix.LOCK_UN), lock.Close())
 }

@@ -60,7 +60,13 @@ func lockDir(dir string) (*dirLock, error) {
 	return &dirLock{f: f}, nil
 }
 
-func (l *dirLock) release() error { return l.f.Close() }
+// release gives the directory back at once. Closing the file would not do: a
+// process that is being started holds a copy of it between its fork and its
+// exec, and with it the lock, and who opens the directory in that moment would be
+// told that it is in use.
+func (l *dirLock) release() error {
+	return errors.Join(unix.Flock(int(l.f.Fd()), unix.LOCK_UN), l.f.Close())
+}
 
 func writeAt(f *os.File, s string) error {
 	_, err := f.WriteAt([]byte(s), 0)

@@ -78,10 +78,10 @@ func (a *api) open(c *Pager, s *Settings) {
 // spare takes away a half that is left alone: it is then as one whose key can't be
 // read.
 func (a *api) spare(now time.Time) {
-	if left, _ := a.c.rests(halfREST, now); left > 0 && a.rest != nil {
+	if a.c.alone.resting(halfREST.key(), now) && a.rest != nil {
 		a.rest, a.err.rest = nil, errResting
 	}
-	if left, _ := a.c.rests(halfEvents, now); left > 0 && a.events != nil {
+	if a.c.alone.resting(halfEvents.key(), now) && a.events != nil {
 		a.events, a.err.events = nil, errResting
 	}
 }

@@ -33,20 +33,20 @@ func (d *delivery) notes(ctx context.Context) error {
 	for _, m := range owed {
 		// What all of them would meet closes the half; what one incident answers is
 		// that incident's.
-		if left, _ := d.c.rests(halfREST, d.c.Clock.Now()); left > 0 || d.c.paused(noteKey(m.Case.ID)) {
+		if now := d.c.Clock.Now(); d.c.alone.resting(halfREST.key(), now) || d.c.alone.resting(noteKey(m.Case.ID), now) {
 			d.hold(m.Case.ID)
 			continue
 		}
 		refused := d.out.Refused
-		if err := d.noteOn(ctx, m); err != nil {
+		if err := d.noteOn(ctx, m, false); err != nil {
 			errs = append(errs, err)
 			d.hold(m.Case.ID)
-			d.c.pauses(noteKey(m.Case.ID), gatePauseMax)
+			d.c.alone.leave(noteKey(m.Case.ID), d.c.Clock.Now(), gatePauseMax)
 		}
 		d.lost[m.Case.ID] = d.lost[m.Case.ID] || d.out.Refused > refused
 	}
 	if len(errs) == 0 {
-		errs = append(errs, d.refusals(ctx))
+		errs = append(errs, d.later(ctx, owed), d.refusals(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -69,8 +69,9 @@ func (d *delivery) milestones() []chat.Message {
 }
 
 // noteOn writes one milestone on the incident of its case, and resolves that
-// where it is configured and everything about it is proven.
-func (d *delivery) noteOn(ctx context.Context, m chat.Message) error {
+// where it is configured and everything about it is proven. Of a late one, whose
+// incident began after it was told, nothing is: what was proven was so before.
+func (d *delivery) noteOn(ctx context.Context, m chat.Message, late bool) error {
 	talk := ""
 	if d.c.Talk != nil {
 		talk = d.c.Talk(m.Case.ID)
@@ -84,9 +85,10 @@ func (d *delivery) noteOn(ctx context.Context, m chat.Message) error {
 		return d.judged(err, "the incident of "+m.Case.ID.String())
 	}
 	if inc.id == "" {
+		d.keepForLater(m)
 		return nil
 	}
-	resolve := n.solved && d.s.Resolve && d.onlyAbout(ctx, inc.id, m.Case.Host)
+	resolve := n.solved && d.s.Resolve && !late && d.onlyAbout(ctx, inc.id, m.Case.Host)
 	switch {
 	case resolve:
 		n.lines = append(n.lines, resolvedLine)
@@ -129,8 +131,7 @@ func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note)
 	for _, one := range there {
 		if ends(one.Content, n.marker(c.ID)) {
 			receipt.ID = clipID(one.ID)
-			d.receipt(receipt)
-			d.spoke[c.ID]++
+			d.wrote(receipt)
 			return one.Content, nil
 		}
 	}
@@ -145,10 +146,16 @@ func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note)
 		return "", d.judged(err, what)
 	}
 	receipt.ID = clipID(made.ID)
-	d.receipt(receipt)
+	d.wrote(receipt)
 	d.out.Sent++
-	d.spoke[c.ID]++
 	return n.text(c.ID), nil
+}
+
+// wrote notes that a note is there.
+func (d *delivery) wrote(p ledger.Post) {
+	d.receipt(p)
+	d.spoke[p.Case]++
+	d.doneWith(p.Case, p.Seq)
 }
 
 // ends reports whether a note's last line is a marker: what a person quoted, or a
@@ -210,12 +217,12 @@ func (d *delivery) refusals(ctx context.Context) error {
 			continue
 		}
 		n.key = "refused/" + inc.id + "/" + n.topic
-		if _, told := d.post(n.key); told || len(n.key) > maxKey || d.c.paused(n.key) {
+		if _, told := d.post(n.key); told || len(n.key) > maxKey || d.c.alone.resting(n.key, d.c.Clock.Now()) {
 			continue
 		}
 		said, err := d.write(ctx, inc, c, n)
 		if said == "" {
-			d.c.pauses(n.key, refusedPause)
+			d.c.alone.leave(n.key, d.c.Clock.Now(), refusedPause)
 		}
 		if err != nil {
 			return err

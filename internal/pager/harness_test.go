@@ -129,7 +129,7 @@ func (r *room) deliverWithin(within time.Duration) (chat.Delivery, error) {
 	defer cancel()
 	got, err := r.c.Deliver(ctx, chat.Owed{
 		Messages: slices.Clone(r.owed), Now: r.clk.Now(),
-		Post: func(k string) (ledger.Post, bool) { p, ok := r.posts[k]; return p, ok },
+		Post: func(k string) (ledger.Post, bool) { p, ok := r.posts[k]; return p, ok }, About: r.about,
 	})
 	if n := len(got.Seqs); got.Merged < 0 || got.Merged+got.Unwanted+got.Dropped > n {
 		r.t.Errorf("what became of %d notices doesn't add up: %+v", n, got)
@@ -153,6 +153,15 @@ func (r *room) deliverWithin(within time.Duration) (chat.Delivery, error) {
 		r.posts[p.Key] = p
 	}
 	return got, err
+}
+
+// about is a case as it is now.
+func (r *room) about(id remedy.CaseID) (chat.Message, bool) {
+	i := slices.IndexFunc(r.state.Cases, func(c *ledger.Case) bool { return c.ID == id })
+	if i < 0 {
+		return chat.Message{}, false
+	}
+	return chat.Message{Case: r.state.Cases[i], Level: remedy.LevelConfirm}, true
 }
 
 // must delivers, and wants all of it to get through.

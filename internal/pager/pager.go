@@ -78,14 +78,11 @@ type Pager struct {
 	Options
 	http  *http.Client
 	found finder
-	// tried is when an alert was last refused for good, by its key, so that it is
-	// not sent in every round; said is what was logged already.
+	// alone is what failed, and until when it is left alone; said is what was logged
+	// already.
+	alone pauses
 	mu    sync.Mutex
-	tried map[string]time.Time
 	said  map[string]bool
-	gates [2]gate // by half
-	// alone are notes that failed by themselves, and until when they are left alone.
-	alone map[string]time.Time
 	// last is the Courier that delivered last: another one has other settings.
 	last *Courier
 }
@@ -95,7 +92,7 @@ func New(o Options) *Pager {
 	if o.Transport == nil {
 		o.Transport = newTransport()
 	}
-	return &Pager{Options: o, http: newClient(o.Transport), tried: map[string]time.Time{}, said: map[string]bool{}, alone: map[string]time.Time{}}
+	return &Pager{Options: o, http: newClient(o.Transport), said: map[string]bool{}}
 }
 
 // Courier makes the chat.Courier of the surface pagerduty, with settings that
@@ -118,10 +115,8 @@ func (p *Pager) begins(c *Courier) {
 		return
 	}
 	p.last = c
-	clear(p.tried)
 	clear(p.said)
-	clear(p.alone)
-	p.gates = [2]gate{}
+	p.alone.forget()
 	p.found.forget()
 }
 
@@ -149,7 +144,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		case err != nil && !errors.Is(err, errResting):
 			errs = append(errs, err)
 		case err == nil && d.out.Sent > sent:
-			c.pager.works(part.half)
+			c.pager.alone.works(part.half.key())
 		}
 	}
 	d.settle()
@@ -158,8 +153,8 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 
 // rest asks to be left alone only where neither half is of use.
 func (d *delivery) rest() []error {
-	a, why := d.c.rests(halfREST, d.c.Clock.Now())
-	b, also := d.c.rests(halfEvents, d.c.Clock.Now())
+	a, why := d.c.alone.left(halfREST.key(), d.c.Clock.Now())
+	b, also := d.c.alone.left(halfEvents.key(), d.c.Clock.Now())
 	switch noREST, noEvents := d.api.rest == nil && d.api.err.rest == nil, d.api.events == nil && d.api.err.events == nil; {
 	case noREST:
 		a, why = b, also
@@ -286,7 +281,7 @@ func (d *delivery) trouble(err error, what string, about zap.Field) (again bool)
 	if t.again {
 		d.tried = true
 		if d.failures[t.half]++; t.wide || t.half == halfEvents || d.failures[t.half] > 1 {
-			d.c.fails(t.half, t, d.c.Clock.Now())
+			d.c.alone.fails(t.half.key(), d.c.Clock.Now(), t)
 		}
 		return true
 	}

@@ -124,8 +124,7 @@ func (d *delivery) alerts(ctx context.Context) error {
 	if ok, err := d.api.canSend(); !ok {
 		return err
 	}
-	now := d.state.Now
-	for _, s := range reconcile(now, conditions(d.state, d.s), d.state, d.s.Cluster, printOf(d.api.key)) {
+	for _, s := range reconcile(d.state.Now, conditions(d.state, d.s), d.state, d.s.Cluster, printOf(d.api.key)) {
 		if s.moved {
 			d.once("an alert was opened with another routing key: if it is still open in PagerDuty, resolve it by hand", zap.String("alert", s.post.Key))
 		}
@@ -137,8 +136,8 @@ func (d *delivery) alerts(ctx context.Context) error {
 			d.receipt(s.post)
 			continue
 		}
-		if d.resting(s, now) {
-			continue
+		if d.c.alone.resting(s.post.Key, d.c.Clock.Now()) {
+			continue // it was refused lately, as one for a routing key that is not there
 		}
 		sent, err := d.send(ctx, s)
 		if err != nil {
@@ -164,15 +163,6 @@ func (d *delivery) once(what string, about ...zap.Field) {
 		d.c.said[key] = true
 		d.c.Logger.Warn(what, about...)
 	}
-}
-
-// resting reports whether an event was refused lately, as one for a routing key
-// that is not there: it is not sent in every round.
-func (d *delivery) resting(s step, now time.Time) bool {
-	d.c.mu.Lock()
-	defer d.c.mu.Unlock()
-	at, ok := d.c.tried[s.post.Key]
-	return ok && now.Sub(at) < refusedPause && !now.Before(at)
 }
 
 // send sends one event. It reports false for one that PagerDuty refused: it is
@@ -206,8 +196,6 @@ func (d *delivery) send(ctx context.Context, s step) (bool, error) {
 	if d.trouble(err, "the alert", zap.String("alert", event.DedupKey)) {
 		return false, err
 	}
-	d.c.mu.Lock()
-	defer d.c.mu.Unlock()
-	d.c.tried[s.post.Key] = d.state.Now
+	d.c.alone.leave(s.post.Key, d.c.Clock.Now(), refusedPause)
 	return false, nil
 }

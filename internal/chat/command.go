@@ -31,6 +31,16 @@ type Command struct {
 // spoken is one thing that can be said.
 type spoken struct{ word, form, what string }
 
+// Changes reports whether it asks for something to be done, undone, held back or
+// let go on, if only for a look at it first. The others just read.
+func (k Command) Changes() bool {
+	switch k.Word {
+	case "drain", "run", "undo", "hold", "release", "freeze", "unfreeze":
+		return true
+	}
+	return false
+}
+
 func spokenWords() []spoken {
 	return []spoken{
 		{"", "", "what is going on, and what waits for an answer"},

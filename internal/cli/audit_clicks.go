@@ -15,6 +15,7 @@ type clicked struct {
 	User    string              `json:"user"`
 	Name    string              `json:"name"`
 	Verb    string              `json:"verb"`
+	Word    string              `json:"word"`
 	Since   time.Time           `json:"since"`
 	Rest    []ledger.ClickCount `json:"rest"`
 }
@@ -25,11 +26,15 @@ const countedMost = 6
 // clickWords say that clicks did nothing, and why.
 func (c clicked) clickWords(id string) string {
 	if c.Kind != "" {
-		what := joined(" ", c.Verb, id)
-		if c.Verb == "" || id == "W-0" {
-			what = c.Verb
+		act, did := c.Verb, "turned away a click in"
+		if c.Word != "" {
+			act, did = c.Word, "turned away a word in"
 		}
-		return joined(" ", "turned away a click in", c.Surface, "by", clicker(c.User, c.Name)) + bracketed(what) + ": " + clickWhy(c.Kind)
+		what := joined(" ", act, id)
+		if act == "" || id == "W-0" {
+			what = act
+		}
+		return joined(" ", did, c.Surface, "by", clicker(c.User, c.Name)) + bracketed(what) + ": " + clickWhy(c.Kind)
 	}
 	total := 0
 	var parts []string

@@ -39,6 +39,9 @@ func TestAuditLinesSayWhatWasSaid(t *testing.T) {
 		{"turned away a click in slack by carol@example.net, U0CAROL (approve W-3): somebody else may", false, ok, []ledger.Body{
 			&ledger.ClicksRefused{Surface: "slack", Kind: ledger.ClickNotYours, User: "U0CAROL", Name: "carol@example.net", Verb: "approve", Case: 3},
 		}},
+		{"turned away a word in slack by U0CAROL (unfreeze): somebody else may", false, ok, []ledger.Body{
+			&ledger.ClicksRefused{Surface: "slack", Kind: ledger.ClickNotYours, User: "U0CAROL", Word: "unfreeze"},
+		}},
 		{"turned away a click in slack by U0GUS: its value is none that warden made", false, ok, []ledger.Body{&ledger.ClicksRefused{Surface: "slack", Kind: ledger.ClickForged, User: "U0GUS"}}},
 		{"turned away 132 more in slack since 2026-11-22 09:00:00 UTC (120 by U0GUS: its value is none that warden made; 12 by somebody: no member of the workspace)", false, ok, []ledger.Body{
 			&ledger.ClicksRefused{Surface: "slack", Since: until, Rest: []ledger.ClickCount{{Kind: ledger.ClickForged, User: "U0GUS", N: 120}, {Kind: ledger.ClickNobody, N: 12}}},

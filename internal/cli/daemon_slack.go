@@ -116,16 +116,25 @@ func (s slackDesk) Do(ctx context.Context, by remedy.Actor, w slack.Wish) error 
 	default:
 		err = fmt.Errorf("%q is nothing that can be asked for by a button; use the command line", w.Verb)
 	}
-	refused, ok := errors.AsType[*web.APIError](err)
-	switch {
-	case err == nil:
-		return nil
-	case !ok || refused.Status >= http.StatusInternalServerError:
+	if _, ok := errors.AsType[*web.APIError](err); err != nil && !ok {
 		return &slack.Lost{Err: err}
-	case refused.Status == http.StatusForbidden:
-		return &slack.NotYours{Err: err}
 	}
-	return err
+	return slackRefusal(err, err)
+}
+
+// slackRefusal is an error for who asked in Slack, of the kind that its cause has:
+// whether somebody else may, or whether nobody knows if it was done.
+func slackRefusal(said, cause error) error {
+	refused, ok := errors.AsType[*web.APIError](cause)
+	switch {
+	case said == nil:
+		return nil
+	case ok && refused.Status == http.StatusForbidden:
+		return &slack.NotYours{Err: said}
+	case ok && refused.Status >= http.StatusInternalServerError, errors.Is(cause, web.ErrUnreachable), errors.Is(cause, errTimeout):
+		return &slack.Lost{Err: said}
+	}
+	return said
 }
 
 // hold keeps warden's hands off a case's host, in the name of who asks.
@@ -151,8 +160,9 @@ func (s slackDesk) Ask(ctx context.Context, by remedy.Actor, k chat.Command) (sl
 		local: s.d.File().Chat.Slack.Zone(), client: client,
 	}
 	args := append([]string{"--no-input", "--no-color", "--tz=" + s.d.File().Chat.Slack.Timezone}, k.Args...)
-	if code := p.run(ctx, args); code != ExitOK {
-		return slack.Reply{}, errors.New(strings.TrimPrefix(strings.TrimSpace(noteOf(errs.String(), out.String())), "warden: "))
+	if code, err := p.attempt(ctx, args); code != ExitOK {
+		said := errors.New(strings.TrimPrefix(strings.TrimSpace(noteOf(errs.String(), out.String())), "warden: "))
+		return slack.Reply{}, slackRefusal(said, err)
 	}
 	reply := slack.Reply{Text: noteOf(out.String(), errs.String())}
 	switch {

@@ -80,6 +80,10 @@ api_url        = %q
 		said := fake.Ephemerals(fakeslack.Carol, fakeslack.Ops)
 		return len(said) == 1 && strings.Contains(said[0].Text, "sam")
 	})
+	l.eventually("the audit has it", func() bool {
+		code, out, _ := l.run("audit", "tail", "--what", "click.refused")
+		return code == ExitOK && strings.Contains(out, "turned away a word in slack by carol@example.net, "+fakeslack.Carol+" (unfreeze): somebody else may")
+	})
 	if _, err := fake.Slash(fakeslack.Fran, fakeslack.Ops, "unfreeze"); err != nil {
 		t.Fatal(err)
 	}

@@ -127,6 +127,12 @@ func (p *program) commands() []*cobra.Command {
 }
 
 func (p *program) run(ctx context.Context, args []string) int {
+	code, _ := p.attempt(ctx, args)
+	return code
+}
+
+// attempt runs a command line, and says also what its exit code was made of.
+func (p *program) attempt(ctx context.Context, args []string) (int, error) {
 	root := p.newRootCommand()
 	root.SetArgs(append([]string{}, args...)) // never nil: cobra would take the process's
 	root.SetIn(p.in)
@@ -137,7 +143,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if err != nil {
 		p.report(cmd, code, err)
 	}
-	return code
+	return code, err
 }
 
 // report prints an error that a command ended with.

@@ -42,8 +42,8 @@ const (
 	maxClickWord    = 20
 )
 
-// ClicksRefused says that a click did nothing and why, or counts those that were
-// not told one by one. It changes nothing but what may be told of further ones,
+// ClicksRefused says that a click, or a word, did nothing and why, or counts those
+// that were not told one by one. It changes nothing but what may be told of further ones,
 // and is there for the audit.
 type ClicksRefused struct {
 	Surface Surface `json:"surface"`
@@ -53,8 +53,10 @@ type ClicksRefused struct {
 	// they are to warden, as far as that was found out. Either may be empty.
 	User string `json:"user,omitempty"`
 	Name string `json:"name,omitempty"`
-	// Verb and Case are what was clicked, where its value was warden's own.
+	// Verb and Case are what was clicked, where its value was warden's own. What was
+	// said, and not clicked, has its first word in Word, and no verb.
 	Verb string        `json:"verb,omitempty"`
+	Word string        `json:"word,omitempty"`
 	Case remedy.CaseID `json:"case,omitempty"`
 	// Since is when the first click of a count came, and Rest has the count by kind
 	// and user, in this order, each once; without a user are all others.
@@ -130,14 +132,15 @@ func (b *ClicksRefused) sound() bool {
 	}
 	if b.Kind != "" {
 		name := b.Name == "" || len(b.Name) <= maxClickName && !strings.ContainsFunc(b.Name, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) })
-		return isWord(string(b.Kind)) && name && (b.Verb == "" || isWord(b.Verb)) && b.Since.IsZero()
+		return isWord(string(b.Kind)) && name && (b.Verb == "" || isWord(b.Verb)) &&
+			(b.Word == "" || isWord(b.Word) && b.Verb == "") && b.Since.IsZero()
 	}
 	for _, c := range b.Rest {
 		if !isWord(string(c.Kind)) || !isUser(c.User) || c.N < 1 {
 			return false
 		}
 	}
-	return len(b.Rest) <= MaxClicksListed && b.User+b.Name+b.Verb == "" && b.Case == 0 &&
+	return len(b.Rest) <= MaxClicksListed && b.User+b.Name+b.Verb+b.Word == "" && b.Case == 0 &&
 		rising(b.Rest, func(x, y ClickCount) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.User, y.User)) })
 }
 

@@ -61,6 +61,8 @@ func TestClicksThatMakeNoSense(t *testing.T) {
 		{Surface: "slack", Kind: "forged", User: strings.Repeat("U", 33)}, {Surface: "slack", Kind: "forged", Name: "a\nb"},
 		{Surface: "slack", Kind: "forged", Name: "\x1b[31m"}, {Surface: "slack", Kind: "forged", Name: strings.Repeat("n", 101)},
 		{Surface: "slack", Kind: "forged", Verb: "approve now"}, {Surface: "slack", Kind: "forged", Since: t0()},
+		{Surface: "slack", Kind: "refused", Word: "please unfreeze"}, {Surface: "slack", Kind: "refused", Verb: "approve", Word: "unfreeze"},
+		{Surface: "slack", Word: "unfreeze", Rest: []ledger.ClickCount{{Kind: "forged", N: 1}}},
 		{Surface: "slack", Kind: "forged", Rest: []ledger.ClickCount{{Kind: "forged", N: 1}}},
 		{Surface: "slack", Rest: []ledger.ClickCount{{Kind: "forged"}}}, {Surface: "slack", Rest: []ledger.ClickCount{{N: 1}}},
 		{Surface: "slack", Rest: []ledger.ClickCount{{Kind: "nobody", N: 1}, {Kind: "forged", N: 1}}},

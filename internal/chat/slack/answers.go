@@ -82,7 +82,7 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 	}
 	x, err := s.session(ctx)
 	if err != nil {
-		s.Logger.Warn("a click can't be answered", zap.Error(err))
+		s.unasked(a.ActionID, where, err)
 		return
 	}
 	v, err := x.signer.read(a.Value)
@@ -242,7 +242,7 @@ func (s *Slack) submitted(ctx context.Context, cb api.InteractionCallback) {
 	where := place{channel: channel, user: cb.User.ID}
 	x, err := s.session(ctx)
 	if err != nil {
-		s.Logger.Warn("a dialog can't be answered", zap.Error(err))
+		s.unasked(cb.View.CallbackID, where, err)
 		return
 	}
 	v, err := x.signer.read(value)

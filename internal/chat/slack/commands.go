@@ -88,17 +88,21 @@ func (s *Slack) said(ctx context.Context, who asker, text string) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	x, err := s.session(ctx)
+	k, wrong := chat.ParseCommand(text)
+	about := request{what: strings.Join(k.Args, " "), word: k.Word, id: k.Case}
 	if err != nil {
+		if k.Changes() {
+			s.unasked(about.what, who.place, err)
+		}
 		s.Logger.Warn("what was said can't be answered", zap.Error(err))
 		return
 	}
 	by, err := s.actor(ctx, x, who.team, who.user)
 	if err != nil {
-		s.refuse(ctx, x, who.place, request{what: "say"}, err)
+		s.refuseWord(ctx, x, who, about, true, err)
 		return
 	}
-	k, err := chat.ParseCommand(text)
-	if err != nil {
+	if err := wrong; err != nil {
 		s.answer(ctx, x, who, true, chat.NotDone(err.Error(), false), []string{err.Error()}, nil)
 		return
 	}
@@ -106,7 +110,8 @@ func (s *Slack) said(ctx context.Context, who asker, text string) {
 		s.answer(ctx, x, who, true, "What I know", chat.HelpLines(who.lead), nil)
 		return
 	}
-	s.askDesk(ctx, x, who, by, k)
+	about.by = by.Name
+	s.askDesk(ctx, x, who, by, k, about)
 }
 
 // outcome is what came of it as blocks: the words of the command line, and the
@@ -163,15 +168,14 @@ func (s *Slack) preview(ctx context.Context, x session, cb api.InteractionCallba
 		s.answer(ctx, x, who, true, chat.NotDone(err.Error(), false), []string{err.Error()}, nil)
 		return
 	}
-	s.askDesk(ctx, x, who, by, k)
+	s.askDesk(ctx, x, who, by, k, request{what: string(v.Verb), by: by.Name, verb: v.Verb, id: v.Case})
 }
 
 // askDesk puts to the desk what somebody said, and answers them.
-func (s *Slack) askDesk(ctx context.Context, x session, who asker, by remedy.Actor, k chat.Command) {
+func (s *Slack) askDesk(ctx context.Context, x session, who asker, by remedy.Actor, k chat.Command, about request) {
 	got, err := s.Desk.Ask(ctx, by, k)
 	if err != nil {
-		s.Logger.Info("what was said in Slack was refused", zap.Strings("request", k.Args), zap.String("by", by.Name), zap.Error(err))
-		s.answer(ctx, x, who, true, chat.NotDone(err.Error(), false), []string{chat.NotDone(err.Error(), false)}, nil)
+		s.refuseWord(ctx, x, who, about, k.Changes(), err)
 		return
 	}
 	s.Logger.Info("somebody asked in Slack", zap.Strings("request", k.Args), zap.String("by", by.Name))

@@ -38,7 +38,7 @@ type Desk interface {
 	// Do does it. An error is for who asked; NotYours and Lost tell two kinds from all
 	// others.
 	Do(ctx context.Context, by remedy.Actor, w Wish) error
-	// Ask does what was said. Its error is for who asked.
+	// Ask does what was said. Its error is for who asked, of the same kinds.
 	Ask(ctx context.Context, by remedy.Actor, k chat.Command) (Reply, error)
 }
 

@@ -27,19 +27,43 @@ type request struct {
 	what string
 	// by is who they are to warden; empty where that was not found out.
 	by string
-	// verb and id are of a value that is warden's own.
+	// verb and id are of a value that is warden's own; word is the first of what was
+	// said, where nothing was clicked.
 	verb chat.Verb
+	word string
 	id   remedy.CaseID
 }
 
 // refuse tells who tapped why nothing was done, and has it audited that they did.
 func (s *Slack) refuse(ctx context.Context, x session, where place, r request, err error) {
+	s.refusal(where, r, err)
+	_, notYours := errors.AsType[*NotYours](err)
+	s.whisper(ctx, x, where, chat.NotDone(err.Error(), notYours))
+}
+
+// refuseWord tells who said something why nothing was done. That they did is
+// audited where it asked for something: what only reads takes nobody's place.
+func (s *Slack) refuseWord(ctx context.Context, x session, who asker, r request, audit bool, err error) {
+	if audit {
+		s.refusal(who.place, r, err)
+	} else {
+		s.Logger.Info("what was said in Slack can't be answered", zap.String("request", r.what), zap.String("by", r.by), zap.Error(err))
+	}
+	why := chat.NotDone(err.Error(), false)
+	s.answer(ctx, x, who, true, why, []string{why}, nil)
+}
+
+// refusal has it in the log and in the audit that something was refused.
+func (s *Slack) refusal(where place, r request, err error) {
 	s.Logger.Warn("an answer in Slack was refused", zap.String("request", r.what), zap.String("by", cmp.Or(r.by, where.user)), zap.String("user", where.user), zap.Error(err))
 	if s.Refused != nil {
 		s.Refused(refused(where.user, r, err))
 	}
-	_, notYours := errors.AsType[*NotYours](err)
-	s.whisper(ctx, x, where, chat.NotDone(err.Error(), notYours))
+}
+
+// unasked is an error of Slack's, or of the settings, that left nobody to ask.
+func (s *Slack) unasked(what string, where place, err error) {
+	s.refusal(where, request{what: what}, &Lost{err})
 }
 
 // The bounds of what stands in the audit of a click that did nothing. They are the
@@ -52,7 +76,7 @@ const (
 // refused is what the audit says of a click that did nothing: nothing in it is
 // anybody's own text but a name, which is one line and short.
 func refused(user string, r request, err error) ledger.ClicksRefused {
-	out := ledger.ClicksRefused{Surface: ledger.SurfaceSlack, Kind: kindOf(err), Verb: string(r.verb), Case: r.id}
+	out := ledger.ClicksRefused{Surface: ledger.SurfaceSlack, Kind: kindOf(err), Verb: string(r.verb), Word: r.word, Case: r.id}
 	if len(user) <= maxUser && !strings.ContainsFunc(user, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
 		out.User = user
 	}

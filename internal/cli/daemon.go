@@ -112,6 +112,9 @@ func openDaemon(ctx context.Context, o daemonOptions) (*daemon, error) {
 	if d.door, err = d.newDoor(); err != nil {
 		return nil, err
 	}
+	if err := d.countRefusals(); err != nil {
+		return nil, err
+	}
 	d.mirror, err = telemetry.New(telemetry.Options{
 		Settings: d.mirrorSettings, Leading: d.leads, Node: o.NodeName, Registry: o.Registry, Clock: o.Clock, Logger: o.Logger.Named("telemetry"),
 	})
@@ -195,7 +198,7 @@ func (d *daemon) webNode() web.Node {
 		},
 		Leader:   func() (remedy.NodeID, time.Time) { return d.Machine.leader(d.node) },
 		Ready:    d.ready,
-		Troubles: d.door.Troubles,
+		Troubles: d.troubles,
 		Outline: func() config.Outline {
 			d.mu.Lock()
 			defer d.mu.Unlock()

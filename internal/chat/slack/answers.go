@@ -115,7 +115,7 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 		return
 	case chat.VerbRun:
 		if err := s.askReason(ctx, x, cb.TriggerID, where, a.Value, v); err != nil {
-			s.refuse(ctx, x, where, about, &Lost{fmt.Errorf("the reason can't be asked (%w), so nothing was done: say it again", s.noted(err))})
+			s.refuse(ctx, x, where, about, &Lost{fmt.Errorf("the reason can't be asked (%w), so nothing was done: say it again", err)})
 		}
 		return
 	case chat.VerbDeny:
@@ -204,7 +204,7 @@ func (s *Slack) whisper(ctx context.Context, x session, where place, words strin
 		opts = append(opts, api.MsgOptionTS(where.thread))
 	}
 	if _, err := x.client.PostEphemeralContext(ctx, where.channel, where.user, opts...); err != nil {
-		s.Logger.Warn("somebody can't be told what became of their click", zap.String("user", where.user), zap.Error(s.noted(err)))
+		s.Logger.Warn("somebody can't be told what became of their click", zap.String("user", where.user), zap.Error(err))
 	}
 }
 
@@ -283,6 +283,6 @@ func (s *Slack) details(ctx context.Context, x session, where place, v Value) {
 	b := &builder{}
 	b.lines("details", chat.Details(c, s.Settings().Zone))
 	if _, err := x.client.PostEphemeralContext(ctx, where.channel, where.user, api.MsgOptionText(short(plain("Details of "+c.ID.String()), maxText), false), api.MsgOptionBlocks(b.blocks...)); err != nil {
-		s.Logger.Warn("details can't be shown", zap.Error(s.noted(err)))
+		s.Logger.Warn("details can't be shown", zap.Error(err))
 	}
 }

@@ -50,7 +50,7 @@ func Checks(set Settings, approvers []remedy.Approver, client *http.Client) []do
 		if client == nil {
 			client = New(Options{}).Client
 		}
-		opts := []api.Option{api.OptionHTTPClient(newWire(client)), api.OptionAppLevelToken(app)}
+		opts := []api.Option{api.OptionHTTPClient(newWire(client, nil)), api.OptionAppLevelToken(app)}
 		if set.APIURL != "" {
 			opts = append(opts, api.OptionAPIURL(strings.TrimSuffix(set.APIURL, "/")+"/"))
 		}

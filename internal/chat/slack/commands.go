@@ -225,7 +225,7 @@ func (s *Slack) answer(ctx context.Context, x session, who asker, private bool, 
 		_, _, err = x.client.PostMessageContext(ctx, who.channel, opts...)
 	}
 	if err != nil {
-		s.Logger.Warn("somebody can't be answered", zap.String("user", who.user), zap.Error(s.noted(err)))
+		s.Logger.Warn("somebody can't be answered", zap.String("user", who.user), zap.Error(err))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	api "github.com/slack-go/slack"
 	"go.uber.org/zap"
 
 	"warden/internal/chat"
@@ -40,31 +41,26 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 	if len(jobs) == 0 {
 		return r.got, nil
 	}
-	if d := s.muted(); d > 0 {
-		r.got.Wait = d
-		return r.got, nil
-	}
 	x, err := s.session(ctx)
 	if err != nil {
-		r.got.Wait = s.ready("")
+		if limited, ok := errors.AsType[*api.RateLimitedError](err); ok {
+			r.got.Wait = min(limited.RetryAfter, longestPause)
+		}
 		return r.got, classed(err)
 	}
 	r.x = x
-	jobs = r.missed(ctx, jobs)
-	var failed error
+	jobs, failed := r.missed(ctx, jobs)
+	gone := away(failed)
 	for _, j := range jobs {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || gone {
 			break
 		}
 		err := r.guarded(j.key, func() error { return r.deliver(ctx, j) })
-		if errors.Is(err, errLater) {
-			continue
-		}
-		if err != nil {
-			failed = errors.Join(failed, err)
-			if slackCode(err) == "" && !errors.Is(err, errBug) && !errors.Is(err, errLie) {
-				break // Slack itself is away: the others would fail as well
-			}
+		switch {
+		case errors.Is(err, errHeld):
+			r.giveUp(j, j.key)
+		case !errors.Is(err, errLater):
+			failed, gone = errors.Join(failed, err), away(err)
 		}
 	}
 	if ctx.Err() == nil {
@@ -72,16 +68,38 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 	}
 	failed = errors.Join(failed, r.guarded("threads", func() error { r.threads(ctx); return nil }))
 	r.got.Posts = slices.DeleteFunc(r.got.Posts, r.known)
-	r.got.Wait = max(r.wait, s.ready(""))
-	r.got.Merged = max(len(r.got.Seqs)-r.got.Unwanted-r.own, 0)
+	r.got.Wait = min(r.wait, lookIn)
+	r.got.Merged = max(len(r.got.Seqs)-r.got.Unwanted-r.got.Dropped-r.own, 0)
 	return r.got, classed(failed)
 }
 
-// send is Slack.send, counted.
+// away reports whether Slack itself can't be reached, so that whatever else is sent
+// would fail as well.
+func away(err error) bool {
+	if err == nil {
+		return false
+	}
+	_, limited := errors.AsType[*api.RateLimitedError](err)
+	return slackCode(err) == "" && !limited && !errors.Is(err, errBug) && !errors.Is(err, errLie)
+}
+
+// send is Slack.send, counted. What Slack refuses for good is held back by itself.
 func (r *round) send(ctx context.Context, x session, key string, to target, made rendered) (at target, gone bool, err error) {
+	if r.holds(key, to) {
+		return to, false, errHeld
+	}
 	at, gone, err = r.Slack.send(ctx, x, key, to, made, slices.Concat(r.owed.Posts, r.got.Posts)...)
-	if err == nil && !gone {
+	switch {
+	case gone:
+	case err == nil:
 		r.got.Sent++
+		r.release(key, to)
+	case refusedForGood(err):
+		r.hold(key, to, err)
+		return at, false, errHeld
+	}
+	if _, limited := errors.AsType[*api.RateLimitedError](err); limited {
+		_ = r.later(to, errLater)
 	}
 	return at, gone, err
 }
@@ -103,9 +121,12 @@ func (r *round) known(p ledger.Post) bool {
 	return receipt(have) == receipt(p)
 }
 
-// later notes when a channel may be written to again.
-func (r *round) later(channel string) error {
-	d := max(r.ready(channel), time.Millisecond)
+// later notes when a message may be sent. One that is refused has nobody wait.
+func (r *round) later(to target, err error) error {
+	if errors.Is(err, errHeld) {
+		return errHeld
+	}
+	d := max(r.ready(r.x, to), time.Millisecond)
 	if r.wait == 0 || d < r.wait {
 		r.wait = d
 	}
@@ -186,16 +207,19 @@ func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Pos
 		}
 	}
 	card.Again = to.ts == "" && (card.Again || r.doubtful(j.key))
-	mention := ""
-	if to.ts == "" {
-		mention = r.mention(ctx, card, c)
-	}
-	made := r.render(card, c, mention, l)
 	mark := stamp(card, c, r.render(withoutAgain(card), c, "", links{}).hash())
 	if posted && to.ts != "" && post.Hash == mark {
 		r.told(j, post, mark, complaint, false)
 		return nil
 	}
+	if r.ready(r.x, to) > 0 {
+		return r.later(to, errLater) // nobody is looked up for it yet
+	}
+	mention := ""
+	if to.ts == "" {
+		mention = r.mention(ctx, card, c)
+	}
+	made := r.render(card, c, mention, l)
 	at, err := r.put(ctx, j, to, made, func(earlier string) rendered {
 		return r.render(card, c, r.mention(ctx, card, c), links{Earlier: earlier})
 	}, post.Link)
@@ -217,25 +241,23 @@ func withoutAgain(k chat.Card) chat.Card {
 	return k
 }
 
-// put sends a message where it belongs. One that can't be edited any more is
-// posted anew, and leads to the old one; a channel that takes none is replaced by
-// the one for all.
+// put sends a message where it belongs. One that can't be edited any more, or that
+// Slack refuses to edit, is posted anew, and leads to the old one; a channel that
+// takes none, or not this one, is replaced by the one for all.
 func (r *round) put(ctx context.Context, j job, to target, made rendered, anew func(earlier string) rendered, earlier string) (target, error) {
 	at, gone, err := r.send(ctx, r.x, j.key, to, made)
-	if gone {
+	if gone || to.ts != "" && errors.Is(err, errHeld) && r.tries(j.key, to) >= editTries {
 		to = target{channel: r.set.channelOf(j.m)}
 		made = anew(earlier)
-		if r.ready(to.channel) > 0 {
-			// The failed edit used the channel's turn: it is posted in the next one.
-			r.free(to.channel)
-		}
+		r.free(to.channel) // the failed edit used its turn
 		at, _, err = r.send(ctx, r.x, j.key, to, made)
 	}
-	if err != nil && to.ts == "" && to.channel != r.set.Channel && unusable(err) {
-		at, _, err = r.send(ctx, r.x, j.key, target{channel: r.set.Channel}, made)
+	if to.ts == "" && to.channel != r.set.Channel && errors.Is(err, errHeld) {
+		to = target{channel: r.set.Channel}
+		at, _, err = r.send(ctx, r.x, j.key, to, made)
 	}
 	if errors.Is(err, errLater) {
-		return at, r.later(to.channel)
+		return at, r.later(to, err)
 	}
 	if err == nil && len(j.seqs) > 0 {
 		r.own++
@@ -248,15 +270,6 @@ func (s *Slack) free(channel string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.next, channel)
-}
-
-// unusable reports whether nothing can be posted in a channel.
-func unusable(err error) bool {
-	switch slackCode(err) {
-	case "is_archived", "channel_not_found", "not_in_channel", "restricted_action", "restricted_action_read_only_channel":
-		return true
-	}
-	return false
 }
 
 // told notes what got through.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 
 	api "github.com/slack-go/slack"
 
@@ -37,14 +38,13 @@ func classOf(err error) chat.Reason {
 	if _, limited := errors.AsType[*api.RateLimitedError](err); limited {
 		return chat.ReasonRateLimited
 	}
-	switch slackCode(err) {
-	case "":
-	case "ratelimited", "rate_limited", "message_limit_exceeded":
+	switch code := slackCode(err); {
+	case code == "":
+	case ofLimit(code):
 		return chat.ReasonRateLimited
-	case "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope", "no_permission", "org_login_required",
-		"ekm_access_denied", "access_denied", "not_allowed_token_type", "team_access_not_granted", "two_factor_setup_required":
+	case ofAccount(code), slices.Contains([]string{"no_permission", "ekm_access_denied", "access_denied", "team_access_not_granted"}, code):
 		return chat.ReasonCredential
-	case "internal_error", "fatal_error", "service_unavailable", "request_timeout":
+	case ofTrouble(code):
 		return chat.ReasonTrouble
 	default:
 		return chat.ReasonRefused

@@ -9,9 +9,6 @@ import (
 	"strings"
 	"time"
 
-	api "github.com/slack-go/slack"
-	"go.uber.org/zap"
-
 	"warden/internal/chat"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -66,7 +63,7 @@ func (s Settings) everyChannel() []string {
 // that one that can't be written to yet has no other told twice. A channel that
 // takes none at all holds nothing up: its people read another.
 func (r *round) everywhere(ctx context.Context, j job) error {
-	told := 0
+	told, refused := 0, false
 	var failed error
 	all := r.set.everyChannel()
 	for _, channel := range all {
@@ -80,12 +77,14 @@ func (r *round) everywhere(ctx context.Context, j job) error {
 		made := r.render(card, nil, "", links{})
 		at, _, err := r.send(ctx, r.x, key, target{channel: channel}, made)
 		switch {
-		case errors.Is(err, errLater):
-			_ = r.later(channel)
+		case errors.Is(err, errHeld) && channel != r.set.Channel:
+			told++ // its people read another
 			continue
-		case err != nil && channel != r.set.Channel && unusable(err):
-			r.Logger.Warn("a channel can't be told of a freeze", zap.String("channel", channel), zap.Error(err))
-			told++
+		case errors.Is(err, errHeld):
+			refused = true
+			continue
+		case errors.Is(err, errLater):
+			_ = r.later(target{channel: channel}, err)
 			continue
 		case err != nil:
 			failed = errors.Join(failed, err)
@@ -99,6 +98,8 @@ func (r *round) everywhere(ctx context.Context, j job) error {
 	case told == len(all):
 		r.own++
 		r.got.Seqs = append(r.got.Seqs, j.seqs...)
+	case failed == nil && refused:
+		return errHeld
 	case failed == nil:
 		return errLater
 	}
@@ -108,7 +109,7 @@ func (r *round) everywhere(ctx context.Context, j job) error {
 // missed puts together what was over before Slack could be reached: one message
 // a channel, said once. The jobs that are left are those of which something is
 // still to be done.
-func (r *round) missed(ctx context.Context, jobs []job) []job {
+func (r *round) missed(ctx context.Context, jobs []job) (left []job, failed error) {
 	old := func(j job) bool {
 		_, posted := r.owed.Post(j.key)
 		over := j.m.Case == nil || !j.m.Case.Open() || !r.byCard(j)
@@ -116,7 +117,6 @@ func (r *round) missed(ctx context.Context, jobs []job) []job {
 	}
 	by := map[string][]job{}
 	var channels []string
-	var left []job
 	for _, j := range jobs {
 		if !old(j) {
 			left = append(left, j)
@@ -135,15 +135,23 @@ func (r *round) missed(ctx context.Context, jobs []job) []job {
 			continue
 		}
 		slices.SortStableFunc(all, func(a, b job) int { return a.oldest.Compare(b.oldest) })
-		if err := r.catchUp(ctx, ch, all); err != nil && !errors.Is(err, errLater) {
-			left = append(left, all...)
+		switch err := r.catchUp(ctx, ch, all); {
+		case errors.Is(err, errHeld):
+			for _, j := range all {
+				r.giveUp(j, missedKey(all))
+			}
+		case !errors.Is(err, errLater):
+			failed = errors.Join(failed, err)
 		}
 	}
-	return left
+	return left, failed
 }
 
 // byCard reports whether a job is told by the card of its case.
 func (*round) byCard(j job) bool { return j.m.Case != nil && j.key == caseKey(j.m.Case.ID) }
+
+// missedKey is the key of the message that tells jobs together.
+func missedKey(all []job) string { return fmt.Sprintf("missed/%d", all[0].seqs[0]) }
 
 // catchUp says once what happened while nobody could be told.
 func (r *round) catchUp(ctx context.Context, channel string, all []job) error {
@@ -170,20 +178,17 @@ func (r *round) catchUp(ctx context.Context, channel string, all []job) error {
 		card.Lead = append(card.Lead, text)
 	}
 	card.Foot = []string{"only how each ended: see `warden cases`"}
-	made := render(card, nil, "", links{})
-	key := fmt.Sprintf("missed/%d", all[0].seqs[0])
-	card.Again = card.Again || r.doubtful(key)
-	to, _, err := r.send(ctx, r.x, key, target{channel: channel}, made)
-	if errors.Is(err, errLater) {
-		return r.later(channel)
+	j := job{key: missedKey(all), m: all[0].m}
+	for _, one := range all {
+		j.seqs = append(j.seqs, one.seqs...)
 	}
+	card.Again = card.Again || r.doubtful(j.key)
+	made := render(card, nil, "", links{})
+	to, err := r.put(ctx, j, target{channel: channel}, made, func(string) rendered { return made }, "")
 	if err != nil {
 		return err
 	}
-	r.own++
-	for _, j := range all {
-		r.got.Seqs = append(r.got.Seqs, j.seqs...)
-	}
+	r.got.Seqs = append(r.got.Seqs, j.seqs...)
 	r.overflow(ctx, to, made.Full)
 	return nil
 }
@@ -268,121 +273,29 @@ func (r *round) share(ctx context.Context, key string, jobs []job) error {
 		lines = append(lines, chat.CardOf(in[id], chat.CardOptions{Zone: r.set.Zone, Tone: chat.TonePlain}).Text)
 	}
 	say := fmt.Sprintf("%d more in pool %s this hour, told together", len(ids), pool)
-	made := render(chat.Card{State: chat.CardNews, Title: say, Text: say, Lead: lines, Foot: []string{fmt.Sprintf("more than %d messages an hour: see budget_per_hour", r.set.Budget)}}, nil, "", links{})
+	card := chat.Card{State: chat.CardNews, Title: say, Text: say, Lead: lines, Foot: []string{fmt.Sprintf("more than %d messages an hour: see budget_per_hour", r.set.Budget)}}
+	made := render(card, nil, "", links{})
+	mark := made.hash()
 	shared, there := r.owed.Post(key)
 	to := target{channel: r.set.channelOf(jobs[0].m)}
 	if there {
 		to = target{channel: shared.Place, ts: shared.ID}
+	} else if r.doubtful(key) {
+		card.Again = true
+		made = render(card, nil, "", links{})
 	}
-	if !there || shared.Hash != made.hash() {
+	if !there || shared.Hash != mark {
 		at, err := r.put(ctx, job{key: key, m: jobs[0].m, seqs: jobs[0].seqs}, to, made, func(string) rendered { return made }, "")
 		if err != nil {
 			return err
 		}
-		shared = ledger.Post{Key: key, Place: at.channel, ID: at.ts, Link: r.x.permalink(at.channel, at.ts), Hash: made.hash()}
+		shared = ledger.Post{Key: key, Place: at.channel, ID: at.ts, Link: r.x.permalink(at.channel, at.ts), Hash: mark}
 		r.got.Posts = append(r.got.Posts, shared)
+		r.overflow(ctx, at, made.Full)
 	}
 	for _, j := range jobs {
 		r.got.Seqs = append(r.got.Seqs, j.seqs...)
 		r.got.Posts = append(r.got.Posts, ledger.Post{Key: j.key, Case: j.m.Case.ID, Place: shared.Place, ID: shared.ID, Link: shared.Link, Hash: digestMark + key})
 	}
 	return nil
-}
-
-// threads tells the threads of cases what happened since they were told last, all
-// of it in one message a case.
-func (r *round) threads(ctx context.Context) {
-	for _, p := range r.owed.Posts {
-		if !strings.HasPrefix(p.Key, "thread/") || p.ID == "" || r.owed.About == nil || ctx.Err() != nil {
-			continue
-		}
-		m, ok := r.owed.About(p.Case)
-		if !ok || m.Case == nil {
-			continue
-		}
-		since, err := time.Parse(time.RFC3339Nano, p.Hash)
-		if err != nil || !lastEvent(m.Case).After(since) {
-			continue
-		}
-		made := threadOf(m.Case, since, r.set.Zone)
-		at, gone, err := r.send(ctx, r.x, p.Key, target{channel: p.Place, thread: p.ID}, made)
-		switch {
-		case errors.Is(err, errLater):
-			_ = r.later(p.Place)
-			continue
-		case err != nil && !gone && slackCode(err) == "":
-			return // it is said the next time
-		case err == nil:
-			r.overflow(ctx, target{channel: at.channel, thread: p.ID}, made.Full)
-		}
-		p.Hash = shown(lastEvent(m.Case))
-		r.got.Posts = append(r.got.Posts, receipt(p))
-	}
-}
-
-// threadOf is one line for each event after an instant, and what a command that
-// went wrong has printed.
-func threadOf(c *ledger.Case, since time.Time, zone *time.Location) rendered {
-	b := &builder{}
-	var lines []string
-	for _, e := range c.Events {
-		if e.At.After(since) {
-			by := ""
-			if e.By != "" && e.By != "warden" {
-				by = " · " + e.By
-			}
-			lines = append(lines, chat.When(e.At, c.ChangedAt, zone)+"  "+e.What+by)
-		}
-	}
-	b.lines("events", lines)
-	if x := c.Execution(); x != nil && x.FinishedAt.After(since) && x.Outcome != remedy.OutcomeDone && strings.TrimSpace(x.Output) != "" {
-		b.section("output", "```"+b.fit(preformatted(strings.Split(strings.TrimSpace(x.Output), "\n")), mostOutput)+"```")
-	}
-	text := c.ID.String()
-	if len(lines) > 0 {
-		text += ": " + lines[len(lines)-1]
-	}
-	return rendered{Text: short(plain(text), maxText), Blocks: b.blocks}
-}
-
-// overflow puts what had to be cut into the thread. It is worth a wait: the
-// message says that it is there.
-func (r *round) overflow(ctx context.Context, at target, full []string) {
-	thread := at.thread
-	if thread == "" {
-		thread = at.ts
-	}
-	for _, text := range full {
-		for _, part := range parts(text, maxSection) {
-			if d := r.ready(at.channel); d > 0 {
-				select {
-				case <-ctx.Done():
-					return
-				case <-r.Clock.After(d):
-				}
-			}
-			b := []api.Block{api.NewSectionBlock(newText(part), nil, nil)}
-			if _, _, err := r.send(ctx, r.x, "full", target{channel: at.channel, thread: thread}, rendered{Text: short(part, maxText), Blocks: b}); err != nil {
-				return
-			}
-		}
-	}
-}
-
-func newText(s string) *api.TextBlockObject { return text(api.MarkdownType, s) }
-
-// parts cuts escaped text into pieces, at most maxParts of them, never within an
-// entity.
-func parts(s string, most int) []string {
-	const maxParts = 4
-	var out []string
-	for s != "" && len(out) < maxParts {
-		r := []rune(s)
-		n := whole(r, min(len(r), most))
-		out, s = append(out, string(r[:n])), string(r[n:])
-	}
-	if s != "" {
-		out[len(out)-1] = cut(out[len(out)-1], most-1) + "…"
-	}
-	return out
 }

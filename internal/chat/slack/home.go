@@ -110,7 +110,7 @@ func (s *Slack) publish(ctx context.Context, x session, team, user, words string
 		Type: api.VTHomeTab, CallbackID: actionPrefix + "home", Blocks: api.Blocks{BlockSet: b.blocks},
 	}})
 	if err != nil {
-		s.Logger.Warn("a home can't be shown", zap.String("user", user), zap.Error(s.noted(err)))
+		s.Logger.Warn("a home can't be shown", zap.String("user", user), zap.Error(err))
 	}
 }
 

@@ -82,7 +82,7 @@ func (s *Slack) user(ctx context.Context, x session, id string) (*api.User, erro
 	}
 	u, err := x.client.GetUserInfoContext(ctx, id)
 	if err != nil {
-		return nil, s.noted(err)
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +102,7 @@ func (s *Slack) userGroups(ctx context.Context, x session) ([]api.UserGroup, err
 	}
 	all, err := x.client.GetUserGroupsContext(ctx, api.GetUserGroupsOptionIncludeUsers(true))
 	if err != nil {
-		return nil, s.noted(err)
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +181,7 @@ func (r *round) byMail(ctx context.Context, mail string) string {
 	case err == nil:
 		id = u.ID
 	case slackCode(err) != "users_not_found":
-		r.Logger.Warn("somebody who may answer can't be called", zap.Error(r.noted(err)))
+		r.Logger.Warn("somebody who may answer can't be called", zap.Error(err))
 		return ""
 	}
 	r.mu.Lock()

@@ -23,12 +23,17 @@ const pace = time.Second
 // errLater says that a channel, or all of Slack, is to be left alone for a while.
 var errLater = errors.New("not yet")
 
-// ready is how long a channel is to be left alone.
-func (s *Slack) ready(channel string) time.Duration {
+// ready is how long a message has to wait before it can be posted, or edited: for
+// its channel's turn, and for as long as Slack wants no more of its kind.
+func (s *Slack) ready(x session, to target) time.Duration {
+	method := methodPost
+	if to.ts != "" {
+		method = methodUpdate
+	}
+	limit := x.pauses.left(method, to.channel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.Clock.Now()
-	return max(s.mute.Sub(now), s.next[channel].Sub(now), 0)
+	return max(s.next[to.channel].Sub(s.Clock.Now()), limit, 0)
 }
 
 func (s *Slack) used(channels ...string) {
@@ -50,7 +55,7 @@ type target struct {
 // new one is at none of the places that stand already.
 // gone says that what should have been edited can't be any more.
 func (s *Slack) send(ctx context.Context, x session, key string, to target, r rendered, stand ...ledger.Post) (at target, gone bool, err error) {
-	if s.ready(to.channel) > 0 {
+	if s.ready(x, to) > 0 {
 		return to, false, errLater
 	}
 	defer s.used(to.channel)
@@ -68,7 +73,7 @@ func (s *Slack) send(ctx context.Context, x session, key string, to target, r re
 	if to.ts != "" && slices.Contains([]string{"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_archived", "is_inactive", "not_in_channel"}, code) {
 		return to, true, err
 	}
-	return at, false, s.noted(err)
+	return at, false, err
 }
 
 func (s *Slack) once(ctx context.Context, x session, key string, to target, r rendered, blocks []api.Block, stand []ledger.Post) (target, error) {
@@ -101,7 +106,7 @@ func (s *Slack) once(ctx context.Context, x session, key string, to target, r re
 		err = errLie
 	}
 	if err != nil {
-		if slackCode(err) == "" && ambiguous(err) {
+		if ambiguous(err) {
 			s.mu.Lock()
 			s.maybe[key] = true
 			s.mu.Unlock()
@@ -123,8 +128,12 @@ func slackCode(err error) string {
 }
 
 // ambiguous reports whether a post may have been made although it failed: it may
-// not where it never got there, or was turned away.
+// not where it never got there, or was turned away. With trouble of its own Slack
+// may have got as far.
 func ambiguous(err error) bool {
+	if code := slackCode(err); code != "" && code != errNoCode {
+		return ofTrouble(code)
+	}
 	if _, limited := errors.AsType[*api.RateLimitedError](err); limited {
 		return false
 	}

@@ -84,11 +84,14 @@ type Slack struct {
 
 	mu    sync.Mutex
 	since session // of the tokens in force
-	// tried is the workspace that was asked last who this is: what mute holds for.
-	tried account
-	// next is when a channel may be written to again, and mute all of Slack.
+	// tried is the workspace that was asked last who this is, and pauses are what it
+	// wants to be left alone: another one is not bound by them.
+	tried  account
+	pauses *pauses
+	// next is when a channel may be written to again.
 	next map[string]time.Time
-	mute time.Time
+	// held are the messages that Slack refuses, by key and place.
+	held map[string]held
 	// maybe are keys whose posting ended in an error that leaves open whether it
 	// was posted.
 	maybe map[string]bool
@@ -117,7 +120,7 @@ func New(o Options) *Slack {
 		o.Wire = o.Clock
 	}
 	return &Slack{
-		Options: o, next: map[string]time.Time{}, maybe: map[string]bool{}, spent: map[remedy.PoolName][]time.Time{}, seen: map[string]time.Time{},
+		Options: o, next: map[string]time.Time{}, held: map[string]held{}, maybe: map[string]bool{}, spent: map[remedy.PoolName][]time.Time{}, seen: map[string]time.Time{},
 		people: map[string]looked{}, ids: map[string]looked{},
 	}
 }
@@ -128,27 +131,12 @@ func (*Slack) Surface() ledger.Surface { return ledger.SurfaceSlack }
 // account is what Slack knows this warden by, and where.
 type account struct{ token, url string }
 
-// muted is how long Slack is to be left alone. Another token, or another address,
-// is not bound by what was said to the one before.
-func (s *Slack) muted() time.Duration {
-	set := s.Settings()
-	now := account{url: set.APIURL}
-	if set.BotToken != nil {
-		now.token, _ = set.BotToken()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now != s.tried {
-		s.mute = time.Time{}
-	}
-	return max(s.mute.Sub(s.Clock.Now()), 0)
-}
-
 // session is what is known of the workspace that a token is for.
 type session struct {
 	token, cluster, url string
 	client              *api.Client
 	signer              signer
+	pauses              *pauses
 	// team is the workspace's id and home its address; empty before the first
 	// call that said so.
 	team, home, bot string
@@ -187,20 +175,15 @@ func (s *Slack) session(ctx context.Context) (session, error) {
 	if err != nil {
 		return session{}, err
 	}
-	next := session{token: token, cluster: cluster, url: set.APIURL, signer: sign}
-	opts := []api.Option{api.OptionHTTPClient(newWire(s.Client)), api.OptionAppLevelToken(app)}
+	next := session{token: token, cluster: cluster, url: set.APIURL, signer: sign, pauses: s.pausesOf(account{token, set.APIURL})}
+	opts := []api.Option{api.OptionHTTPClient(newWire(s.Client, next.pauses)), api.OptionAppLevelToken(app)}
 	if set.APIURL != "" {
 		opts = append(opts, api.OptionAPIURL(strings.TrimSuffix(set.APIURL, "/")+"/"))
 	}
 	next.client = api.New(token, opts...)
-	s.mu.Lock()
-	if now := (account{token, set.APIURL}); s.tried != now {
-		s.tried, s.mute = now, time.Time{}
-	}
-	s.mu.Unlock()
 	who, err := next.client.AuthTestContext(ctx)
 	if err != nil {
-		return session{}, fmt.Errorf("ask Slack who I am: %w", s.noted(err))
+		return session{}, fmt.Errorf("ask Slack who I am: %w", err)
 	}
 	next.team, next.home, next.bot = who.TeamID, strings.TrimSuffix(who.URL, "/"), who.UserID
 	s.mu.Lock()
@@ -210,18 +193,14 @@ func (s *Slack) session(ctx context.Context) (session, error) {
 	return next, nil
 }
 
-// longestMute is how long Slack is left alone at most, whatever it, or something
-// on the way to it, says: questions wait meanwhile.
-const longestMute = 15 * time.Minute
-
-// noted remembers how long Slack wants to be left alone.
-func (s *Slack) noted(err error) error {
-	if limited, ok := errors.AsType[*api.RateLimitedError](err); ok {
-		s.mu.Lock()
-		s.mute = s.Clock.Now().Add(min(max(limited.RetryAfter, time.Second), longestMute))
-		s.mu.Unlock()
+// pausesOf are the pauses of an account.
+func (s *Slack) pausesOf(a account) *pauses {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tried != a {
+		s.tried, s.pauses, s.held = a, newPauses(s.Clock), map[string]held{}
 	}
-	return err
+	return s.pauses
 }
 
 // permalink leads to a message.

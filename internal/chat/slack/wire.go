@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gorilla/websocket"
 	api "github.com/slack-go/slack"
@@ -31,18 +32,28 @@ const errNoCode = "unreadable_error"
 // so none is sent on to where a redirect leads; and whatever is answered, by Slack
 // or by a proxy before it, comes back without the token, and errors without
 // addresses: both are logged and shown.
-type wire struct{ client http.Client }
+// What Slack wants to be left alone is not asked at all.
+type wire struct {
+	client http.Client
+	pauses *pauses
+}
 
-// newWire sends through a client's transport, and is as patient.
-func newWire(c *http.Client) wire {
-	w := wire{client: *c}
+// newWire sends through a client's transport, and is as patient. It keeps to the
+// pauses, and adds to them; nil for none.
+func newWire(c *http.Client, p *pauses) wire {
+	w := wire{client: *c, pauses: p}
 	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return w
 }
 
 // Do implements what slack-go sends with.
 func (w wire) Do(r *http.Request) (*http.Response, error) {
-	tokens := append(outbound.Credentials(r.Header), formToken(r)...)
+	form := formOf(r)
+	method, channel := methodOf(r, form)
+	if d := w.pauses.left(method, channel); d > 0 {
+		return nil, &api.RateLimitedError{RetryAfter: d}
+	}
+	tokens := append(outbound.Credentials(r.Header), form["token"]...)
 	resp, err := w.client.Do(r)
 	if err != nil {
 		return nil, &unanswered{text: noAnswer(r.Context(), err), cause: err}
@@ -58,6 +69,13 @@ func (w wire) Do(r *http.Request) (*http.Response, error) {
 		if n, err := strconv.ParseInt(v, 10, 32); err != nil || n < 0 {
 			resp.Header.Set("Retry-After", "30") // slack-go repeats what is no number
 		}
+	}
+	if resp.StatusCode == http.StatusTooManyRequests {
+		n, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 32)
+		if err != nil {
+			n = 30
+		}
+		w.pauses.note(method, channel, time.Duration(n)*time.Second)
 	}
 	return resp, readable(resp)
 }
@@ -83,8 +101,8 @@ func readable(resp *http.Response) error {
 	return nil
 }
 
-// formToken is the token in a request's form, where slack-go puts it.
-func formToken(r *http.Request) []string {
+// formOf is a request's form, where slack-go puts the token; nil for none.
+func formOf(r *http.Request) url.Values {
 	if r.GetBody == nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return nil
 	}
@@ -101,7 +119,7 @@ func formToken(r *http.Request) []string {
 	if err != nil {
 		return nil
 	}
-	return form["token"]
+	return form
 }
 
 // unanswered is a request that came to nothing. Its text holds no address, no

@@ -28,7 +28,7 @@ func TestWireFollowsNoRedirect(t *testing.T) {
 		moved := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+"/?session="+url.QueryEscape(planted), code)
 		}))
-		client := api.New(planted, api.OptionHTTPClient(newWire(&http.Client{})), api.OptionAPIURL(moved.URL+"/"))
+		client := api.New(planted, api.OptionHTTPClient(newWire(&http.Client{}, nil)), api.OptionAPIURL(moved.URL+"/"))
 		_, inForm := client.AuthTestContext(t.Context())
 		_, inHeader := client.GetPermalinkContext(t.Context(), &api.PermalinkParameters{Channel: "C1", Ts: "1.2"})
 		for _, err := range []error{inForm, inHeader} {
@@ -72,7 +72,7 @@ func TestWireAnswers(t *testing.T) {
 				_, _ = io.WriteString(w, strings.NewReplacer("TOKEN", planted, "QUERY", url.QueryEscape(planted), "BASE", base64.StdEncoding.EncodeToString([]byte(planted))).Replace(test.body))
 			}))
 			t.Cleanup(s.Close)
-			client := api.New(planted, api.OptionHTTPClient(newWire(&http.Client{})), api.OptionAPIURL(s.URL+"/"))
+			client := api.New(planted, api.OptionHTTPClient(newWire(&http.Client{}, nil)), api.OptionAPIURL(s.URL+"/"))
 			who, err := client.AuthTestContext(t.Context())
 			switch {
 			case test.want == "" && err != nil, test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "PLANTED")):
@@ -102,7 +102,7 @@ func TestWireWithoutAnswer(t *testing.T) {
 	for address, want := range map[string]string{
 		gone.URL: "is refused", private.URL: "not trusted", strings.Replace(plain.URL, "http:", "https:", 1): "speak TLS", "http://PLANTED.invalid": "resolved", silent.URL: "in time",
 	} {
-		client := api.New(planted, api.OptionHTTPClient(newWire(&http.Client{Timeout: time.Second})), api.OptionAPIURL(address+"/PLANTED/"))
+		client := api.New(planted, api.OptionHTTPClient(newWire(&http.Client{Timeout: time.Second}, nil)), api.OptionAPIURL(address+"/PLANTED/"))
 		_, err := client.AuthTestContext(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "PLANTED") || strings.Contains(err.Error(), "127.0.0.1") {
 			t.Errorf("%s: %v, want %q", address, err, want)

@@ -1,0 +1,85 @@
+package slack
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"warden/internal/clock"
+)
+
+// The methods that bring messages.
+const (
+	methodPost   = "chat.postMessage"
+	methodUpdate = "chat.update"
+	methodHook   = "response_url"
+)
+
+// longestPause is how long a method is left alone at most, whatever Slack, or
+// something on the way to it, says: questions wait meanwhile.
+const longestPause = 15 * time.Minute
+
+// mostPauses bounds what is remembered.
+const mostPauses = 1000
+
+// pauses are how long Slack's methods are to be left alone. Slack limits each
+// method by itself, and posts by channel as well
+// (https://docs.slack.dev/apis/web-api/rate-limits), so that nothing that somebody
+// looks at holds up a question. It is safe for concurrent use; nil pauses nothing.
+type pauses struct {
+	clock clock.Clock
+
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+func newPauses(c clock.Clock) *pauses { return &pauses{clock: c, until: map[string]time.Time{}} }
+
+// pauseKey is what a limit is of.
+func pauseKey(method, channel string) string {
+	if method == methodPost {
+		return method + " " + channel
+	}
+	return method
+}
+
+// left is how long a method is to be left alone, in a channel where it posts.
+func (p *pauses) left(method, channel string) time.Duration {
+	if p == nil {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.until[pauseKey(method, channel)].Sub(p.clock.Now()), 0)
+}
+
+// note remembers a limit.
+func (p *pauses) note(method, channel string, d time.Duration) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock.Now()
+	if len(p.until) >= mostPauses {
+		for k, at := range p.until {
+			if !at.After(now) {
+				delete(p.until, k)
+			}
+		}
+	}
+	p.until[pauseKey(method, channel)] = now.Add(min(max(d, time.Second), longestPause))
+}
+
+// methodOf is which method a request calls, and in which channel. An address to
+// answer at is no method, and a secret.
+func methodOf(r *http.Request, form url.Values) (method, channel string) {
+	dir, method := path.Split(r.URL.Path)
+	if !strings.HasSuffix(dir, "/api/") {
+		return methodHook, ""
+	}
+	return method, form.Get("channel")
+}

@@ -1,0 +1,123 @@
+package slack
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	api "github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"warden/internal/chat"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+)
+
+// threads tells the threads of cases what happened since they were told last, all
+// of it in one message a case.
+func (r *round) threads(ctx context.Context) {
+	for _, p := range r.owed.Posts {
+		if !strings.HasPrefix(p.Key, "thread/") || p.ID == "" || r.owed.About == nil || ctx.Err() != nil {
+			continue
+		}
+		m, ok := r.owed.About(p.Case)
+		if !ok || m.Case == nil {
+			continue
+		}
+		since, err := time.Parse(time.RFC3339Nano, p.Hash)
+		if err != nil || !lastEvent(m.Case).After(since) {
+			continue
+		}
+		made := threadOf(m.Case, since, r.set.Zone)
+		to := target{channel: p.Place, thread: p.ID}
+		at, _, err := r.send(ctx, r.x, p.Key, to, made)
+		switch {
+		case errors.Is(err, errHeld) && r.tries(p.Key, to) >= editTries:
+			r.Logger.Warn("a thread is not told what happened: Slack refuses it", zap.Stringer("case", p.Case))
+			r.release(p.Key, to)
+		case errors.Is(err, errLater):
+			_ = r.later(to, err)
+			continue
+		case err != nil && slackCode(err) == "", ofAccount(slackCode(err)):
+			return // it is said the next time
+		case err != nil:
+			r.hold(p.Key, to, err) // nobody waits for a thread
+			continue
+		default:
+			r.overflow(ctx, target{channel: at.channel, thread: p.ID}, made.Full)
+		}
+		p.Hash = shown(lastEvent(m.Case))
+		r.got.Posts = append(r.got.Posts, receipt(p))
+	}
+}
+
+// threadOf is one line for each event after an instant, and what a command that
+// went wrong has printed.
+func threadOf(c *ledger.Case, since time.Time, zone *time.Location) rendered {
+	b := &builder{}
+	var lines []string
+	for _, e := range c.Events {
+		if e.At.After(since) {
+			by := ""
+			if e.By != "" && e.By != "warden" {
+				by = " · " + e.By
+			}
+			lines = append(lines, chat.When(e.At, c.ChangedAt, zone)+"  "+e.What+by)
+		}
+	}
+	b.lines("events", lines)
+	if x := c.Execution(); x != nil && x.FinishedAt.After(since) && x.Outcome != remedy.OutcomeDone && strings.TrimSpace(x.Output) != "" {
+		b.section("output", "```"+b.fit(preformatted(strings.Split(strings.TrimSpace(x.Output), "\n")), mostOutput)+"```")
+	}
+	text := c.ID.String()
+	if len(lines) > 0 {
+		text += ": " + lines[len(lines)-1]
+	}
+	return rendered{Text: short(plain(text), maxText), Blocks: b.blocks}
+}
+
+// overflowWait is how long what was cut waits for its channel's turn, each part:
+// others wait as long.
+const overflowWait = 5 * time.Second
+
+// overflow puts what had to be cut into the thread. It is worth a wait: the
+// message says that it is there.
+func (r *round) overflow(ctx context.Context, at target, full []string) {
+	to := target{channel: at.channel, thread: cmp.Or(at.thread, at.ts)}
+	for _, text := range full {
+		for _, part := range parts(text, maxSection) {
+			d := r.ready(r.x, to)
+			if d > 0 && d <= overflowWait {
+				select {
+				case <-ctx.Done():
+				case <-r.Clock.After(d):
+				}
+			}
+			b := []api.Block{api.NewSectionBlock(newText(part), nil, nil)}
+			if _, _, err := r.send(ctx, r.x, "full/"+to.channel+"/"+to.thread, to, rendered{Text: short(part, maxText), Blocks: b}); err != nil {
+				r.Logger.Warn("what was cut of a message can't be put into its thread: `warden show` has it", zap.String("channel", to.channel), zap.String("message", to.thread), zap.Error(err))
+				return
+			}
+		}
+	}
+}
+
+func newText(s string) *api.TextBlockObject { return text(api.MarkdownType, s) }
+
+// parts cuts escaped text into pieces, at most maxParts of them, never within an
+// entity.
+func parts(s string, most int) []string {
+	const maxParts = 4
+	var out []string
+	for s != "" && len(out) < maxParts {
+		r := []rune(s)
+		n := whole(r, min(len(r), most))
+		out, s = append(out, string(r[:n])), string(r[n:])
+	}
+	if s != "" {
+		out[len(out)-1] = cut(out[len(out)-1], most-1) + "…"
+	}
+	return out
+}

@@ -207,6 +207,7 @@ func (a anything) aim(b ledger.Body, l *ledger.Ledger) {
 		b.Case = c.ID
 	case *ledger.CaseAnswer:
 		b.Case, b.PlanHash = c.ID, c.PlanHash
+		b.Question %= c.Question() + 2 // else none is the one that is asked
 	case *ledger.ExecVerdict:
 		b.Case = c.ID
 	case *ledger.CaseCancel:

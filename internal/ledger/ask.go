@@ -244,7 +244,8 @@ func (m *machine) put(c *Case, b *CaseJudge, x step) {
 	m.notify(Notice{Kind: NoticeQuestion, Case: c.ID, Pool: c.Pool}, x)
 }
 
-// asks has the case wait for the answer to a question.
+// asks has the case wait for the answer to a question. The caller tells of it next: the
+// number of that notice is the question's.
 func (m *machine) asks(c *Case, ask Ask, x step) {
 	if n := max(ask.Needed, m.approvals(c.Action, c.Pool)); n > 1 {
 		ask.Needed = n
@@ -253,6 +254,9 @@ func (m *machine) asks(c *Case, ask Ask, x step) {
 		}
 	}
 	ask.AskedAt, ask.ExpiresAt = x.at, stamp(ask.ExpiresAt)
+	if ask.Notice = 0; m.learns() {
+		ask.Notice = m.lastNotice + 1 // the caller tells it next
+	}
 	c.unquestion()
 	c.Ask, c.Stage = &ask, remedy.StageWaiting
 }

@@ -25,6 +25,7 @@ type askAccount struct {
 	told     time.Time     // when the announcement was delivered
 	lost     bool
 	auto     bool // judged at auto last, and neither asked nor announced
+	nth      int  // which of its questions it asks, or asked last
 }
 
 // No history of questions, announcements, delays and receipts starts a case
@@ -44,6 +45,12 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 			r.wants(0, window)
 		}
 		cases := map[remedy.CaseID]*askAccount{}
+		// shown are the questions that people have read, by case, with their numbers.
+		type reading struct {
+			number uint64
+			nth    int
+		}
+		shown := map[remedy.CaseID][]reading{}
 		var ids []remedy.CaseID
 		one := func() (remedy.CaseID, *askAccount) {
 			if len(ids) == 0 {
@@ -112,7 +119,7 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 					k.auto = false
 				}
 				if k != nil && !k.asked && k.announce == 0 && !r.now.Before(k.snoozed) {
-					*k = askAccount{needed: max(needed, wanted), asked: true, said: map[string]bool{}, expires: b.Ask.ExpiresAt, lost: k.lost}
+					*k = askAccount{needed: max(needed, wanted), asked: true, said: map[string]bool{}, expires: b.Ask.ExpiresAt, lost: k.lost, nth: k.nth + 1}
 				}
 			case 1: // announced, unless it waits, was put off or couldn't be delivered
 				b := judge(host, remedy.LevelAuto, announced)
@@ -130,17 +137,33 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 				b := &ledger.ManualOpen{Pool: pool, Host: host, Action: drain, Plan: *p, Decision: *decision(remedy.LevelAuto), Ask: ask(p, 2)}
 				by := rapid.SampledFrom([]string{"fran", "kim"}).Draw(t, "by")
 				if k := open(b, person(by), &askAccount{}); k != nil {
-					*k = askAccount{needed: 1, byHand: is(by), asked: true, said: map[string]bool{}, expires: b.Ask.ExpiresAt}
+					*k = askAccount{needed: 1, byHand: is(by), asked: true, said: map[string]bool{}, expires: b.Ask.ExpiresAt, nth: k.nth + 1}
 				}
 			case 3, 4, 5:
 				if c == nil {
 					continue
 				}
-				by := who()
-				if !ok(person(by), r.yes(id)) {
+				by, yes, read := who(), r.yes(id), reading{}
+				if q := r.get(id).Question(); q > 0 && c.asked {
+					shown[id] = append(shown[id], reading{q, c.nth})
+				}
+				if all := shown[id]; len(all) > 0 && rapid.Bool().Draw(t, "says to which") {
+					read = rapid.SampledFrom(append(all[:1:1], all...)).Draw(t, "read")
+					yes.Question = read.number
+				}
+				res := r.as(person(by), yes).Results[0]
+				if res.Code == ledger.RefusedSuperseded {
+					starts["superseded"]++
+					if read.nth == c.nth {
+						t.Fatalf("%s was asked once, and is superseded: %+v", id, res)
+					}
+				}
+				if !res.OK {
 					continue
 				}
 				switch {
+				case read.number > 0 && read.nth != c.nth:
+					t.Fatalf("%s took a yes by %s to its %d. question, and asks its %d.", id, by, read.nth, c.nth)
 				case !c.asked || c.ended || by == "eve" || !r.now.Before(c.expires):
 					t.Fatalf("%s took a yes by %s at %v: %+v", id, by, r.now, c)
 				case c.byHand == is(by) || c.said[is(by)]:
@@ -157,7 +180,7 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 					if !c.asked || c.byHand != "" || c.ended || len(c.said) >= c.needed {
 						t.Fatalf("%s was put off: %+v", id, c)
 					}
-					*c = askAccount{snoozed: until, lost: c.lost}
+					*c = askAccount{snoozed: until, lost: c.lost, nth: c.nth}
 					// Nothing but the delay is in the way of what is at auto then.
 					k, _ := r.l.Case(id)
 					if r.as(remedy.Warden(), judge(k.Host, remedy.LevelAuto)).Results[0].OK {
@@ -186,7 +209,7 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 					if c.announce == 0 || lost && !c.told.IsZero() {
 						t.Fatalf("%s was reconsidered: %+v", id, c)
 					}
-					*c = askAccount{lost: c.lost || lost, auto: true}
+					*c = askAccount{lost: c.lost || lost, auto: true, nth: c.nth}
 				}
 				if c.asked && ok(remedy.Warden(), &ledger.CaseExpire{Case: id}) {
 					c.ended = true
@@ -226,7 +249,7 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 		}
 	})
 	t.Log(starts)
-	if starts["asked"] < 5 || starts["announced"] < 5 || starts["at once"] < 2 || starts["tried while put off"] < 5 {
+	if starts["asked"] < 5 || starts["announced"] < 5 || starts["at once"] < 2 || starts["tried while put off"] < 5 || starts["superseded"] < 1 {
 		t.Errorf("the histories test little: %v", starts)
 	}
 }

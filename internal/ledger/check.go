@@ -50,6 +50,11 @@ func (m *machine) check() error {
 		}
 		last = c.ID
 	}
+	for c := range m.cases.all() {
+		if c.Question() > m.lastNotice {
+			return fmt.Errorf("the question of %s was told by notice %d, and the last is %d", c.ID, c.Question(), m.lastNotice)
+		}
+	}
 	if last > m.lastCase {
 		return fmt.Errorf("%s is beyond the last case, %s", last, m.lastCase)
 	}

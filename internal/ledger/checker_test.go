@@ -71,6 +71,8 @@ type caseAccount struct {
 	level         remedy.Level
 	plan          string
 	ask           *ledger.Ask
+	asks          int            // how many questions it has asked
+	read          map[uint64]int // which of them is shown by a number, to who has read it
 	approved      bool
 	approvedAt    time.Time
 	opened        time.Time
@@ -194,12 +196,14 @@ func (k *checker) take(b ledger.Body, id remedy.CaseID, by remedy.Actor, tok rem
 		c.manual, c.plan, c.ask, c.approved = b, b.Plan.Hash(), nil, false
 	case *ledger.CaseAnswer:
 		if !b.Approve {
+			k.shown(b, id, by)
 			c.phase = over
 			return
 		}
 		if !by.MayApprove(c.ask.Approvers) || b.PlanHash != c.ask.PlanHash || !k.time.Before(c.ask.ExpiresAt) {
 			k.tb.Fatalf("%s was approved by %s, plan %q, at %v, and the question was %+v", id, by.Name, b.PlanHash, k.time, c.ask)
 		}
+		k.shown(b, id, by)
 		c.approved, c.approvedAt = true, k.time
 	case *ledger.CaseExpire, *ledger.CaseClose:
 		c.phase = over
@@ -262,33 +266,7 @@ func (k *checker) judge(b *ledger.CaseJudge, id remedy.CaseID) {
 	}
 	if c.level == remedy.LevelConfirm && b.Ask != nil && b.Ask.PlanHash == c.plan && c.plan != "" && len(b.Ask.Approvers) > 0 {
 		c.ask, c.approved = b.Ask, false
-	}
-}
-
-func (c *caseAccount) finish(b *ledger.ExecFinish, reset time.Time) {
-	undo := c.before == effective
-	c.halfDone = c.halfDone || b.Outcome == remedy.OutcomePartial
-	switch {
-	case c.reasserts && b.Outcome == remedy.OutcomeUnknown:
-		c.phase = unknown
-	case c.reasserts:
-		if b.Outcome == remedy.OutcomeAborted { // it changed nothing
-			c.domain = c.stood
-			c.back = c.back[:len(c.back)-1]
-		}
-		c.phase, c.forgot = effective, c.forgot && b.Outcome != remedy.OutcomeDone
-	case b.Outcome == remedy.OutcomeUnknown:
-		c.phase = unknown
-	case b.Outcome == remedy.OutcomeAborted && !undo && (b.Recovered || b.Stale || c.manual != nil):
-		c.phase = over
-	case b.Outcome == remedy.OutcomeAborted && !undo && !reset.IsZero() && !c.began.After(reset):
-		c.phase = over
-	case b.Outcome == remedy.OutcomeAborted, b.Outcome == remedy.OutcomeFailed && undo:
-		c.phase = c.before
-	case b.Outcome == remedy.OutcomeFailed, b.Outcome == remedy.OutcomeDone && undo:
-		c.phase = over
-	default:
-		c.phase = effective
+		c.asks++
 	}
 }
 

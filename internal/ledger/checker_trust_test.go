@@ -117,6 +117,40 @@ func (k *checker) spoken(b ledger.Body, id remedy.CaseID, by remedy.Actor, was p
 	}
 }
 
+// reads notes that somebody looks at a case's question.
+func (k *checker) reads(c *ledger.Case) {
+	a := k.cases[c.ID]
+	if a.read == nil {
+		a.read = map[uint64]int{}
+	}
+	if n, ok := a.read[c.Question()]; ok && n != a.asks && c.Question() > 0 {
+		k.tb.Fatalf("question %d of %s is its %d. and its %d.", c.Question(), c.ID, n, a.asks)
+	}
+	a.read[c.Question()] = a.asks
+}
+
+// shown holds an answer to what who gave it was shown: this question, and, of a yes,
+// whatever others say against it.
+func (k *checker) shown(b *ledger.CaseAnswer, id remedy.CaseID, by remedy.Actor) {
+	c := k.cases[id]
+	if b.Question == 0 {
+		return
+	}
+	if n, ok := c.read[b.Question]; !ok || n != c.asks {
+		k.tb.Fatalf("%s said %v to question %d of %s, its %d., and it asks its %d.", by.Name, b.Approve, b.Question, id, n, c.asks)
+	}
+	if !b.Approve || c.manual != nil {
+		return
+	}
+	for who, own := range k.words[wordsOn(c)] {
+		for about, w := range own {
+			if who != by.Name && (w.until.IsZero() || c.opened.Before(w.until)) && w.at.After(b.Seen) {
+				k.tb.Fatalf("%s approved %s having read all up to %v, and %s says since %v that the detector is wrong about %s", by.Name, id, b.Seen, who, w.at, about)
+			}
+		}
+	}
+}
+
 // opposed holds a START on a detector's word, and one that puts back, to what people
 // say: whoever says wrong, of this case or of another of its host and action.
 func (k *checker) opposed(c *caseAccount, fail func(string, ...any)) {

@@ -225,26 +225,28 @@ type Result struct {
 
 // The codes of refusals. They are stable: the API and tests rely on them.
 const (
-	RefusedBasis    = "basis"     // the world moved since the decision: decide again
-	RefusedLock     = "lock"      // another execution holds the host
-	RefusedSlot     = "slot"      // no concurrency slot free in the pool
-	RefusedLimit    = "limit"     // the pool's floor or out-slots
-	RefusedFrozen   = "frozen"    // frozen
-	RefusedHeld     = "held"      // the host or pool is held
-	RefusedLevel    = "level"     // the effective level does not allow it
-	RefusedApproval = "approval"  // no fitting approval
-	RefusedStage    = "stage"     // the case is in another stage
-	RefusedExpired  = "expired"   // too late
-	RefusedPace     = "pace"      // done too short a time ago
-	RefusedDecided  = "decided"   // somebody else answered first
-	RefusedPerson   = "person"    // this person may not
-	RefusedNoCase   = "no_case"   // no such case
-	RefusedNothing  = "nothing"   // there is nothing to lift, release or accept
-	RefusedVersion  = "version"   // a voter's build is too old for it
-	RefusedClock    = "clock_gap" // committed time would step further than MaxGap
-	RefusedVerdict  = "verdict"   // the newest committed verdict is not bad: nothing acts on it
-	RefusedLatched  = "latched"   // the breaker is latched, or was reset since
-	RefusedBad      = "bad"       // the operation makes no sense
+	RefusedBasis      = "basis"      // the world moved since the decision: decide again
+	RefusedLock       = "lock"       // another execution holds the host
+	RefusedSlot       = "slot"       // no concurrency slot free in the pool
+	RefusedLimit      = "limit"      // the pool's floor or out-slots
+	RefusedFrozen     = "frozen"     // frozen
+	RefusedHeld       = "held"       // the host or pool is held
+	RefusedLevel      = "level"      // the effective level does not allow it
+	RefusedApproval   = "approval"   // no fitting approval
+	RefusedStage      = "stage"      // the case is in another stage
+	RefusedExpired    = "expired"    // too late
+	RefusedPace       = "pace"       // done too short a time ago
+	RefusedSuperseded = "superseded" // it was said to an earlier question of the case
+	RefusedUnread     = "unread"     // somebody said wrong, and who says yes has not read it
+	RefusedDecided    = "decided"    // somebody else answered first
+	RefusedPerson     = "person"     // this person may not
+	RefusedNoCase     = "no_case"    // no such case
+	RefusedNothing    = "nothing"    // there is nothing to lift, release or accept
+	RefusedVersion    = "version"    // a voter's build is too old for it
+	RefusedClock      = "clock_gap"  // committed time would step further than MaxGap
+	RefusedVerdict    = "verdict"    // the newest committed verdict is not bad: nothing acts on it
+	RefusedLatched    = "latched"    // the breaker is latched, or was reset since
+	RefusedBad        = "bad"        // the operation makes no sense
 )
 
 // Applied is what Apply returns for one entry.

@@ -70,7 +70,7 @@ func (h *history) attemptOn(c *ledger.Case) {
 		h.now = h.now.Add(time.Second)
 	}
 	if kind == remedy.KindAct && c.Stage == remedy.StageWaiting && !h.yes(4) {
-		h.apply(alice(), &ledger.CaseAnswer{Case: c.ID, Approve: true, PlanHash: c.PlanHash})
+		h.readAnd(c, alice(), &ledger.CaseAnswer{Case: c.ID, Approve: true, PlanHash: c.PlanHash})
 	}
 	if against && !before {
 		h.apply(bob(), &ledger.CaseLabel{Case: c.ID, Label: trust.Wrong})
@@ -94,6 +94,25 @@ func (h *history) attemptOn(c *ledger.Case) {
 	case 2:
 		h.apply(by, b, b)
 		return
+	}
+	h.apply(by, b)
+}
+
+// readAnd answers a case's question by what was shown: now, when it was asked before, or
+// before somebody said that it is wrong.
+func (h *history) readAnd(c *ledger.Case, by remedy.Actor, b *ledger.CaseAnswer) {
+	h.check.reads(c)
+	b.Question, b.Seen = c.Question(), h.l.Standing(c).Newest
+	switch h.between(0, 5) {
+	case 0:
+		h.apply(pick(h, []remedy.Actor{alice(), bob()}), &ledger.CaseLabel{Case: c.ID, Label: trust.Wrong})
+		h.now = h.now.Add(time.Second)
+	case 1: // the first that anybody read
+		for q := range h.check.cases[c.ID].read {
+			b.Question = min(b.Question, q)
+		}
+	case 2:
+		b.Seen = time.Time{}
 	}
 	h.apply(by, b)
 }

@@ -305,7 +305,12 @@ func (h *history) answer() {
 	if h.yes(6) {
 		b.PlanHash = "other"
 	}
-	h.apply(h.actor(), b)
+	by := h.actor()
+	if h.yes(3) {
+		h.apply(by, b)
+		return
+	}
+	h.readAnd(c, by, b)
 }
 
 // settle finishes everything that runs, with an effect or the lack of one, and

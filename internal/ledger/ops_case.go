@@ -241,12 +241,18 @@ type CaseAnswer struct {
 	// Lowers says, of a denial, that the person may not approve: see
 	// trust.Statement. Since version 3.
 	Lowers bool `json:"lowers,omitempty"`
+	// Question is Case.Question of what was answered, as it was shown: an answer to
+	// another is refused. 0 doesn't say. Since version 3.
+	Question uint64 `json:"question,omitempty"`
+	// Seen is, with Question, the Standing.Newest that was shown: a yes doesn't pass over
+	// what somebody else said since. Zero where nothing was. Since version 3.
+	Seen time.Time `json:"seen,omitzero"`
 }
 
 func (*CaseAnswer) kind() string { return "case.answer" }
 
 func (b *CaseAnswer) since() int {
-	if b.Lowers {
+	if b.Lowers || b.Question != 0 || !b.Seen.IsZero() {
 		return 3
 	}
 	return 1
@@ -271,6 +277,8 @@ func (b *CaseAnswer) apply(m *machine, x step) Result {
 		return refuse(RefusedExpired, "the question expired at %s", c.Ask.ExpiresAt.Format(timeLayout))
 	case c.Answer != nil:
 		return refuse(RefusedDecided, "%s answered already at %s", c.Answer.By.Name, c.Answer.At.Format(timeLayout))
+	case c.superseded(b.Question) != nil:
+		return *c.superseded(b.Question)
 	case b.Approve && !x.by.MayApprove(c.Ask.Approvers):
 		return refuse(RefusedPerson, "%s may not approve %s: ask one of %s", x.by.Name, c.ID, strings.Join(c.AskedOf(), ", "))
 	case b.Approve && b.PlanHash != c.Ask.PlanHash:
@@ -279,6 +287,8 @@ func (b *CaseAnswer) apply(m *machine, x step) Result {
 		return refuse(RefusedPerson, "%s asked for it, and somebody else has to say yes%s: one of %s", c.Manual.By.Name, c.mayBe(x.by), strings.Join(c.AskedOf(), ", "))
 	case b.Approve && m.justSaid(c, x):
 		return refuse(RefusedApproval, "%s said at this moment that the detector is wrong about %s: look, then say yes again", m.against(c).By, m.against(c).About)
+	case m.passedOver(c, b, x) != nil:
+		return *m.passedOver(c, b, x)
 	case b.Approve && c.Ask.NeededYes() > 1:
 		return m.collect(c, b, x)
 	}

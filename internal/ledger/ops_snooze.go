@@ -15,6 +15,9 @@ type CaseSnooze struct {
 	Case   remedy.CaseID `json:"case"`
 	Until  time.Time     `json:"until"`
 	Reason string        `json:"reason,omitempty"`
+	// Question is Case.Question of what was put off, as it was shown: another is not. 0
+	// doesn't say.
+	Question uint64 `json:"question,omitempty"`
 }
 
 func (*CaseSnooze) kind() string { return "case.snooze" }
@@ -35,6 +38,8 @@ func (b *CaseSnooze) apply(m *machine, x step) Result {
 		return refuse(RefusedStage, "%s is %s: there is no question to put off", c.ID, c.Stage)
 	case c.Answer != nil:
 		return refuse(RefusedDecided, "%s approved it at %s, and it is being carried out: stop it with `warden cancel %s`", c.Answer.By.Name, c.Answer.At.Format(timeLayout), c.ID)
+	case c.superseded(b.Question) != nil:
+		return *c.superseded(b.Question)
 	case c.Ask.ByHand:
 		return refuse(RefusedStage, "%s was asked for by %s by hand: deny it, and they can ask again", c.ID, c.Manual.By.Name)
 	case !x.at.Before(c.Ask.ExpiresAt):

@@ -122,6 +122,9 @@ type Ask struct {
 	Approvers []string  `json:"approvers"`
 	AskedAt   time.Time `json:"asked_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+	// Notice is the sequence number of the notice that told it first: see
+	// Case.Question. The ledger sets it; 0 from before version 3 of entries.
+	Notice uint64 `json:"notice,omitempty"`
 	// Needed is how many different people have to say yes; 0 is one.
 	Needed int `json:"needed,omitempty"`
 	// ByHand says that a person's run is asked about, who is one of two and may not

@@ -51,6 +51,46 @@ func TestNoJokeWhileBlockWhenFires(t *testing.T) {
 	}, heeding(s), level(remedy.LevelNotify))
 }
 
+// What a query that says to hold back can't tell is serious as long as it can't,
+// also for those whom it doesn't concern; and so is a config whose queries no round
+// has asked.
+func TestNoJokeWhileBlockWhenCantBeTold(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*siren){
+		"its source is down":   func(s *siren) { s.dead = true },
+		"nothing is there":     func(s *siren) { s.gone = true },
+		"what is there is old": func(s *siren) { s.age = time.Hour },
+	} {
+		s := &siren{}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, func(r *rig) {
+				t := r.t
+				r.bad(3)
+				r.rounds(8 * time.Minute)
+				if got := r.joke(3); got == "" || r.e.grave() {
+					t.Fatalf("no joke at all: %q", got)
+				}
+				s.set(change)
+				r.rounds(2 * time.Minute)
+				if got := r.joke(3); got != "" || !r.e.grave() {
+					t.Errorf("while it can't be told: %q", got)
+				}
+				s.set(func(s *siren) { s.dead, s.gone, s.age = false, false, 0 })
+				r.rounds(2 * time.Minute)
+				if got := r.joke(3); got == "" || r.e.grave() {
+					t.Error("once it can be told there is no joke any more")
+				}
+				cfg := *r.e.Config()
+				r.e.config.Store(&cfg)
+				if !r.e.grave() {
+					t.Error("a config whose queries nobody has asked knows that none fires")
+				}
+			}, heeding(s), level(remedy.LevelNotify))
+		})
+	}
+}
+
 // Common mode in one pool, and the breaker that it leaves, silence jokes about all
 // others.
 func TestNoJokeInCommonMode(t *testing.T) {

@@ -40,6 +40,16 @@ func Noted(v Verb, id remedy.CaseID, d time.Duration) string {
 	return ""
 }
 
+// Fault is what somebody is told whose answer ended in a fault of warden's own,
+// about a case, or 0 for none. Whether it was done by then is not known here.
+func Fault(id remedy.CaseID) string {
+	look := "`warden status`"
+	if id != 0 {
+		look = "`warden show " + id.String() + "`"
+	}
+	return "Warden had a fault at this, and as far as is known nothing was done: look at " + look + " before you do it again. The log has what went wrong; please report it."
+}
+
 // NotAddressed is for who named warden somewhere in what they said to others.
 const NotAddressed = "I do nothing about what isn't said to me: begin with my name, as in `@warden status`."
 

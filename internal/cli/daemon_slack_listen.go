@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -144,10 +145,13 @@ func (d *daemon) newDoor() (*door, error) {
 		},
 		serve: d.slack.Serve, clock: d.Clock, logger: d.Logger.Named("slack"),
 	}
-	return o, d.Registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	return o, errors.Join(d.Registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "warden_slack_listen_failed",
 		Help: "1 while clicks are to come over HTTP and this node can't listen for them, else 0.",
-	}, func() float64 { return float64(len(o.Troubles())) }))
+	}, func() float64 { return float64(len(o.Troubles())) })), d.Registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "warden_slack_faults_total",
+		Help: "What ended with a fault of warden's own at Slack, which the log has with its stack.",
+	}, func() float64 { return float64(d.slack.Faults()) })))
 }
 
 // serveSlack takes what people tap and say in Slack, over a socket and over HTTP as

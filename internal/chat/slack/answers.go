@@ -76,10 +76,7 @@ func (s *Slack) interaction(ctx context.Context, envelope string, cb api.Interac
 
 // tapped does what a button says.
 func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.BlockAction) {
-	where := place{channel: cb.Channel.ID, user: cb.User.ID, thread: cb.Message.ThreadTimestamp}
-	if where.channel == "" {
-		where.channel = cb.Container.ChannelID
-	}
+	where := tapPlace(cb)
 	x, err := s.session(ctx)
 	if err != nil {
 		s.unasked(a.ActionID, where, err)
@@ -184,6 +181,15 @@ func (s *Slack) do(ctx context.Context, x session, where place, by remedy.Actor,
 
 // place is where somebody tapped.
 type place struct{ channel, user, thread string }
+
+// tapPlace is where somebody tapped a button; in a home there is no channel.
+func tapPlace(cb api.InteractionCallback) place {
+	where := place{channel: cb.Channel.ID, user: cb.User.ID, thread: cb.Message.ThreadTimestamp}
+	if where.channel == "" {
+		where.channel = cb.Container.ChannelID
+	}
+	return where
+}
 
 // whisper says something that only one person sees. It is nothing that anybody
 // needs later.

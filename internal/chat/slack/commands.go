@@ -35,7 +35,11 @@ func (s *Slack) slash(ctx context.Context, envelope string, c api.SlashCommand) 
 	if !s.first("e/"+envelope, "s/"+c.TriggerID) {
 		return
 	}
-	s.said(ctx, asker{place: place{channel: c.ChannelID, user: c.UserID}, team: c.TeamID, hook: c.ResponseURL, lead: c.Command}, c.Text)
+	s.said(ctx, slashFrom(c), c.Text)
+}
+
+func slashFrom(c api.SlashCommand) asker {
+	return asker{place: place{channel: c.ChannelID, user: c.UserID}, team: c.TeamID, hook: c.ResponseURL, lead: c.Command}
 }
 
 // event answers a mention; nothing else that happens is warden's.

@@ -58,7 +58,7 @@ func (s *Slack) handler(answering context.Context, work *sync.WaitGroup) http.Ha
 			return
 		}
 		w.WriteHeader(http.StatusOK)
-		s.answering(work, "an answer", func() { s.interaction(answering, "", cb) })
+		s.answering(answering, work, "an answer", tappedBy(cb), func() { s.interaction(answering, "", cb) })
 	}))
 	mux.HandleFunc("POST /slack/command", s.signed(func(w http.ResponseWriter, body []byte) {
 		r := &http.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, Body: io.NopCloser(bytes.NewReader(body))}
@@ -68,7 +68,7 @@ func (s *Slack) handler(answering context.Context, work *sync.WaitGroup) http.Ha
 			return
 		}
 		w.WriteHeader(http.StatusOK)
-		s.answering(work, "a command", func() { s.slash(answering, "", c) })
+		s.answering(answering, work, "a command", saidBy(c), func() { s.slash(answering, "", c) })
 	}))
 	mux.HandleFunc("POST /slack/events", s.signed(func(w http.ResponseWriter, body []byte) {
 		e, err := slackevents.ParseEvent(body, slackevents.OptionNoVerifyToken())
@@ -85,7 +85,7 @@ func (s *Slack) handler(answering context.Context, work *sync.WaitGroup) http.Ha
 			return
 		}
 		w.WriteHeader(http.StatusOK)
-		s.answering(work, "a mention", func() { s.event(answering, "", e) })
+		s.answering(answering, work, "a mention", mentionedBy(e), func() { s.event(answering, "", e) })
 	}))
 	return mux
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	api "github.com/slack-go/slack"
@@ -81,6 +82,8 @@ type Options struct {
 // is safe for concurrent use, and outlives reloads.
 type Slack struct {
 	Options
+
+	faults atomic.Int64
 
 	mu    sync.Mutex
 	since session // of the tokens in force

@@ -158,10 +158,10 @@ func (s *Slack) arrived(ctx, answering context.Context, client *socketmode.Clien
 	envelope := e.Request.EnvelopeID
 	switch data := e.Data.(type) {
 	case api.InteractionCallback:
-		s.answering(work, "an answer", func() { s.interaction(answering, envelope, data) })
+		s.answering(answering, work, "an answer", tappedBy(data), func() { s.interaction(answering, envelope, data) })
 	case api.SlashCommand:
-		s.answering(work, "a command", func() { s.slash(answering, envelope, data) })
+		s.answering(answering, work, "a command", saidBy(data), func() { s.slash(answering, envelope, data) })
 	case slackevents.EventsAPIEvent:
-		s.answering(work, "a mention", func() { s.event(answering, envelope, data) })
+		s.answering(answering, work, "a mention", mentionedBy(data), func() { s.event(answering, envelope, data) })
 	}
 }

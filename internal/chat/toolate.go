@@ -67,7 +67,7 @@ func (l Late) mine(by remedy.Actor) bool {
 	if l.Case.Ask != nil {
 		aliases = l.Case.Ask.Aliases
 	}
-	return by.Person && remedy.PersonOf(by, aliases) == remedy.PersonOf(l.By, aliases)
+	return by.Person && remedy.OnePerson(by, l.By, aliases)
 }
 
 // closed words how a case ended before anybody's answer.
@@ -157,7 +157,15 @@ func Count(c *ledger.Case) string {
 	for _, a := range given {
 		names = append(names, a.By.Name)
 	}
-	return words + suffixed(", by ", strings.Join(names, " and "))
+	words += suffixed(", by ", strings.Join(names, " and "))
+	names = nil
+	for _, a := range c.Doubtful() {
+		names = append(names, a.By.Name)
+	}
+	if len(names) > 0 {
+		words += fmt.Sprintf(" (%s said yes, too, and may be the same person: [approvals.people] doesn't tell)", strings.Join(names, " and "))
+	}
+	return words
 }
 
 // VetoWords says until when an announcement can be stopped.

@@ -182,9 +182,7 @@ func (v *validator) asking(name remedy.ActionName, a Action) {
 	if !v.given[pathKey(where)] {
 		where = []string{"approvals", "approvals"}
 	}
-	if who := c.ApproversOf(name); c.ApprovalsOf(name) > 1 && len(who) > 0 && v.approversOK(name) && !enough(who, c.ApprovalsOf(name)) {
-		v.fail(where, "actions.%s needs %d different people and only one may say yes: add an approver, or use approvals = 1", name, c.ApprovalsOf(name))
-	}
+	v.enough(where, name)
 	if !v.given[pathKey(at("announce_for"))] {
 		return
 	}
@@ -204,19 +202,32 @@ func (v *validator) approversOK(name remedy.ActionName) bool {
 	return true
 }
 
-// enough reports whether so many different people may be among approvers. Who
-// is in a group isn't known here.
-func enough(who []remedy.Approver, n int) bool {
-	people := map[string]bool{}
-	for _, a := range who {
-		if a.Group() {
-			return true
-		}
-		key := a.Match
-		if a.Person != "" {
-			key = "person " + a.Person
-		}
-		people[key] = true
+// enough checks that as many different people as have to say yes may be among those
+// who may. What isn't known before they come is said, and refuses nothing.
+func (v *validator) enough(p []string, name remedy.ActionName) {
+	c := v.config
+	who, n := c.ApproversOf(name), c.ApprovalsOf(name)
+	if n < 2 || len(who) == 0 || !v.approversOK(name) {
+		return
 	}
-	return len(people) >= n
+	least, most := remedy.PeopleAmong(who, c.Aliases(), n)
+	var groups, chat []string
+	for _, a := range who {
+		switch {
+		case a.Group():
+			groups = append(groups, a.Match)
+		case strings.Contains(a.Match, "@"), strings.HasPrefix(a.Match, "slack:"):
+			chat = append(chat, a.Match)
+		}
+	}
+	switch {
+	case most < n && len(chat) > 0 && len(who) > len(chat):
+		v.fail(p, "actions.%s needs %d different people, and nothing tells %s from a unix user who may say yes: put email and unix of each into [approvals.people], add an approver, or use approvals = 1", name, n, strings.Join(chat, ", "))
+	case most < n:
+		v.fail(p, "actions.%s needs %d different people and only one may say yes: add an approver, or use approvals = 1", name, n)
+	case least < n && len(groups) > 0:
+		v.warn(p, "actions.%s needs %d different people, and who is in %s isn't known here: make sure that there are as many, or name people", name, n, strings.Join(groups, ", "))
+	case least < n:
+		v.warn(p, "actions.%s needs %d different people, and %s counts as another only if Slack vouches for an address of theirs: put their email into [approvals.people] and name that", name, n, strings.Join(chat, ", "))
+	}
 }

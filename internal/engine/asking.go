@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -85,7 +84,7 @@ func (e *Engine) asks() bool { return e.Ledger.Floor().Version >= asksSince }
 func (e *Engine) question(cfg *Config, now time.Time, b *ledger.CaseJudge, w ledger.Asking) (*ledger.Ask, *ledger.Unasked) {
 	a := cfg.Actions[b.Action]
 	ask := &ledger.Ask{PlanHash: b.Plan.Hash(), Approvers: a.Approvers, ExpiresAt: e.asOf().Add(a.ExpiresAfter)}
-	if why := unanswerable(a, w.Approvals, nil); why != "" {
+	if why := unanswerable(cfg, a, w.Approvals, nil); why != "" {
 		return nil, &ledger.Unasked{Why: why}
 	}
 	if !e.asks() {
@@ -118,7 +117,7 @@ func (*Engine) extend(cfg *Config, ask *ledger.Ask, a Action, approvals int) {
 
 // unanswerable says why nobody could answer a question so that it counts, where
 // that is known; requester is who asked for it by hand.
-func unanswerable(a Action, approvals int, requester *remedy.Actor) string {
+func unanswerable(cfg *Config, a Action, approvals int, requester *remedy.Actor) string {
 	if len(a.Approvers) == 0 {
 		return "nobody may say yes: its approvers are nobody"
 	}
@@ -131,23 +130,16 @@ func unanswerable(a Action, approvals int, requester *remedy.Actor) string {
 			who = append(who, remedy.Approver{Match: match})
 		}
 	}
-	people := map[string]bool{}
-	for _, w := range who {
-		if w.Group() {
-			return "" // who is in a group is known when they come
-		}
-		people[cmp.Or(w.Person, w.Match)] = true
-	}
+	may := 0
 	if requester != nil {
-		people["who asked for it"] = true // they are an approver themselves: see RunByHand
-		for _, w := range who {
-			if w.Match == requester.Name {
-				delete(people, cmp.Or(w.Person, w.Match))
-			}
-		}
+		may = 1 // they are an approver themselves: see RunByHand
+		who = slices.DeleteFunc(who, func(w remedy.Approver) bool {
+			return !w.Group() && remedy.SamePerson(*requester, w.Apart(), cfg.Aliases)
+		})
 	}
-	if len(people) < approvals {
-		return fmt.Sprintf("%d people have to say yes, and %d may", approvals, len(people))
+	_, most := remedy.PeopleAmong(who, cfg.Aliases, approvals-may)
+	if may += most; may < approvals {
+		return fmt.Sprintf("%d people have to say yes, and %d may", approvals, may)
 	}
 	return ""
 }

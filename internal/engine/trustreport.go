@@ -16,7 +16,7 @@ const trustSince = 3
 // TrustReport is what the node tells the ledger of how trust is earned and
 // lost, beside Report.
 func (c *Config) TrustReport(node remedy.NodeID) *ledger.TrustReport {
-	r := &ledger.TrustReport{Node: node, ConfigHash: c.Hash, Rules: c.Trust}
+	r := &ledger.TrustReport{Node: node, ConfigHash: c.Hash, Rules: c.Trust, Aliases: c.Aliases}
 	for _, name := range sorted(c.Actions) {
 		a := c.Actions[name]
 		for _, pool := range sorted(a.Levels) {

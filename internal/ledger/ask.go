@@ -95,10 +95,7 @@ func (c *Case) MayAnswer() []remedy.Approver {
 			who = append(who, remedy.Approver{Match: match})
 		}
 	}
-	return slices.DeleteFunc(who, func(w remedy.Approver) bool {
-		a, one := w.Actor()
-		return one && c.requested(a)
-	})
+	return slices.DeleteFunc(who, func(w remedy.Approver) bool { return !w.Group() && c.requested(w.Apart()) })
 }
 
 // AskedOf is MayAnswer in words, each with where they came from.
@@ -112,41 +109,58 @@ func (c *Case) AskedOf() []string {
 
 // Approved lists the people who said yes to the present plan and may, each
 // once, in the order in which they did. Whoever asked for it by hand is not
-// among them.
+// among them, nor who may be the same person as another: see remedy.Different. In
+// which order they said it changes nothing of how many they are.
 func (c *Case) Approved() []CaseReply {
-	if c.Ask == nil {
-		return nil
+	yes, picked := c.yes()
+	out := make([]CaseReply, 0, len(picked))
+	for _, i := range picked {
+		out = append(out, yes[i])
 	}
-	given := c.Approvals
-	if len(given) == 0 && c.Answer != nil && c.Answer.Approve {
-		given = []CaseReply{*c.Answer}
-	}
-	var out []CaseReply
-	for _, a := range given {
-		if !a.Approve || a.PlanHash != c.PlanHash || a.PlanHash != c.Ask.PlanHash || !a.By.MayApprove(c.Ask.Approvers) || c.requested(a.By) {
-			continue
-		}
-		if !slices.ContainsFunc(out, func(o CaseReply) bool { return c.Ask.same(o.By, a.By) }) {
-			out = append(out, a)
+	return slices.Clip(out)
+}
+
+// Doubtful lists the yes of those who don't count beside Approved, for they may be one
+// of those: nothing tells them apart.
+func (c *Case) Doubtful() (out []CaseReply) {
+	yes, picked := c.yes()
+	for i, a := range yes {
+		if !slices.ContainsFunc(picked, func(j int) bool { return remedy.OnePerson(yes[j].By, a.By, c.Ask.Aliases) }) {
+			out = append(out, yes[i])
 		}
 	}
 	return out
 }
 
-// same reports whether two actors are one person, or may be.
-func (a *Ask) same(x, y remedy.Actor) bool { return remedy.SamePerson(x, y, a.Aliases) }
+// yes are the yes of all who may say it to the present plan, and which of them count.
+func (c *Case) yes() (yes []CaseReply, picked []int) {
+	if c.Ask == nil {
+		return nil, nil
+	}
+	given := c.Approvals
+	if len(given) == 0 && c.Answer != nil && c.Answer.Approve {
+		given = []CaseReply{*c.Answer}
+	}
+	var who []remedy.Actor
+	for _, a := range given {
+		if a.Approve && a.PlanHash == c.PlanHash && a.PlanHash == c.Ask.PlanHash && a.By.MayApprove(c.Ask.Approvers) && !c.requested(a.By) {
+			yes, who = append(yes, a), append(who, a.By)
+		}
+	}
+	return yes, remedy.Different(who, c.Ask.Aliases, len(who))
+}
 
 // mayBe says why somebody of another name counts as who asked for it.
 func (c *Case) mayBe(by remedy.Actor) string {
-	if remedy.PersonOf(by, c.Ask.Aliases) == remedy.PersonOf(c.Manual.By, c.Ask.Aliases) {
+	if remedy.OnePerson(by, c.Manual.By, c.Ask.Aliases) {
 		return ""
 	}
 	return fmt.Sprintf(" (%s may be the same person, for [approvals.people] doesn't say who both are)", by.Name)
 }
 
-// requested reports whether the actor is who asked for it by hand.
+// requested reports whether the actor is who asked for it by hand, or may be.
 func (c *Case) requested(by remedy.Actor) bool {
-	return c.Ask != nil && c.Ask.ByHand && c.Manual != nil && c.Ask.same(c.Manual.By, by)
+	return c.Ask != nil && c.Ask.ByHand && c.Manual != nil && remedy.SamePerson(c.Manual.By, by, c.Ask.Aliases)
 }
 
 // Asleep reports whether a person put the question off, and until when.
@@ -253,6 +267,7 @@ func (m *machine) asks(c *Case, ask Ask, x step) {
 			ask.Needed = max(ask.Needed-1, 1) // who asked for it is one of them
 		}
 	}
+	ask.Aliases = m.joined(ask.Aliases)
 	ask.AskedAt, ask.ExpiresAt = x.at, stamp(ask.ExpiresAt)
 	if ask.Notice = 0; m.learns() {
 		ask.Notice = m.lastNotice + 1 // the caller tells it next
@@ -295,27 +310,46 @@ func (m *machine) delivered(covered func(Notice) bool, x step) {
 	}
 }
 
-// collect stores one of several people's yes.
+// maxDoubtful bounds the yes to one question that don't count: there are that many
+// only where nothing tells unix users from people in a chat.
+const maxDoubtful = 16
+
+// collect stores one of several people's yes. One of somebody who may be another who
+// said it already is kept, and counts once another of them turns out not to be needed:
+// of a unix user and two people of a chat, two are two.
 func (m *machine) collect(c *Case, b *CaseAnswer, x step) Result {
 	for _, a := range c.Approvals {
-		if c.Ask.same(a.By, x.by) {
-			if remedy.PersonOf(a.By, c.Ask.Aliases) != remedy.PersonOf(x.by, c.Ask.Aliases) {
-				return refuse(RefusedDecided, "%s approved it at %s already, and %s may be the same person: put email and unix of both into [approvals.people], or ask another of %s", a.By.Name, a.At.Format(timeLayout), x.by.Name, strings.Join(c.Ask.Approvers, ", "))
-			}
+		if remedy.OnePerson(a.By, x.by, c.Ask.Aliases) {
 			return refuse(RefusedDecided, "%s approved it at %s already, and %d different people have to: another of %s", a.By.Name, a.At.Format(timeLayout), c.Ask.Needed, strings.Join(c.Ask.Approvers, ", "))
 		}
+	}
+	if len(c.Doubtful()) >= maxDoubtful {
+		return refuse(RefusedDecided, "%d people approved it, and nothing tells them apart: put email and unix of each into [approvals.people]", len(c.Approvals))
 	}
 	c = m.edit(c, x)
 	reply := CaseReply{Approve: true, By: x.by, At: x.at, PlanHash: b.PlanHash, Reason: b.Reason}
 	c.Approvals = append(slices.Clip(c.Approvals), reply)
 	n := len(c.Approved())
-	c.event(x, fmt.Sprintf("approved, %d of %d", n, c.Ask.Needed))
+	what := fmt.Sprintf("approved, %d of %d", n, c.Ask.Needed)
 	if n >= c.Ask.Needed {
 		c.Answer = &reply
+	} else if of := c.couldBe(x.by); of != "" {
+		what += fmt.Sprintf("; %s may be %s, for [approvals.people] doesn't say who both are", x.by.Name, of)
 	}
+	c.event(x, what)
 	m.answered(c, b, x)
 	m.notify(Notice{Kind: NoticeAnswered, Case: c.ID, Pool: c.Pool}, x)
 	return done(c.ID)
+}
+
+// couldBe names another who said yes, and who may be the actor.
+func (c *Case) couldBe(by remedy.Actor) string {
+	for _, a := range c.Approvals {
+		if a.By.Name != by.Name && remedy.SamePerson(a.By, by, c.Ask.Aliases) {
+			return a.By.Name
+		}
+	}
+	return ""
 }
 
 // admitUnasked checks a case at auto that waits for nobody.

@@ -21,6 +21,8 @@ type TrustReport struct {
 	Rules trust.Rules `json:"rules"`
 	// Rungs are what each action × pool acts by, by action and pool.
 	Rungs []TrustRung `json:"rungs,omitempty"`
+	// Aliases are who is one person, by its file.
+	Aliases []remedy.Alias `json:"aliases,omitempty"`
 }
 
 // TrustRung says by which detectors and in which way an action works in a pool.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"warden/internal/remedy"
@@ -30,26 +31,20 @@ func (m *machine) stricter(x step) {
 
 // isStricter reports whether the files want more than the case waits for.
 func (m *machine) isStricter(c *Case, now time.Time) bool {
-	return c.Ask != nil && m.neededNow(c) > c.Ask.NeededYes() || c.Veto != nil && !c.Veto.Over(now) && m.announceFor(c.Action, c.Pool) > c.Veto.For
+	return c.Ask != nil && (m.neededNow(c) > c.Ask.NeededYes() || len(m.joined(c.Ask.Aliases)) > len(c.Ask.Aliases)) || c.Veto != nil && !c.Veto.Over(now) && m.announceFor(c.Action, c.Pool) > c.Veto.For
 }
 
 // askFurther has a case that waits, an editable copy, wait for what the files
-// want now: for more people, where those who said yes count still, or for longer.
+// want now: for more people, where those who said yes count still, for other people
+// where two turn out to be one, or for longer.
 func (m *machine) askFurther(c *Case, x step) {
-	if c.Ask != nil && m.neededNow(c) > c.Ask.NeededYes() {
+	if c.Ask != nil {
 		ask := *c.Ask
-		ask.Needed = m.neededNow(c)
-		if n, closed := people(&ask, c); closed && n < ask.Needed {
-			m.unaskable(c, fmt.Sprintf("%d different people have to say yes now, and %d of those who were asked may", ask.Needed, n), x)
-			return
+		ask.Needed, ask.Aliases = m.neededNow(c), m.joined(ask.Aliases)
+		if ask.Needed == c.Ask.NeededYes() {
+			ask.Needed = c.Ask.Needed // as it was written
 		}
-		if c.Answer != nil && len(c.Approvals) == 0 {
-			c.Approvals = []CaseReply{*c.Answer}
-		}
-		c.Ask, c.Answer = &ask, nil
-		n := len(c.Approved())
-		c.event(x, fmt.Sprintf("%d different people have to say yes now, and %d did", ask.Needed, n))
-		m.notify(Notice{Kind: NoticeQuestion, Case: c.ID, Pool: c.Pool}, x)
+		m.askOthers(c, &ask, x)
 	}
 	if d := m.announceFor(c.Action, c.Pool); c.Veto != nil && d > c.Veto.For {
 		v := *c.Veto
@@ -62,22 +57,60 @@ func (m *machine) askFurther(c *Case, x step) {
 	}
 }
 
-// people counts the different people whose yes to a question of the case may count;
-// closed says that there are no others, as there may be where a group is asked.
-func people(ask *Ask, c *Case) (n int, closed bool) {
-	seen := map[string]bool{}
-	for _, w := range c.MayAnswer() {
-		a, one := w.Actor()
-		if !one {
-			return 0, false
-		}
-		who := remedy.PersonOf(a, ask.Aliases)
-		if w.Person != "" {
-			who = "person " + w.Person
-		}
-		seen[who] = true
+// askOthers puts a stricter question in the place of a case's, where it makes any
+// difference to those who were asked. The case is an editable copy.
+func (m *machine) askOthers(c *Case, ask *Ask, x step) {
+	was, before, needed := c.Ask.NeededYes(), len(c.Approved()), ask.NeededYes()
+	c.Ask = ask
+	if _, most := c.people(needed); most < needed {
+		m.unaskable(c, fmt.Sprintf("%d different people have to say yes now, and %d of those who were asked may", needed, most), x)
+		return
 	}
-	return len(seen), true
+	n := len(c.Approved())
+	if needed == was && n == before {
+		return
+	}
+	if n < needed {
+		switch {
+		case needed == 1: // what was said turns out to be who asked for it
+			c.Approvals = nil
+		case c.Answer != nil && len(c.Approvals) == 0:
+			c.Approvals = []CaseReply{*c.Answer}
+		}
+		c.Answer = nil
+	}
+	what := fmt.Sprintf("%d different people have to say yes now, and %d did", needed, n)
+	if needed == 1 {
+		what = "somebody else has to say yes now"
+	}
+	if n < before {
+		what += ": a file says that some of them are one person"
+	}
+	c.event(x, what)
+	m.notify(Notice{Kind: NoticeQuestion, Case: c.ID, Pool: c.Pool}, x)
+}
+
+// people counts the different people whose yes to the case's question may count, as
+// far as want: who they are at least, and who they may be once they come.
+func (c *Case) people(want int) (least, most int) {
+	return remedy.PeopleAmong(c.MayAnswer(), c.Ask.Aliases, want)
+}
+
+// joined are the aliases of a question with what the voters' files say now of who is
+// one person: the most that any says, for who turns out to be one must not count as
+// two. Nobody is told apart by it who wasn't when it was asked. What a file once said
+// stays with the question.
+func (m *machine) joined(have []remedy.Alias) []remedy.Alias {
+	out := slices.Clip(have)
+	for _, r := range m.trustReports {
+		for _, one := range r.Aliases {
+			one.Joins = true
+			if !slices.ContainsFunc(out, func(o remedy.Alias) bool { return slices.Equal(o.Unix, one.Unix) && o.Email == one.Email }) {
+				out = append(out, one)
+			}
+		}
+	}
+	return out
 }
 
 // unaskable takes a question back that those who were asked can't answer any more so

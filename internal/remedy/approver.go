@@ -1,9 +1,6 @@
 package remedy
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Approver is one of those who may answer a question, resolved when it was
 // asked. An edit of the config doesn't change it.
@@ -65,60 +62,6 @@ func (a Approver) Actor() (Actor, bool) {
 		return Actor{Name: a.Match, Keys: []string{a.Match}, Person: true}, true
 	}
 	return Actor{Name: a.Match, Person: true}, true
-}
-
-// Alias says that several unix users and an e-mail address are one person, so that
-// nobody counts twice where two people have to agree.
-type Alias struct {
-	Person string   `json:"person"`
-	Unix   []string `json:"unix"`
-	// Email is in lower case; empty where the config doesn't say.
-	Email string `json:"email,omitempty"`
-}
-
-// PersonOf is who an actor is: the person whose alias their user name or address
-// is, or else the name itself. Two actors with one PersonOf are one person.
-func PersonOf(a Actor, aliases []Alias) string {
-	if one, ok := aliasOf(a, aliases); ok {
-		return "person " + one.Person // no unix user name has a space
-	}
-	return a.Name
-}
-
-func aliasOf(a Actor, aliases []Alias) (Alias, bool) {
-	for _, one := range aliases {
-		if slices.Contains(one.Unix, a.Name) || one.Email != "" && slices.Contains(a.Keys, one.Email) {
-			return one, true
-		}
-	}
-	return Alias{}, false
-}
-
-// SamePerson reports whether two actors are one person, or may be: what can't be
-// told apart doesn't count as two. They are one when the config says so, when
-// they have one name, and when a surface vouches for one id or address of both,
-// however their names have changed. A unix user and somebody whom only a chat
-// knows may be anybody's two names, unless the config has the unix user's address
-// and the chat vouches for another.
-func SamePerson(a, b Actor, aliases []Alias) bool {
-	p, known := aliasOf(a, aliases)
-	q, knownToo := aliasOf(b, aliases)
-	switch {
-	case known && knownToo:
-		return p.Person == q.Person
-	case a.Name == b.Name || slices.ContainsFunc(a.Keys, func(key string) bool { return !strings.HasPrefix(key, "slack:@") && slices.Contains(b.Keys, key) }):
-		return true
-	case (len(a.Keys) == 0) == (len(b.Keys) == 0):
-		return false
-	case len(a.Keys) == 0:
-		return p.Email == "" || !addressed(b)
-	}
-	return q.Email == "" || !addressed(a)
-}
-
-// addressed reports whether a surface vouches for an e-mail address of the actor.
-func addressed(a Actor) bool {
-	return slices.ContainsFunc(a.Keys, func(key string) bool { return strings.Contains(key, "@") && !strings.HasPrefix(key, "slack:") })
 }
 
 // Mention says whom a question may call by name, so that they hear of it. The

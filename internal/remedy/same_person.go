@@ -1,0 +1,166 @@
+package remedy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Alias says that several unix users and an e-mail address are one person, so that
+// nobody counts twice where two people have to agree.
+type Alias struct {
+	Person string   `json:"person"`
+	Unix   []string `json:"unix"`
+	// Email is in lower case; empty where the config doesn't say.
+	Email string `json:"email,omitempty"`
+	// Joins is true of one that a file says since a question was asked: it says who is
+	// one person, and tells nobody apart who couldn't be told apart before.
+	Joins bool `json:"joins,omitempty"`
+}
+
+// covers reports whether the alias is of the actor.
+func (one Alias) covers(a Actor) bool {
+	return slices.Contains(one.Unix, a.Name) || one.Email != "" && slices.Contains(a.Keys, one.Email)
+}
+
+// OnePerson reports whether two actors are one person for sure: the config says so,
+// they have one name, or a surface vouches for one id or address of both, however
+// their names have changed.
+func OnePerson(a, b Actor, aliases []Alias) bool {
+	return a.Name == b.Name ||
+		slices.ContainsFunc(aliases, func(one Alias) bool { return one.covers(a) && one.covers(b) }) ||
+		slices.ContainsFunc(a.Keys, func(key string) bool {
+			return !strings.HasPrefix(key, "slack:@") && slices.Contains(b.Keys, key)
+		})
+}
+
+// SamePerson reports whether two actors are one person, or may be: what can't be
+// told apart doesn't count as two. Besides OnePerson, a unix user and somebody whom
+// only a chat knows may be anybody's two names, unless the config has the unix
+// user's address and the chat vouches for another. It is not transitive: a unix user
+// may be either of two whom a chat tells apart. See Different for how many they are.
+func SamePerson(a, b Actor, aliases []Alias) bool {
+	if OnePerson(a, b, aliases) {
+		return true
+	}
+	p, known := aliasOf(a, aliases)
+	q, knownToo := aliasOf(b, aliases)
+	switch {
+	case known && knownToo, (len(a.Keys) == 0) == (len(b.Keys) == 0):
+		return false
+	case len(a.Keys) == 0:
+		return p.Email == "" || !addressed(b)
+	}
+	return q.Email == "" || !addressed(a)
+}
+
+// aliasOf is who an actor is by what tells people apart.
+func aliasOf(a Actor, aliases []Alias) (Alias, bool) {
+	i := slices.IndexFunc(aliases, func(one Alias) bool { return !one.Joins && one.covers(a) })
+	if i < 0 {
+		return Alias{}, false
+	}
+	return aliases[i], true
+}
+
+// addressed reports whether a surface vouches for an e-mail address of the actor.
+func addressed(a Actor) bool {
+	return slices.ContainsFunc(a.Keys, func(key string) bool { return strings.Contains(key, "@") && !strings.HasPrefix(key, "slack:") })
+}
+
+// Different picks as many actors as there are for sure different people among them,
+// by their indexes in order: no two of those picked are, or may be, one person. How
+// many it picks doesn't depend on the order of the actors. Of two picks of one size
+// it is the one that comes first. It looks no further than for most of them.
+//
+// It is the largest set of those who are all told apart. The fewest people that there
+// can be are never fewer; that they can be told apart by pairs is what SamePerson is for.
+// One who is certainly the same as either of two others makes all three one.
+func Different(actors []Actor, aliases []Alias, most int) []int {
+	groups := onePeople(actors, aliases)
+	apart := func(g, h []int) bool {
+		return !slices.ContainsFunc(g, func(i int) bool {
+			return slices.ContainsFunc(h, func(j int) bool { return SamePerson(actors[i], actors[j], aliases) })
+		})
+	}
+	var best, picked []int
+	var pick func(from int)
+	pick = func(from int) {
+		if len(picked) > len(best) {
+			best = slices.Clone(picked)
+		}
+		for i := from; i < len(groups) && len(best) < most && len(picked)+len(groups)-i > len(best); i++ {
+			if !slices.ContainsFunc(picked, func(j int) bool { return !apart(groups[j], groups[i]) }) {
+				picked = append(picked, i)
+				pick(i + 1)
+				picked = picked[:len(picked)-1]
+			}
+		}
+	}
+	pick(0)
+	for i, g := range best {
+		best[i] = groups[g][0]
+	}
+	return best
+}
+
+// onePeople groups actors, by their indexes in order, of whom each is one person with
+// another of the group.
+func onePeople(actors []Actor, aliases []Alias) [][]int {
+	var groups [][]int
+	for i, a := range actors {
+		mine := []int{i}
+		groups = slices.DeleteFunc(groups, func(g []int) bool {
+			one := slices.ContainsFunc(g, func(j int) bool { return OnePerson(actors[j], a, aliases) })
+			if one {
+				mine = append(mine, g...)
+			}
+			return one
+		})
+		slices.Sort(mine)
+		groups = append(groups, mine)
+	}
+	slices.SortFunc(groups, func(a, b []int) int { return a[0] - b[0] })
+	return groups
+}
+
+// PeopleAmong counts the different people among approvers, each as far as want: at
+// least those whom nothing but their coming is needed of, and at most those who may be.
+// Who is in a group is known when they come, and whether a chat vouches for an address
+// by which somebody is told from a unix user, too.
+func PeopleAmong(who []Approver, aliases []Alias, want int) (least, most int) {
+	var sure, maybe []Actor
+	all := slices.Clone(aliases)
+	for _, w := range who {
+		if w.Group() {
+			most = want
+			continue
+		}
+		if w.Person != "" { // also where no alias is needed for it
+			all = append(all, Alias{Person: w.Person, Unix: matchesOf(who, w.Person), Joins: true})
+		}
+		a, _ := w.Actor()
+		sure = append(sure, a)
+		maybe = append(maybe, w.Apart())
+	}
+	least = len(Different(sure, all, want))
+	return least, max(most, least, len(Different(maybe, all, want)))
+}
+
+func matchesOf(who []Approver, person string) (names []string) {
+	for _, w := range who {
+		if w.Person == person {
+			names = append(names, w.Match)
+		}
+	}
+	return names
+}
+
+// Apart is the approver as who would come, told from others as well as can be: with
+// an address that nobody else has where a chat may vouch for one. A group is nobody.
+func (a Approver) Apart() Actor {
+	who, _ := a.Actor()
+	if strings.HasPrefix(a.Match, "slack:") && !a.Group() {
+		who.Keys = append(who.Keys, strings.TrimPrefix(a.Match, "slack:")+"@")
+	}
+	return who
+}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 
 	"warden/internal/ledger"
@@ -20,7 +21,7 @@ func (w *writer) context() {
 	if n := c.Ask.NeededYes(); n > 1 {
 		w.line("%d different people have to say yes%s.", n, w.soFar())
 	}
-	w.called(c.Ask.Mention)
+	w.called()
 }
 
 // soFar is who said yes, when, for the end of a sentence.
@@ -36,14 +37,49 @@ func (w *writer) soFar() string {
 }
 
 // called says whom the message calls where that isn't everybody who may answer.
-func (w *writer) called(m remedy.Mention) {
-	switch m {
-	case remedy.MentionNobody:
+func (w *writer) called() {
+	switch {
+	case calling(w.c) == remedy.MentionApprovers:
+	case len(Called(w.c)) == 0:
 		w.line("Quiet hours: nobody is called.")
-	case remedy.MentionOnCall:
+	default:
 		w.line("Quiet hours: only on-call is called.")
-	case remedy.MentionApprovers:
 	}
+}
+
+// calling is whom a case's question or announcement may call.
+func calling(c *ledger.Case) remedy.Mention {
+	switch {
+	case c.Ask != nil:
+		return c.Ask.Mention
+	case c.Veto != nil:
+		return c.Veto.Mention
+	}
+	return remedy.MentionNobody
+}
+
+// Called is whom a case's question or announcement calls by name, so that they
+// hear of it: those who may answer, and in quiet hours those of them who are on
+// call, or nobody.
+func Called(c *ledger.Case) []remedy.Approver {
+	var who []remedy.Approver
+	switch {
+	case c.Ask != nil && len(c.Ask.Who) > 0:
+		who = c.Ask.Who
+	case c.Ask != nil:
+		for _, m := range c.Ask.Approvers {
+			who = append(who, remedy.Approver{Match: m})
+		}
+	case c.Veto != nil:
+		who = c.Veto.Who
+	}
+	switch calling(c) {
+	case remedy.MentionApprovers:
+		return who
+	case remedy.MentionOnCall:
+		return slices.DeleteFunc(slices.Clone(who), func(a remedy.Approver) bool { return a.Role != "oncall" })
+	}
+	return nil
 }
 
 // partly says that one of several people said yes.
@@ -83,7 +119,7 @@ func (w *writer) announced() headline {
 	}
 	w.steps("Plan "+v.PlanHash+", exactly this:", c.Plan.Steps)
 	w.line("Anybody may stop it: `warden deny %s --reason ...`", c.ID)
-	w.called(v.Mention)
+	w.called()
 	if len(c.Plan.UndoSteps) > 0 {
 		w.steps("Undo, once it is done: `warden undo "+c.ID.String()+"` runs:", c.Plan.UndoSteps)
 	}

@@ -42,6 +42,10 @@ func askExamples() []example {
 	quiet := func(m remedy.Mention) func(*ledger.Case) {
 		return func(c *ledger.Case) { asked(c); c.Ask.Mention = m }
 	}
+	oncall := []remedy.Approver{{Match: "fran", Person: "fran", Email: "fran@example.net", Role: "oncall"}, {Match: "@sre"}}
+	hushed := func(who []remedy.Approver) func(*ledger.Case) {
+		return func(c *ledger.Case) { announced(c); c.Veto.Mention, c.Veto.Who = remedy.MentionOnCall, who }
+	}
 	back := of(ledger.NoticePutOff, "taken back", func(c *ledger.Case) { c.Stage = remedy.StageProposed })
 	back.m.Notice.Detail = "drain is at confirm now"
 	return []example{
@@ -57,7 +61,8 @@ func askExamples() []example {
 			c.Ask.After, c.Ask.Changes = 2, []string{"2 more hosts went bad (3 of 40)", "floor distance 8 -> 7", "no longer: set server edge/web-07 state drain", "new: set server edge/web-07 state maint"}
 		}),
 		of(ledger.NoticeQuestion, "quiet hours, silent", quiet(remedy.MentionNobody)),
-		of(ledger.NoticeQuestion, "quiet hours, on-call", quiet(remedy.MentionOnCall)),
+		of(ledger.NoticeQuestion, "quiet hours, on-call", quiet(remedy.MentionOnCall), func(c *ledger.Case) { c.Ask.Who = oncall }),
+		of(ledger.NoticeQuestion, "quiet hours, with nobody on call", quiet(remedy.MentionOnCall)),
 		of(ledger.NoticeQuestion, "put off since", func(c *ledger.Case) {
 			c.Stage, c.Snooze = remedy.StageProposed, &ledger.Snooze{By: kim, At: at(3, 13, 0), Until: at(3, 43, 0)}
 		}),
@@ -68,6 +73,8 @@ func askExamples() []example {
 		back,
 		of(ledger.NoticeAnnounced, "announced", announced),
 		of(ledger.NoticeAnnounced, "told again", heard),
+		of(ledger.NoticeAnnounced, "quiet hours, announced to on-call", hushed(oncall)),
+		of(ledger.NoticeAnnounced, "quiet hours, announced with nobody on call", hushed(oncall[1:])),
 		of(ledger.NoticeAnnounced, "denied since", heard, denied),
 	}
 }

@@ -154,7 +154,7 @@ func CardOf(m Message, o CardOptions) Card {
 	k.Data = w.data(k)
 	k.Calls = remedy.MentionNobody
 	if k.State == CardQuestion || k.State == CardAnnounced {
-		k.Calls = w.calls()
+		k.Calls = calling(w.c)
 	}
 	return k
 }
@@ -215,12 +215,3 @@ func (w *cardWriter) foot() []string {
 	return out
 }
 
-func (w *cardWriter) calls() remedy.Mention {
-	switch c := w.c; {
-	case c.Ask != nil:
-		return c.Ask.Mention
-	case c.Veto != nil:
-		return c.Veto.Mention
-	}
-	return remedy.MentionNobody
-}

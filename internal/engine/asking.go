@@ -60,13 +60,25 @@ func (e *Engine) put(r *round, b *ledger.CaseJudge, c *ledger.Case) {
 			e.Logger.Warn("nothing is announced, and so nothing is done, before every node knows announcements: upgrade them", zap.String("action", string(b.Action)))
 			return
 		}
-		b.Announce = &ledger.Announcement{PlanHash: b.Plan.Hash(), For: w.AnnounceFor, Within: r.cfg.Actions[b.Action].ExpiresAfter}
+		b.Announce = &ledger.Announcement{PlanHash: b.Plan.Hash(), For: w.AnnounceFor, Within: r.cfg.Actions[b.Action].ExpiresAfter, Who: r.cfg.Actions[b.Action].who()}
 		if q := r.cfg.Quiet; q != nil {
 			if _, quiet := q.Open(r.now); quiet {
 				b.Announce.Mention = q.calls()
 			}
 		}
 	}
+}
+
+// who is who may say yes to it, with where each came from as far as that is known.
+func (a Action) who() []remedy.Approver {
+	if len(a.Who) > 0 {
+		return a.Who
+	}
+	var out []remedy.Approver
+	for _, match := range a.Approvers {
+		out = append(out, remedy.Approver{Match: match})
+	}
+	return out
 }
 
 // calls is whom quiet hours leave to be called.

@@ -191,7 +191,7 @@ func TestVetoWindowEnds(t *testing.T) {
 	story(t, func(r *rig) {
 		r.bad(1)
 		c := r.reaches(1, remedy.StageWaiting)
-		if c.Veto == nil || c.Veto.DeliveredAt.IsZero() {
+		if c.Veto == nil || c.Veto.DeliveredAt.IsZero() || len(c.Veto.Who) == 0 || c.Veto.Who[0].Match != "alice" {
 			t.Fatalf("%+v", c.Veto)
 		}
 		r.rounds(4 * time.Minute)

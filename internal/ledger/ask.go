@@ -33,8 +33,11 @@ type Announcement struct {
 	// Within is how long the delivery may take, and how long after its end the
 	// announcement still holds.
 	Within time.Duration `json:"within"`
-	// Mention is whom the announcement may call.
-	Mention remedy.Mention `json:"mention,omitempty"`
+	// Mention is whom the announcement may call, of those in Who: the approvers of
+	// its action, with where each came from. Anybody may say no to it; these are the
+	// ones who have to hear of it. Nobody is called where it is empty.
+	Mention remedy.Mention    `json:"mention,omitempty"`
+	Who     []remedy.Approver `json:"who,omitempty"`
 }
 
 // Veto is an announcement that was made. Its window begins when the committed

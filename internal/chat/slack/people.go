@@ -110,29 +110,25 @@ func (s *Slack) userGroups(ctx context.Context, x session) ([]api.UserGroup, err
 	return all, nil
 }
 
-// mention is who a card calls, in Slack's markup; empty for nobody, and where
-// they can't be found.
+// mention is who a card calls, in Slack's markup: a question those who may answer,
+// an announcement those who have to hear of it. It is empty for nobody, and where
+// they can't be found; it says so where the card says that on-call is called.
 func (r *round) mention(ctx context.Context, k chat.Card, c *ledger.Case) string {
-	if c == nil || c.Ask == nil || k.State != chat.CardQuestion || k.Calls == remedy.MentionNobody {
+	if c == nil || k.State != chat.CardQuestion && k.State != chat.CardAnnounced || k.Calls == remedy.MentionNobody {
 		return ""
 	}
-	who := c.Ask.Who
-	if len(who) == 0 {
-		for _, m := range c.Ask.Approvers {
-			who = append(who, remedy.Approver{Match: m})
-		}
-	}
+	who := chat.Called(c)
 	var out []string
 	for _, a := range who {
-		if k.Calls == remedy.MentionOnCall && a.Role != "oncall" {
-			continue
-		}
 		if m := r.called(ctx, a); m != "" && !slices.Contains(out, m) {
 			out = append(out, m)
 		}
 		if len(out) == 10 {
 			break
 		}
+	}
+	if len(out) == 0 && len(who) > 0 && k.Calls == remedy.MentionOnCall {
+		return "Nobody of on-call could be found here, so nobody is called by name."
 	}
 	return strings.Join(out, " ")
 }

@@ -115,7 +115,7 @@ func Samples() []Sample {
 		})},
 		{Name: "announced", Case: with(func(n *ledger.Case) {
 			n.Ask = nil
-			n.Veto = &ledger.Veto{Announcement: ledger.Announcement{PlanHash: n.PlanHash, For: 5 * time.Minute, Within: 20 * time.Minute}, AnnouncedAt: sampleTime(3, 12, 0)}
+			n.Veto = &ledger.Veto{Announcement: ledger.Announcement{PlanHash: n.PlanHash, For: 5 * time.Minute, Within: 20 * time.Minute, Who: []remedy.Approver{{Match: "slack:@oncall-ops", Role: "oncall"}, {Match: "fran", Email: "fran@example.net"}}}, AnnouncedAt: sampleTime(3, 12, 0)}
 		})},
 		{Name: "approved", Case: with(yes)},
 		{Name: "executing", Case: with(func(n *ledger.Case) {

@@ -128,6 +128,7 @@ type CardOptions struct {
 // records give the same card on every node. A message about no case, or of one
 // whose record is gone, gives a card with the words of Render.
 func CardOf(m Message, o CardOptions) Card {
+	m = bare(m)
 	ro := RenderOptions{Zone: o.Zone, Plain: true, Repeat: o.Repeat}
 	if m.Case == nil || !TellsCase(m.Notice.Kind) {
 		t := Render(m, ro)

@@ -140,7 +140,7 @@ const mostText = 300
 // shortName is how many characters of a name stand in a line.
 const shortName = 60
 
-func short[S ~string](s S) string { return chat.Fit(chat.Clean(string(s)), shortName) }
+func short[S ~string](s S) string { return chat.Fit(chat.Bare(chat.Clean(string(s))), shortName) }
 
 // bound keeps a part to what is read.
 func (w *morning) bound(p chat.MorningPart) chat.MorningPart {

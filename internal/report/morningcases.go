@@ -200,7 +200,7 @@ func reason(note string) string {
 	if note == "" {
 		return ""
 	}
-	return ": " + chat.Fit(chat.Clean(note), 120)
+	return ": " + chat.Fit(chat.Bare(chat.Clean(note)), 120)
 }
 
 // stays is how many hosts stayed in service, by the decision.

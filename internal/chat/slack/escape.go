@@ -78,8 +78,10 @@ func code(s string) string {
 	return "`" + entities.Replace(s) + "`"
 }
 
-// own matches warden's own commands, which are there to be copied.
-var own = regexp.MustCompile("`warden [^`]*`")
+// own matches warden's own commands, which are there to be copied: nothing in them
+// means something to a shell, but what a person has to choose from. People's words
+// have no such marks: see chat.Bare.
+var own = regexp.MustCompile("`warden(?: [A-Za-z0-9@._:/=+-]+| out\\|in)*`")
 
 // commands is mark, but that warden's own commands are in code style.
 func commands(s string) string {

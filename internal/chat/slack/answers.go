@@ -286,7 +286,7 @@ func (s *Slack) details(ctx context.Context, x session, where place, v Value) {
 		s.whisper(ctx, x, where, v.Case.String()+" is gone from the ledger; the audit files have it.")
 		return
 	}
-	b := &builder{}
+	b := &builder{elsewhere: "warden show " + c.ID.String()}
 	b.lines("details", chat.Details(c, s.Settings().Zone))
 	if _, err := x.client.PostEphemeralContext(ctx, where.channel, where.user, api.MsgOptionText(short(plain("Details of "+c.ID.String()), maxText), false), api.MsgOptionBlocks(b.blocks...)); err != nil {
 		s.Logger.Warn("details can't be shown", zap.Error(err))

@@ -13,15 +13,25 @@ type rendered struct {
 	Text   string      `json:"text"`
 	Blocks []api.Block `json:"blocks"`
 	// Full is what had to be cut, for the thread; empty for nothing.
-	Full []string `json:"-"`
+	Full []whole `json:"-"`
+}
+
+// whole is escaped text that was cut, as it was; Code is what a command printed.
+type whole struct {
+	Text string
+	Code bool
 }
 
 // links are what a message leads to; all may be empty.
-type links struct{ Earlier string }
+type links struct {
+	Earlier string
+	// Cut is where all is that had to be cut, where that is not put into the thread.
+	Cut string
+}
 
 // render turns a card into blocks. sign makes the value of a button.
 func render(k chat.Card, sign func(chat.Verb) string, mention string, l links) rendered {
-	b := &builder{}
+	b := &builder{elsewhere: l.Cut}
 	out := rendered{Text: short(plain(k.Text), maxText)}
 	title := k.Title
 	if k.Mark != "" {
@@ -33,9 +43,7 @@ func render(k chat.Card, sign func(chat.Verb) string, mention string, l links) r
 	if k.Joke != "" {
 		b.section("joke", "_"+short(mark(k.Joke), mostJoke)+"_")
 	}
-	if len(k.Output) > 0 {
-		b.section("output", "```"+b.fit(preformatted(k.Output), mostOutput)+"```")
-	}
+	b.output(k.Output)
 	if mention != "" {
 		b.section("call", mention)
 	}
@@ -88,7 +96,10 @@ func preformatted(lines []string) string {
 // builder collects blocks within the limits.
 type builder struct {
 	blocks []api.Block
-	full   []string
+	// elsewhere is where all is that had to be cut; empty for the thread, which gets
+	// what is in full.
+	elsewhere string
+	full      []whole
 }
 
 func (b *builder) add(x api.Block) {
@@ -97,13 +108,26 @@ func (b *builder) add(x api.Block) {
 	}
 }
 
-// fit cuts, and keeps what was cut for the thread.
-func (b *builder) fit(s string, most int) string {
-	out, cut := fit(s, most)
+// fit cuts, and keeps what was cut for the thread, or says where it is.
+func (b *builder) fit(s string, most int) string { return b.cut(s, most, false) }
+
+func (b *builder) cut(s string, most int, printed bool) string {
+	if b.elsewhere != "" {
+		out, _ := fit(s, most, " …(cut: "+b.elsewhere+")")
+		return out
+	}
+	out, cut := fit(s, most, more)
 	if cut {
-		b.full = append(b.full, s)
+		b.full = append(b.full, whole{s, printed})
 	}
 	return out
+}
+
+// output is what a command printed.
+func (b *builder) output(lines []string) {
+	if len(lines) > 0 {
+		b.section("output", "```"+b.cut(preformatted(lines), mostOutput, true)+"```")
+	}
 }
 
 func text(kind, s string) *api.TextBlockObject {

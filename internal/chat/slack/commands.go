@@ -126,7 +126,9 @@ func (s *Slack) outcome(x session, k chat.Command, got Reply) []api.Block {
 	if out == "" {
 		out = "done"
 	}
-	b.section("output", "```"+short(preformatted(strings.Split(out, "\n")), maxSection-6)+"```")
+	words := preformatted([]string{" …(cut: warden " + chat.Fit(strings.Join(k.Args, " "), 100) + " has all of it)"})
+	printed, _ := fit(preformatted(strings.Split(out, "\n")), maxSection-2*len(fence), words)
+	b.section("output", fence+printed+fence)
 	sign := func(c *ledger.Case) func(chat.Verb) string {
 		return func(v chat.Verb) string {
 			return x.signer.sign(Value{Verb: v, Case: c.ID, Plan: c.PlanHash, Nonce: nonce(c)})
@@ -204,7 +206,7 @@ func unpacked(nonce string) (action remedy.ActionName, host string, ok bool) {
 // or to who asked alone.
 func (s *Slack) answer(ctx context.Context, x session, who asker, private bool, title string, lines []string, blocks []api.Block) {
 	if blocks == nil {
-		b := &builder{}
+		b := &builder{elsewhere: "the command line has all of it"}
 		b.lines("said", lines)
 		blocks = b.blocks
 	}

@@ -99,13 +99,13 @@ func commands(s string) string {
 // more ends what was cut, so that nobody takes it for all there is.
 const more = " …(full in thread)"
 
-// fit shortens escaped text to a number of characters, and reports whether it
-// did.
-func fit(s string, most int) (string, bool) {
+// fit shortens escaped text to a number of characters, with words that say so at
+// its end, and reports whether it did.
+func fit(s string, most int, words string) (string, bool) {
 	if utf8.RuneCountInString(s) <= most {
 		return s, false
 	}
-	return cut(s, most-utf8.RuneCountInString(more)) + more, true
+	return cut(s, most-utf8.RuneCountInString(words)) + words, true
 }
 
 // short is fit where there is no thread to look into.
@@ -120,22 +120,22 @@ func short(s string, most int) string {
 // is cut is closed.
 func cut(s string, most int) string {
 	r := []rune(s)
-	r = r[:whole(r, min(len(r), most))]
+	r = r[:uncut(r, min(len(r), most))]
 	if strings.Count(string(r), "`")%2 == 0 {
 		return string(r)
 	}
 	if n := len(r); n < most {
 		return string(r) + "`"
 	}
-	r = r[:whole(r, len(r)-1)]
+	r = r[:uncut(r, len(r)-1)]
 	if strings.Count(string(r), "`")%2 == 0 {
 		return string(r) // what was cut off was the mark itself
 	}
 	return string(r) + "`"
 }
 
-// whole is the largest number of characters, up to n, that end in no entity.
-func whole(r []rune, n int) int {
+// uncut is the largest number of characters, up to n, that end in no entity.
+func uncut(r []rune, n int) int {
 	for i := n - 1; i >= 0 && i >= n-5; i-- {
 		switch r[i] {
 		case ';':

@@ -274,7 +274,8 @@ func (r *round) share(ctx context.Context, key string, jobs []job) error {
 	}
 	say := fmt.Sprintf("%d more in pool %s this hour, told together", len(ids), pool)
 	card := chat.Card{State: chat.CardNews, Title: say, Text: say, Lead: lines, Foot: []string{fmt.Sprintf("more than %d messages an hour: see budget_per_hour", r.set.Budget)}}
-	made := render(card, nil, "", links{})
+	all := links{Cut: "warden cases has all of it"}
+	made := render(card, nil, "", all)
 	mark := made.hash()
 	shared, there := r.owed.Post(key)
 	to := target{channel: r.set.channelOf(jobs[0].m)}
@@ -282,7 +283,7 @@ func (r *round) share(ctx context.Context, key string, jobs []job) error {
 		to = target{channel: shared.Place, ts: shared.ID}
 	} else if r.doubtful(key) {
 		card.Again = true
-		made = render(card, nil, "", links{})
+		made = render(card, nil, "", all)
 	}
 	if !there || shared.Hash != mark {
 		at, err := r.put(ctx, job{key: key, m: jobs[0].m, seqs: jobs[0].seqs}, to, made, func(string) rendered { return made }, "")
@@ -291,7 +292,6 @@ func (r *round) share(ctx context.Context, key string, jobs []job) error {
 		}
 		shared = ledger.Post{Key: key, Place: at.channel, ID: at.ts, Link: r.x.permalink(at.channel, at.ts), Hash: mark}
 		r.got.Posts = append(r.got.Posts, shared)
-		r.overflow(ctx, at, made.Full)
 	}
 	for _, j := range jobs {
 		r.got.Seqs = append(r.got.Seqs, j.seqs...)

@@ -268,7 +268,7 @@ func (v *morningView) part(id string, p chat.MorningPart, acted map[string]bool)
 	}
 	if len(over) > 0 {
 		lines = append(lines, fmt.Sprintf("%d more in the thread", len(over)))
-		v.b.full = append(v.b.full, title+"\n"+strings.Join(over, "\n"))
+		v.b.full = append(v.b.full, whole{Text: title + "\n" + strings.Join(over, "\n")})
 	}
 	flush()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	api "github.com/slack-go/slack"
 	"go.uber.org/zap"
@@ -69,13 +70,13 @@ func threadOf(c *ledger.Case, since time.Time, zone *time.Location) rendered {
 	}
 	b.lines("events", lines)
 	if x := c.Execution(); x != nil && x.FinishedAt.After(since) && x.Outcome != remedy.OutcomeDone && strings.TrimSpace(x.Output) != "" {
-		b.section("output", "```"+b.fit(preformatted(strings.Split(strings.TrimSpace(x.Output), "\n")), mostOutput)+"```")
+		b.output(strings.Split(strings.TrimSpace(x.Output), "\n"))
 	}
 	text := c.ID.String()
 	if len(lines) > 0 {
 		text += ": " + lines[len(lines)-1]
 	}
-	return rendered{Text: short(plain(text), maxText), Blocks: b.blocks}
+	return rendered{Text: short(plain(text), maxText), Blocks: b.blocks, Full: b.full}
 }
 
 // overflowWait is how long what was cut waits for its channel's turn, each part:
@@ -84,10 +85,10 @@ const overflowWait = 5 * time.Second
 
 // overflow puts what had to be cut into the thread. It is worth a wait: the
 // message says that it is there.
-func (r *round) overflow(ctx context.Context, at target, full []string) {
+func (r *round) overflow(ctx context.Context, at target, full []whole) {
 	to := target{channel: at.channel, thread: cmp.Or(at.thread, at.ts)}
-	for _, text := range full {
-		for _, part := range parts(text, maxSection) {
+	for _, x := range full {
+		for _, part := range x.parts() {
 			d := r.ready(r.x, to)
 			if d > 0 && d <= overflowWait {
 				select {
@@ -106,18 +107,32 @@ func (r *round) overflow(ctx context.Context, at target, full []string) {
 
 func newText(s string) *api.TextBlockObject { return text(api.MarkdownType, s) }
 
-// parts cuts escaped text into pieces, at most maxParts of them, never within an
-// entity.
-func parts(s string, most int) []string {
+// fence is how what a command printed begins and ends.
+const fence = "```"
+
+// parts cuts it into pieces that fit into a message each, at most maxParts of them,
+// never within an entity; the last says where the rest is.
+func (x whole) parts() []string {
 	const maxParts = 4
+	const rest = " …(cut: warden show has all of it)"
+	most := maxSection
+	if x.Code {
+		most -= 2 * len(fence)
+	}
 	var out []string
+	s := x.Text
 	for s != "" && len(out) < maxParts {
 		r := []rune(s)
-		n := whole(r, min(len(r), most))
+		n := uncut(r, min(len(r), most))
 		out, s = append(out, string(r[:n])), string(r[n:])
 	}
 	if s != "" {
-		out[len(out)-1] = cut(out[len(out)-1], most-1) + "…"
+		out[len(out)-1] = cut(out[len(out)-1], most-utf8.RuneCountInString(rest)) + rest
+	}
+	if x.Code {
+		for i := range out {
+			out[i] = fence + out[i] + fence
+		}
 	}
 	return out
 }

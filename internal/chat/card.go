@@ -215,4 +215,3 @@ func (w *cardWriter) foot() []string {
 	}
 	return out
 }
-

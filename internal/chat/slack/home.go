@@ -20,10 +20,12 @@ import (
 // Home is what one person sees in the app's home tab: all of it follows from the
 // ledger.
 type Home struct {
-	// Waiting are the questions that this person may answer and has not, Approved
-	// the cases to which they said yes, and Out those whose host is out; each newest
-	// first.
-	Waiting, Approved, Out []*ledger.Case
+	// Waiting are the questions that this person may answer and has not, Announced
+	// what is done unless somebody says no, Approved the cases to which they said yes,
+	// and Out those whose host is out; each newest first.
+	Waiting, Announced, Approved, Out []*ledger.Case
+	// Links lead to the messages of cases; none where nothing was posted yet.
+	Links map[remedy.CaseID]string
 	// Ladder are the levels in force, by action and pool.
 	Ladder []Rung
 }
@@ -38,14 +40,20 @@ type Rung struct {
 // HomeOf is a person's home, by a ledger. Nothing in it is changed.
 func HomeOf(l *ledger.Ledger, by remedy.Actor) Home {
 	var h Home
-	said := func(c *ledger.Case) bool {
-		return slices.ContainsFunc(c.Approved(), func(a ledger.CaseReply) bool { return a.By.Name == by.Name })
+	h.Links = map[remedy.CaseID]string{}
+	for _, p := range l.Posts(ledger.SurfaceSlack) {
+		if p.Case != 0 && p.Link != "" && p.Key == caseKey(p.Case) {
+			h.Links[p.Case] = p.Link
+		}
 	}
 	for _, c := range l.Cases(ledger.CaseFilter{}) {
-		if c.Stage == remedy.StageWaiting && c.Ask != nil && c.Answer == nil && by.MayApprove(c.Ask.Approvers) && !said(c) {
+		if c.Stage == remedy.StageWaiting && c.Veto != nil {
+			h.Announced = append(h.Announced, c)
+		}
+		if waitsFor(c, by) {
 			h.Waiting = append(h.Waiting, c)
 		}
-		if said(c) {
+		if approvedBy(c, by) {
 			h.Approved = append(h.Approved, c)
 		}
 		if c.Open() && c.Stage == remedy.StageOut {
@@ -65,10 +73,11 @@ func HomeOf(l *ledger.Ledger, by remedy.Actor) Home {
 // How many of each a home shows: together they stay below the 50 blocks of a
 // message, and a home may have 100.
 const (
-	homeWaiting  = 5
-	homeApproved = 10
-	homeOut      = 10
-	homeLadder   = 30
+	homeWaiting   = 5
+	homeAnnounced = 5
+	homeApproved  = 10
+	homeOut       = 8
+	homeLadder    = 30
 )
 
 // homed answers somebody who opens the app's home tab.
@@ -114,7 +123,9 @@ func (s *Slack) publish(ctx context.Context, x session, team, user, words string
 	}
 }
 
-// home puts in what a person sees. Its buttons are those of the cards.
+// home puts in what a person sees. Its buttons are those of the cards, but for the
+// one that lets something happen, and those that need a channel: a yes wants the
+// facts of its question, which are where the line leads to.
 func (s *Slack) home(b *builder, x session, h Home) {
 	zone := s.Settings().Zone
 	sign := func(c *ledger.Case) func(chat.Verb) string {
@@ -129,11 +140,19 @@ func (s *Slack) home(b *builder, x session, h Home) {
 		b.section(id, fmt.Sprintf("*%s*  (%d)", text, n))
 	}
 	title("waiting", "Waiting for your answer", len(h.Waiting))
-	for i, c := range h.Waiting[:min(len(h.Waiting), homeWaiting)] {
+	answerable := func(id string, c *ledger.Case, at int) {
 		k := card(c)
-		b.section(fmt.Sprintf("w%d", i), short(mark(k.Text), maxSection))
-		// Details are for a channel: a home has nowhere to whisper.
-		b.buttonsIn(fmt.Sprintf("wb%d", i), slices.DeleteFunc(k.Buttons, func(one chat.Button) bool { return one.Verb == chat.VerbDetails }), sign(c))
+		b.section(fmt.Sprintf("%s%d", id, at), short(mark(k.Text), maxSection)+"\n"+leadsTo(h.Links[c.ID], c.ID))
+		b.buttonsIn(fmt.Sprintf("%sb%d", id, at), slices.DeleteFunc(k.Buttons, func(one chat.Button) bool {
+			return one.Verb == chat.VerbApprove || one.Verb == chat.VerbDetails
+		}), sign(c))
+	}
+	for i, c := range h.Waiting[:min(len(h.Waiting), homeWaiting)] {
+		answerable("w", c, i)
+	}
+	title("announced", "Done unless somebody says no", len(h.Announced))
+	for i, c := range h.Announced[:min(len(h.Announced), homeAnnounced)] {
+		answerable("a", c, i)
 	}
 	title("out", "Out because of me", len(h.Out))
 	for i, c := range h.Out[:min(len(h.Out), homeOut)] {
@@ -155,4 +174,29 @@ func (s *Slack) home(b *builder, x session, h Home) {
 	}
 	b.section("rungs", short(strings.Join(lines, "\n"), maxSection))
 	b.context("foot", []string{"as of when you opened this tab; a pool's channel has the rest, and `warden cases` all of it"})
+}
+
+// leadsTo is where all of a case is to be seen: in its message, and on the command
+// line where none was posted yet.
+func leadsTo(link string, id remedy.CaseID) string {
+	if link == "" {
+		return "All of it: " + code("warden show "+id.String())
+	}
+	return "<" + entities.Replace(link) + "|The message, with all facts>"
+}
+
+// waitsFor reports whether a case asks somebody who has not answered under any of
+// their names, and did not ask for it themselves.
+func waitsFor(c *ledger.Case, by remedy.Actor) bool {
+	if c.Stage != remedy.StageWaiting || c.Ask == nil || c.Answer != nil || !by.MayApprove(c.Ask.Approvers) || approvedBy(c, by) {
+		return false
+	}
+	return !c.Ask.ByHand || c.Manual == nil || !remedy.SamePerson(c.Manual.By, by, c.Ask.Aliases)
+}
+
+// approvedBy reports whether somebody said yes to a case, under whatever name.
+func approvedBy(c *ledger.Case, by remedy.Actor) bool {
+	return slices.ContainsFunc(append(c.Approved(), c.Doubtful()...), func(a ledger.CaseReply) bool {
+		return remedy.OnePerson(a.By, by, c.Ask.Aliases)
+	})
 }

@@ -32,12 +32,13 @@ func atHome(t *testing.T) *world {
 		return nil
 	}
 	done := copyOf(find("done"), func(n *ledger.Case) { n.ID, n.Host = 4, "web-08" })
+	soon := copyOf(find("announced"), func(n *ledger.Case) { n.ID, n.Host = 5, "web-09" })
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cases[3], w.cases[4] = question(), done
+	w.cases[3], w.cases[4], w.cases[5] = question(), done, soon
 	w.home = func(remedy.Actor) slack.Home {
 		return slack.Home{
-			Waiting: []*ledger.Case{w.cases[3]}, Approved: []*ledger.Case{done}, Out: []*ledger.Case{done},
+			Waiting: []*ledger.Case{w.cases[3]}, Announced: []*ledger.Case{soon}, Links: map[remedy.CaseID]string{3: "https://acme.slack.com/archives/C0OPS/p1"}, Approved: []*ledger.Case{done}, Out: []*ledger.Case{done},
 			Ladder: []slack.Rung{{Action: "drain", Pool: "edge", Level: remedy.LevelConfirm}, {Action: "drain", Pool: "<!channel> *x*", Level: remedy.LevelAuto}},
 		}
 	}
@@ -69,7 +70,7 @@ func TestHome(t *testing.T) {
 	w := atHome(t)
 	w.run()
 	shown := w.opens(fakeslack.Alice, "Waiting for your answer")
-	if got := special.FindString(shown); got != "" {
+	if got := special.FindString(strings.ReplaceAll(shown, "<https://acme.slack.com/archives/C0OPS/p1|The message, with all facts>", "")); got != "" {
 		t.Errorf("Slack would make more than text of %q", got)
 	}
 	var b bytes.Buffer
@@ -91,23 +92,49 @@ func TestHome(t *testing.T) {
 	if d := cmp.Diff(string(want), b.String()); d != "" {
 		t.Errorf("the home differs (-golden +now); go test ./internal/chat/slack -run Home -update\n%s", d)
 	}
-	// Its button is the card's: it goes to the desk, and the home says what came of it.
-	if _, err := w.fake.ClickHome(fakeslack.Alice, "warden.approve"); err != nil {
+	// A yes wants the facts, which are in the message; a no can be said here.
+	if strings.Contains(shown, "warden.approve") || !strings.Contains(shown, "<https://acme.slack.com/archives/C0OPS/p1|") {
+		t.Errorf("a home has a bare yes, or leads to no question: %s", shown)
+	}
+	w.mu.Lock()
+	w.set.AskReason = false
+	w.mu.Unlock()
+	if _, err := w.fake.ClickHome(fakeslack.Alice, "warden.snooze"); err != nil {
 		t.Fatal(err)
 	}
-	w.shows(fakeslack.Alice, "W-3")
 	w.until("the desk hears of it", func() bool { return len(w.asked()) == 1 })
-	if got := w.asked()[0]; got.Verb != chat.VerbApprove || got.Case != 3 || got.Plan != question().PlanHash {
+	if got := w.asked()[0]; got.Verb != chat.VerbSnooze || got.Case != 3 || got.Plan != question().PlanHash {
 		t.Errorf("%+v", got)
 	}
-	w.shows(fakeslack.Alice, "Noted: approve of W-3.")
+	w.shows(fakeslack.Alice, "W-3 is asked again in 30m")
 	w.mu.Lock()
 	w.says = func(remedy.Actor, slack.Wish) error { return &slack.NotYours{Err: errNot} }
 	w.mu.Unlock()
-	if _, err := w.fake.ClickHome(fakeslack.Alice, "warden.approve"); err != nil {
+	if _, err := w.fake.ClickHome(fakeslack.Alice, "warden.undo"); err != nil {
 		t.Fatal(err)
 	}
 	w.shows(fakeslack.Alice, "may approve drain in pool edge")
+	w.clean()
+}
+
+// What was announced can be stopped in a home, at the tap.
+func TestAnAnnouncementIsStoppedAtHome(t *testing.T) {
+	t.Parallel()
+	w := atHome(t)
+	w.mu.Lock()
+	w.set.AskReason = true
+	home := w.home
+	w.home = func(by remedy.Actor) slack.Home { h := home(by); h.Waiting = nil; return h }
+	w.mu.Unlock()
+	w.run()
+	w.opens(fakeslack.Alice, "Done unless somebody says no")
+	if _, err := w.fake.ClickHome(fakeslack.Alice, "warden.deny"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the desk hears of it", func() bool { return len(w.asked()) == 1 })
+	if got := w.asked()[0]; got.Verb != chat.VerbDeny || got.Case != 5 {
+		t.Errorf("%+v", got)
+	}
 	w.clean()
 }
 

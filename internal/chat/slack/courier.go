@@ -37,6 +37,7 @@ type round struct {
 func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, error) {
 	jobs, done := plan(owed)
 	jobs = append(jobs, s.reviews(owed, jobs)...)
+	jobs = append(jobs, s.resigned(owed, jobs)...)
 	r := &round{Slack: s, set: s.Settings(), owed: owed, got: chat.Delivery{Seqs: done, Unwanted: len(done)}, spoke: map[string]remedy.CaseID{}}
 	if len(jobs) == 0 {
 		return r.got, nil
@@ -207,7 +208,7 @@ func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Pos
 		}
 	}
 	card.Again = to.ts == "" && (card.Again || r.doubtful(j.key))
-	mark := stamp(card, c, r.render(withoutAgain(card), c, "", links{}).hash())
+	mark := stamp(card, c, r.render(withoutAgain(card), c, "", links{}).hash(), r.x.signer.id)
 	if posted && to.ts != "" && post.Hash == mark {
 		r.told(j, post, mark, complaint, false)
 		return nil

@@ -134,13 +134,55 @@ func saidIn(p ledger.Post) said {
 }
 
 // stamp is what a case's receipt says of the message: its state, which question
-// it asks, and a hash of what it shows.
-func stamp(k chat.Card, c *ledger.Case, shown string) string {
+// it asks, a hash of what it shows, and which key its buttons are signed with.
+func stamp(k chat.Card, c *ledger.Case, shown, key string) string {
 	n := ""
 	if c != nil {
 		n = nonce(c)
 	}
-	return strings.Join([]string{string(k.State), n, shown}, ".")
+	return strings.Join([]string{string(k.State), n, shown, key}, ".")
+}
+
+// signedWith is the key of a message's buttons, by its receipt; empty for none that
+// is known.
+func signedWith(p ledger.Post) string {
+	if parts := strings.Split(p.Hash, "."); len(parts) == 4 {
+		return parts[3]
+	}
+	return ""
+}
+
+// resigned are the jobs of messages that stand for an open case and whose buttons are
+// signed with another key than that of the token in force: nobody could answer by
+// them. Their receipts say so, whoever posted them.
+func (s *Slack) resigned(owed chat.Owed, jobs []job) []job {
+	set := s.Settings()
+	if owed.About == nil || set.BotToken == nil || !slices.ContainsFunc(owed.Posts, ofCase) {
+		return nil
+	}
+	token, err := set.BotToken()
+	if err != nil || token == "" {
+		return nil
+	}
+	sign, err := newSigner(token, s.ClusterID())
+	if err != nil {
+		return nil
+	}
+	var out []job
+	for _, p := range owed.Posts {
+		if !ofCase(p) || signedWith(p) == sign.id || slices.ContainsFunc(jobs, func(j job) bool { return j.key == p.Key }) {
+			continue
+		}
+		if m, ok := owed.About(p.Case); ok && m.Case != nil && m.Case.Open() {
+			out = append(out, job{key: p.Key, m: m, oldest: owed.Now})
+		}
+	}
+	return out
+}
+
+// ofCase reports whether a receipt is of a case's own message.
+func ofCase(p ledger.Post) bool {
+	return p.Case != 0 && p.ID != "" && p.Key == caseKey(p.Case) && !strings.HasPrefix(p.Hash, digestMark)
 }
 
 // asksAnew reports whether a card asks something that the message of the receipt

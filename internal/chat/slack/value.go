@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,7 +30,7 @@ type Value struct {
 
 // The ways in which a value can be wrong. Their texts are for who tapped.
 var (
-	ErrForged  = errors.New("this button is not one that I made: nothing was done; use the message of the case, or the command line")
+	ErrForged  = errors.New("this button is not one that I made with the bot token that I have: it is from before the token was changed, or somebody else's; nothing was done: use the newest message of the case, or the command line")
 	ErrForeign = errors.New("this button belongs to another warden: nothing was done here")
 )
 
@@ -40,6 +41,8 @@ const valueVersion = "v1"
 type signer struct {
 	key     []byte
 	cluster string
+	// id tells one key from another, and nothing else of it.
+	id string
 }
 
 func newSigner(botToken, cluster string) (signer, error) {
@@ -47,7 +50,11 @@ func newSigner(botToken, cluster string) (signer, error) {
 	if err != nil {
 		return signer{}, fmt.Errorf("derive the key of buttons: %w; this is a bug, please report it", err)
 	}
-	return signer{key: key, cluster: name(cluster)}, nil
+	id, err := hkdf.Key(sha256.New, key, nil, "warden slack button key id", 4)
+	if err != nil {
+		return signer{}, fmt.Errorf("name the key of buttons: %w; this is a bug, please report it", err)
+	}
+	return signer{key: key, cluster: name(cluster), id: hex.EncodeToString(id)}, nil
 }
 
 // name is a cluster's id as it may stand in a value.

@@ -49,6 +49,9 @@ type Card struct {
 	Output []string
 	// Again says that it may be a repeat of a message whose receipt was lost.
 	Again bool
+	// Seen is up to when who reads it has read others' words against the case: a yes to
+	// it passes over nothing that was said since.
+	Seen time.Time
 }
 
 // CardState is what a card is now.
@@ -139,7 +142,7 @@ func CardOf(m Message, o CardOptions) Card {
 	m.Notice.At = m.Case.ChangedAt
 	w := &cardWriter{writer: writer{m: m, c: m.Case, o: ro}, o: o}
 	k := w.card()
-	k.Case, k.Pool, k.Again = m.Case.ID, m.Case.Pool, m.Again
+	k.Case, k.Pool, k.Again, k.Seen = m.Case.ID, m.Case.Pool, m.Again, m.Seen
 	k.Title, k.Mark = clip(Clean(k.Title), maxTitle), Clean(k.Mark)
 	for i := range k.Lead {
 		k.Lead[i] = Clean(k.Lead[i])

@@ -4,6 +4,7 @@ package chat
 
 import (
 	"context"
+	"time"
 
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -36,9 +37,11 @@ type Message struct {
 	// Sure is how right warden has been about such cases, and how the action went,
 	// in one line; empty where nobody counted.
 	Sure string
-	// Against is a person's word against a case that waits, in a sentence without an
-	// end; empty for none. Nothing is done before an approver has heard it.
+	// Against is what people say against a case that waits, in a sentence without an
+	// end; empty for nothing. Nothing is done before an approver has heard it. Seen is when
+	// the newest of it was said: what a yes has read.
 	Against string
+	Seen    time.Time
 	// Incident is PagerDuty's about the case's host; nil for none, and where several
 	// may be.
 	Incident *Incident

@@ -105,6 +105,8 @@ type MorningAsk struct {
 	PlanHash  string    `json:"plan_hash"`
 	AskedAt   time.Time `json:"asked_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+	// Question is its number: see ledger.Case.Question.
+	Question uint64 `json:"question,omitempty"`
 }
 
 // MorningOffer is one thing that a person may do about an item.

@@ -49,7 +49,7 @@ func (p *program) approve(ctx context.Context, id remedy.CaseID, q web.ApproveRe
 	}
 	defer client.Close()
 	if q.PlanHash == "" {
-		if q.PlanHash, err = p.readPlan(ctx, client, id); err != nil {
+		if err := p.readPlan(ctx, client, id, &q); err != nil {
 			return err
 		}
 	}
@@ -66,19 +66,21 @@ func (p *program) approve(ctx context.Context, id remedy.CaseID, q web.ApproveRe
 	return p.finish(ctx, client, d, w, actEnding)
 }
 
-// readPlan shows a case's plan to the person and returns its hash if they
-// agree. Only what was shown is approved.
-func (p *program) readPlan(ctx context.Context, client *web.Client, id remedy.CaseID) (string, error) {
+// readPlan shows a case's question to the person, and notes in q what it was if they
+// agree. Only what was shown is approved: this plan, this question, and over no word of
+// others that came since.
+func (p *program) readPlan(ctx context.Context, client *web.Client, id remedy.CaseID, q *web.ApproveRequest) error {
 	d, err := p.fetch(ctx, client, id)
 	if err != nil {
-		return "", err
+		return err
 	}
 	k := d.Case
 	switch {
 	case k.Stage != remedy.StageWaiting || k.Ask == nil || k.Plan == nil || k.Answer != nil:
-		return notShown, nil // the node says what holds now
+		q.PlanHash = notShown // the node says what holds now
+		return nil
 	case k.Plan.Hash() != k.Ask.PlanHash:
-		return "", fail(ExitRefused, fmt.Errorf("the plan of %s is not the one that was asked about: look again in a moment", id))
+		return fail(ExitRefused, fmt.Errorf("the plan of %s is not the one that was asked about: look again in a moment", id))
 	}
 	shown := p.talker()
 	shown.title(k)
@@ -101,9 +103,10 @@ func (p *program) readPlan(ctx context.Context, client *web.Client, id remedy.Ca
 		shown.line("  " + w)
 	}
 	if err := p.confirm(ctx, "", "Approve this plan?"); err != nil {
-		return "", err
+		return err
 	}
-	return k.Ask.PlanHash, nil
+	q.PlanHash, q.Question, q.Seen = k.Ask.PlanHash, k.Question(), d.AgainstAt
+	return nil
 }
 
 // notShown is no plan's hash: nothing was shown, so nothing is approved.

@@ -29,6 +29,7 @@ func (d *daemon) newSlack() *slack.Slack {
 			return id != ""
 		},
 		Case:    func(id remedy.CaseID) (*ledger.Case, bool) { return d.ledger.Case(id) },
+		Against: func(c *ledger.Case) ledger.Standing { return d.ledger.Standing(c) },
 		Desk:    slackDesk{d},
 		HomeOf:  func(by remedy.Actor) slack.Home { return slack.HomeOf(d.ledger, by) },
 		Refused: d.clicks.note,
@@ -94,11 +95,11 @@ func (s slackDesk) Do(ctx context.Context, by remedy.Actor, w slack.Wish) error 
 	//exhaustive:ignore
 	switch w.Verb {
 	case chat.VerbApprove:
-		_, err = c.Approve(ctx, w.Case, web.ApproveRequest{PlanHash: w.Plan, Reason: w.Reason})
+		_, err = c.Approve(ctx, w.Case, web.ApproveRequest{PlanHash: w.Plan, Reason: w.Reason, Question: w.Question, Seen: w.Seen})
 	case chat.VerbDeny:
-		_, err = c.Deny(ctx, w.Case, web.DenyRequest{Reason: w.Reason})
+		_, err = c.Deny(ctx, w.Case, web.DenyRequest{Reason: w.Reason, Question: w.Question})
 	case chat.VerbSnooze:
-		_, err = c.Snooze(ctx, w.Case, web.SnoozeRequest{Seconds: int64(min(w.For, s.d.File().Approvals.MaxSnooze.Std()) / time.Second), Reason: w.Reason})
+		_, err = c.Snooze(ctx, w.Case, web.SnoozeRequest{Seconds: int64(min(w.For, s.d.File().Approvals.MaxSnooze.Std()) / time.Second), Reason: w.Reason, Question: w.Question})
 	case chat.VerbCancel:
 		_, err = c.Cancel(ctx, w.Case, web.CancelRequest{Reason: w.Reason})
 	case chat.VerbUndo:
@@ -131,6 +132,8 @@ func slackRefusal(said, cause error) error {
 		return nil
 	case ok && refused.Status == http.StatusForbidden:
 		return &slack.NotYours{Err: said}
+	case ok && refused.Code == ledger.RefusedSuperseded:
+		return &slack.Outdated{Err: said}
 	case ok && refused.Status >= http.StatusInternalServerError, errors.Is(cause, web.ErrUnreachable), errors.Is(cause, errTimeout):
 		return &slack.Lost{Err: said}
 	}

@@ -29,7 +29,7 @@ func (k *keyboard) answer(ctx context.Context, yes bool) error {
 	if c == nil {
 		return errors.New("nobody is asked anything now: p promotes to confirm, h makes a host bad")
 	}
-	a := ledger.CaseAnswer{Case: c.ID, Approve: yes}
+	a := ledger.CaseAnswer{Case: c.ID, Approve: yes, Question: c.Question(), Seen: k.leading().ledger.Standing(c).Newest}
 	if yes {
 		a.PlanHash = c.Ask.PlanHash
 		k.note("%s", k.typed("warden approve %s", c.ID))

@@ -51,7 +51,7 @@ type fakeAPI struct {
 	digests  map[remedy.DetectorName]string
 	// said is what was said of its cases, and toLabel of how many nothing was.
 	said    map[remedy.CaseID]*web.CaseLabels
-	against map[remedy.CaseID]string
+	against map[remedy.CaseID]ledger.Standing
 	words   map[remedy.CaseID][]ledger.Objection
 	toLabel int
 	// as is who asks, and two says that runs by hand need somebody else's yes.
@@ -282,7 +282,7 @@ func (f *fakeAPI) onCase(do func(c *ledger.Case, r *http.Request) error) func(*h
 		if c.Veto != nil {
 			level = remedy.LevelAuto
 		}
-		return &web.CaseDetail{Schema: web.SchemaCase, ServedAt: fakeNow, Effective: level, Case: c, Labels: f.said[c.ID], Against: f.against[c.ID], Words: f.words[c.ID]}, nil
+		return &web.CaseDetail{Schema: web.SchemaCase, ServedAt: fakeNow, Effective: level, Case: c, Labels: f.said[c.ID], Against: f.against[c.ID].Words, AgainstAt: f.against[c.ID].Newest, Words: f.words[c.ID]}, nil
 	}
 }
 

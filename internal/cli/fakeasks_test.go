@@ -106,6 +106,8 @@ func (f *fakeAPI) several(c *ledger.Case, q web.ApproveRequest) (bool, error) {
 		return refuse(http.StatusConflict, code, words)
 	}
 	switch {
+	case f.against[c.ID].Words != "" && (q.Question != c.Question() || !q.Seen.Equal(f.against[c.ID].Newest)):
+		return true, refuse(http.StatusConflict, ledger.RefusedUnread, f.against[c.ID].Words+", and what you said yes to did not show it: look again, then approve")
 	case c.Veto != nil, c.Outcome == remedy.OutcomeStale, c.Unasked != nil, c.Snooze != nil, c.Outcome == remedy.OutcomeDenied:
 		return true, late(ledger.RefusedStage)
 	case c.Ask == nil || len(c.Ask.Who) == 0:

@@ -300,7 +300,10 @@ func (f *fakeAPI) opposed() {
 		{Label: trust.Wrong, Source: trust.SourcePerson, By: "kim", Via: "cli", At: fakeNow.Add(-time.Minute), Note: "a\x1b[31m deploy"},
 	}}}
 	f.words = map[remedy.CaseID][]ledger.Objection{1043: {{About: 1043, Statement: trust.Statement{Label: trust.Wrong, By: "kim", At: fakeNow.Add(-time.Minute), Note: "a\x1b[31m deploy"}}}}
-	f.against = map[remedy.CaseID]string{1043: "kim says that the detector is wrong about W-1043"}
+	f.against = map[remedy.CaseID]ledger.Standing{1043: {Words: "kim says that the detector is wrong about W-1043", Newest: fakeNow.Add(-time.Minute)}}
+	ask := *f.cases[1043].Ask
+	ask.Notice = 43
+	f.cases[1043].Ask = &ask
 }
 
 // granted leaves what the files say as enforced gates would.

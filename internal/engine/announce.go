@@ -119,8 +119,9 @@ func (e *Engine) message(n ledger.Notice, again uint64) chat.Message {
 	m := chat.Message{Notice: n, Case: c, Again: n.Seq > 0 && n.Seq <= again, Grave: e.grave()}
 	if c != nil {
 		m.Level = e.Ledger.Level(c.Action, c.Pool)
-		if said, is := e.Ledger.Against(c); is && c.Stage == remedy.StageWaiting && c.Manual == nil {
-			m.Against = said.Words()
+		if c.Stage == remedy.StageWaiting {
+			said := e.Ledger.Standing(c)
+			m.Against, m.Seen = said.Words, said.Newest
 		}
 		if i, is := e.Ledger.Incident(n.Case); is && i.Several == 0 {
 			m.Incident = &chat.Incident{ID: i.ID, Link: i.Link, At: i.At}

@@ -66,9 +66,9 @@ func (e *Engine) asksInstead(c *ledger.Case) *ledger.Case {
 	return open[0]
 }
 
-// Snooze takes a case's question back for a span. Anybody may, since it only
-// delays.
-func (e *Engine) Snooze(ctx context.Context, by remedy.Actor, id remedy.CaseID, d time.Duration, reason string) error {
+// Snooze takes a case's question back for a span, by which it sets b.Until. Anybody
+// may, since it only delays.
+func (e *Engine) Snooze(ctx context.Context, by remedy.Actor, b ledger.CaseSnooze, d time.Duration) error {
 	most := ledger.MaxSnooze
 	if m := e.Config().MaxSnooze; m > 0 {
 		most = min(most, m)
@@ -79,7 +79,8 @@ func (e *Engine) Snooze(ctx context.Context, by remedy.Actor, id remedy.CaseID, 
 	case !e.asks():
 		return refusal(RefusedTransient, "not every node knows how to ask again later: upgrade them, or deny it")
 	}
-	_, err := e.ask(ctx, by, &ledger.CaseSnooze{Case: id, Until: e.asOf().Add(d), Reason: reason})
+	b.Until = e.asOf().Add(d)
+	_, err := e.ask(ctx, by, &b)
 	return err
 }
 

@@ -49,7 +49,7 @@ func (r *rig) says(who string, id remedy.CaseID, yes bool) error {
 func (r *rig) snooze(id remedy.CaseID, d time.Duration) error {
 	var err error
 	r.do(func() {
-		err = r.e.Snooze(r.ctx(), named("bob"), id, d, "deploy")
+		err = r.e.Snooze(r.ctx(), named("bob"), ledger.CaseSnooze{Case: id, Reason: "deploy"}, d)
 		r.attend()
 	})
 	return err

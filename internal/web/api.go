@@ -223,9 +223,8 @@ func (s *surface) caseDetail(id remedy.CaseID) (*CaseDetail, error) {
 		level = min(level, file)
 	}
 	detail := &CaseDetail{Schema: SchemaCase, ServedAt: s.now(), Effective: level, Case: c, Labels: s.labels(c), Words: s.Ledger.Words(c)}
-	if said, is := s.Ledger.Against(c); is && c.Open() && c.Manual == nil {
-		detail.Against = said.Words()
-	}
+	said := s.Ledger.Standing(c)
+	detail.Against, detail.AgainstAt = said.Words, said.Newest
 	detail.Probe, detail.Posts = s.fitness(c), s.posts(id)
 	if now, ok := s.Engine.Now(id); ok {
 		detail.Now = &now

@@ -252,6 +252,10 @@ func TestRefusals(t *testing.T) {
 	wantAPI(t, run(RunRequest{Action: "drain", Host: "h99"}), 404, engine.RefusedNotFound)
 	wantAPI(t, run(RunRequest{Action: "drain", Host: "h01", PlanHash: "000000000000"}), 409, ledger.RefusedApproval)
 	wantAPI(t, second(c.Approve(ctx, first.ID, ApproveRequest{PlanHash: "000000000000"})), 409, ledger.RefusedApproval)
+	shown := ApproveRequest{PlanHash: first.PlanHash, Question: 777}
+	wantAPI(t, second(c.Approve(ctx, first.ID, shown)), 409, ledger.RefusedSuperseded)
+	wantAPI(t, second(c.Deny(ctx, first.ID, DenyRequest{Question: shown.Question})), 409, ledger.RefusedSuperseded)
+	wantAPI(t, second(c.Snooze(ctx, first.ID, SnoozeRequest{Seconds: 60, Question: shown.Question})), 409, ledger.RefusedSuperseded)
 	wantAPI(t, second(c.PreviewUndo(ctx, first.ID)), 409, ledger.RefusedStage)
 	wantAPI(t, second(c.Resolve(ctx, first.ID, ResolveRequest{As: "out"})), 409, ledger.RefusedStage)
 	wantAPI(t, second(c.Hold(ctx, HoldRequest{Target: "h01", For: "soon", Reason: "x"})), 422, CodeInvalid)

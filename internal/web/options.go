@@ -43,7 +43,7 @@ type CaseDesk interface {
 	Answer(ctx context.Context, by remedy.Actor, a ledger.CaseAnswer) error
 	Resolve(ctx context.Context, by remedy.Actor, b ledger.Resolve) error
 	Cancel(ctx context.Context, by remedy.Actor, b ledger.CaseCancel) error
-	Snooze(ctx context.Context, by remedy.Actor, id remedy.CaseID, d time.Duration, reason string) error
+	Snooze(ctx context.Context, by remedy.Actor, b ledger.CaseSnooze, d time.Duration) error
 	Undo(ctx context.Context, by remedy.Actor, id remedy.CaseID, reason remedy.UndoReason) error
 	RunByHand(ctx context.Context, by remedy.Actor, q engine.RunRequest) (remedy.CaseID, error)
 }

@@ -75,11 +75,19 @@ type ApproveRequest struct {
 	// PlanHash is the plan that the person saw: no other is approved.
 	PlanHash string `json:"plan_hash" doc:"the plan that was shown; no other is approved"`
 	Reason   string `json:"reason,omitempty" maxLength:"1000"`
+	// Question is the number of the question that the person saw: no other is answered. 0
+	// doesn't say.
+	Question uint64 `json:"question,omitempty" doc:"the notice of the case's ask that was shown: another question of the case is not answered; 0 doesn't say"`
+	// Seen is, with Question, CaseDetail.AgainstAt as it was shown: nothing that somebody
+	// else said against the case since is passed over.
+	Seen time.Time `json:"seen,omitzero" doc:"with question: against_at as it was shown; what somebody said since refuses the yes"`
 }
 
 // DenyRequest says no to a case's question.
 type DenyRequest struct {
 	Reason string `json:"reason,omitempty" maxLength:"1000"`
+	// Question is as in ApproveRequest.
+	Question uint64 `json:"question,omitempty" doc:"the notice of the case's ask that was shown: another question of the case is not answered; 0 doesn't say"`
 }
 
 // SnoozeRequest has a case's question asked again later.
@@ -87,6 +95,8 @@ type SnoozeRequest struct {
 	// Seconds is for how long it is put off.
 	Seconds int64  `json:"seconds" minimum:"1" maximum:"86400" doc:"for how long; the config bounds it"`
 	Reason  string `json:"reason,omitempty" maxLength:"1000"`
+	// Question is as in ApproveRequest.
+	Question uint64 `json:"question,omitempty" doc:"the notice of the case's ask that was shown: another question of the case is not put off; 0 doesn't say"`
 }
 
 // CancelRequest stops a case.

@@ -260,9 +260,11 @@ type CaseDetail struct {
 	Now *remedy.Decision `json:"now,omitempty" doc:"for a case that waits: what the guardrails say at this moment"`
 	// Probe is what the pool's probe says of a host that is out.
 	Probe *HostFinding `json:"probe,omitempty" doc:"of a host that is out: what the pool's probe says; good is fit to return"`
-	// Against is a person's word that keeps warden from acting on an open case: of it, or
-	// of the case before. It is empty where there is none, or all approved after it.
-	Against string `json:"against,omitempty" doc:"a person's word that the detector is wrong, which keeps warden from acting on the open case"`
+	// Against is what people say against an open case's detector, of it or of the case before:
+	// see ledger.Standing. It is empty where nobody does, or all approved after it.
+	Against string `json:"against,omitempty" doc:"people's words that the detector is wrong: warden does not act on the open case before everybody who has to approved after them"`
+	// AgainstAt is when the newest of them was said; zero for none.
+	AgainstAt time.Time `json:"against_at,omitzero" doc:"when the newest of them was said; absent for none"`
 	// Words are the words of wrong that are kept against its host and action.
 	Words []ledger.Objection `json:"words,omitempty" doc:"people's words of wrong against its host and action: what an approver lifts"`
 	// Labels is what was said of the case; null where it is no evidence.

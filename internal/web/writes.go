@@ -66,13 +66,13 @@ func caseRoute[T any](s *surface, api huma.API, verb, summary string, do func(co
 // caseWrites registers what acts on hosts.
 func (s *surface) caseWrites(api huma.API) {
 	caseRoute(s, api, "approve", "Say yes to a case's question", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q ApproveRequest) error {
-		return s.Engine.Answer(ctx, by, ledger.CaseAnswer{Case: id, Approve: true, PlanHash: q.PlanHash, Reason: q.Reason})
+		return s.Engine.Answer(ctx, by, ledger.CaseAnswer{Case: id, Approve: true, PlanHash: q.PlanHash, Reason: q.Reason, Question: q.Question, Seen: q.Seen})
 	})
 	caseRoute(s, api, "deny", "Say no to a case's question", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q DenyRequest) error {
-		return s.Engine.Answer(ctx, by, ledger.CaseAnswer{Case: id, Reason: q.Reason})
+		return s.Engine.Answer(ctx, by, ledger.CaseAnswer{Case: id, Reason: q.Reason, Question: q.Question})
 	})
 	caseRoute(s, api, "snooze", "Ask a case's question again later", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q SnoozeRequest) error {
-		return s.Engine.Snooze(ctx, by, id, time.Duration(q.Seconds)*time.Second, q.Reason)
+		return s.Engine.Snooze(ctx, by, ledger.CaseSnooze{Case: id, Reason: q.Reason, Question: q.Question}, time.Duration(q.Seconds)*time.Second)
 	})
 	caseRoute(s, api, "cancel", "Stop a case before its effect", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q CancelRequest) error {
 		return s.Engine.Cancel(ctx, by, ledger.CaseCancel{Case: id, Reason: q.Reason})

@@ -141,11 +141,15 @@ func (s *Slack) current(v Value) error {
 	if v.asked(c) || c.Ask == nil && c.Veto == nil {
 		return nil // the ledger says what became of it
 	}
+	if v.Verb == chat.VerbDeny && c.Veto != nil {
+		return nil // what acts by itself is stopped by a no to whatever it was asked before
+	}
 	return fmt.Errorf("this question of %s %w: answer the newest message of it", v.Case, errOutdated)
 }
 
 func wishOf(v Value) Wish {
 	w := Wish{Verb: v.Verb, Case: v.Case, Plan: v.Plan}
+	w.Question, w.Seen = v.shows()
 	// Here the others say no more.
 	//exhaustive:ignore
 	switch v.Verb {

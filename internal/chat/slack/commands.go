@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	api "github.com/slack-go/slack"
 	"github.com/slack-go/slack/slackevents"
@@ -129,15 +130,10 @@ func (s *Slack) outcome(x session, k chat.Command, got Reply) []api.Block {
 	words := preformatted([]string{" …(cut: warden " + chat.Fit(strings.Join(k.Args, " "), 100) + " has all of it)"})
 	printed, _ := fit(preformatted(strings.Split(out, "\n")), maxSection-2*len(fence), words)
 	b.section("output", fence+printed+fence)
-	sign := func(c *ledger.Case) func(chat.Verb) string {
-		return func(v chat.Verb) string {
-			return x.signer.sign(Value{Verb: v, Case: c.ID, Plan: c.PlanHash, Nonce: nonce(c)})
-		}
-	}
 	switch {
 	case k.Word == "undo":
 		if c, ok := s.Case(k.Case); ok {
-			b.buttons([]chat.Button{chat.UndoButton(c)}, sign(c))
+			b.buttons([]chat.Button{chat.UndoButton(c)}, x.signer.of(c, time.Time{}))
 		}
 	case k.Action != "" && got.Plan != "":
 		b.buttons([]chat.Button{chat.RunButton(k.Action, k.Host)}, func(v chat.Verb) string {
@@ -150,8 +146,9 @@ func (s *Slack) outcome(x session, k chat.Command, got Reply) []api.Block {
 				continue
 			}
 			card := chat.CardOf(chat.Message{Case: c, Notice: ledger.Notice{Kind: ledger.NoticeQuestion, Case: id, Pool: c.Pool}}, chat.CardOptions{Zone: s.Settings().Zone, Tone: chat.TonePlain})
-			b.section(fmt.Sprintf("w%d", i), short(mark(card.Text), maxSection))
-			b.buttonsIn(fmt.Sprintf("b%d", i), card.Buttons, sign(c))
+			against := s.against(c)
+			b.section(fmt.Sprintf("w%d", i), oneLine(card.Text, against))
+			b.buttonsIn(fmt.Sprintf("b%d", i), card.Buttons, x.signer.of(c, against.Newest))
 		}
 	}
 	return b.blocks
@@ -247,4 +244,22 @@ func (s *Slack) trusted(hook string) bool {
 		return err == nil && u.Scheme == o.Scheme && u.Host == o.Host
 	}
 	return u.Scheme == "https" && u.Host == "hooks.slack.com"
+}
+
+// against is what people say against a case.
+func (s *Slack) against(c *ledger.Case) ledger.Standing {
+	if s.Against == nil {
+		return ledger.Standing{}
+	}
+	return s.Against(c)
+}
+
+// oneLine is a question where it has one line, with what people say against it: its
+// buttons say that this was shown.
+func oneLine(text string, against ledger.Standing) string {
+	out := mark(text)
+	if against.Words != "" {
+		out += "\n" + mark(chat.Clean(against.Words)+": look first.")
+	}
+	return short(out, maxSection)
 }

@@ -306,17 +306,15 @@ func (r *round) render(card chat.Card, c *ledger.Case, mention string, l links) 
 	if err != nil {
 		r.Logger.Error("a template failed: the message has warden's own words", zap.Error(err))
 	}
-	return render(card, r.sign(c), mention, l)
+	return render(card, r.sign(c, card.Seen), mention, l)
 }
 
-// sign writes the values of a case's buttons.
-func (r *round) sign(c *ledger.Case) func(chat.Verb) string {
+// sign writes the values of a case's buttons, on a message that shows others' words up to seen.
+func (r *round) sign(c *ledger.Case, seen time.Time) func(chat.Verb) string {
 	if c == nil {
 		return nil
 	}
-	return func(v chat.Verb) string {
-		return r.x.signer.sign(Value{Verb: v, Case: c.ID, Plan: c.PlanHash, Nonce: nonce(c)})
-	}
+	return r.x.signer.of(c, seen)
 }
 
 // doubtful reports whether an earlier attempt may have posted it.

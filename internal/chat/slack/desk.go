@@ -14,6 +14,10 @@ type Wish struct {
 	Case   remedy.CaseID
 	Plan   string
 	Reason string
+	// Question is the number of the question that was answered, and Seen up to when
+	// others' words against it were shown: see ledger.CaseAnswer.
+	Question uint64
+	Seen     time.Time
 	// For is how long, of what lasts: a question that is put off, a host that is held.
 	For time.Duration
 	// Action and Host are of a run by hand.
@@ -35,8 +39,8 @@ type Reply struct {
 // Desk does what people ask for, by the same way as the command line: the same
 // rules decide, the same words say why not, and the same audit has it.
 type Desk interface {
-	// Do does it. An error is for who asked; NotYours and Lost tell two kinds from all
-	// others.
+	// Do does it. An error is for who asked; NotYours, Outdated and Lost tell three
+	// kinds from all others.
 	Do(ctx context.Context, by remedy.Actor, w Wish) error
 	// Ask does what was said. Its error is for who asked, of the same kinds.
 	Ask(ctx context.Context, by remedy.Actor, k chat.Command) (Reply, error)
@@ -50,6 +54,15 @@ func (e *NotYours) Error() string { return e.Err.Error() }
 
 // Unwrap is the refusal.
 func (e *NotYours) Unwrap() error { return e.Err }
+
+// Outdated is the error of an answer to an earlier question than its case asks.
+type Outdated struct{ Err error }
+
+// Error is the refusal's own words.
+func (e *Outdated) Error() string { return e.Err.Error() }
+
+// Unwrap is the refusal.
+func (e *Outdated) Unwrap() error { return e.Err }
 
 // Lost is the error of a wish that could not be committed, or of which nobody knows
 // whether it was.

@@ -41,6 +41,7 @@ type world struct {
 	posts  map[string]ledger.Post
 	// incidents are PagerDuty's, by case.
 	incidents map[remedy.CaseID]*chat.Incident
+	against   map[remedy.CaseID]ledger.Standing
 	owed      []chat.Message
 	now       time.Time
 	wishes    []wish
@@ -154,6 +155,7 @@ func newWorldAt(t *testing.T, clk clock.Clock, change ...func(*fakeslack.Options
 			c, ok := w.cases[id]
 			return c, ok
 		},
+		Against: func(c *ledger.Case) ledger.Standing { w.mu.Lock(); defer w.mu.Unlock(); return w.against[c.ID] },
 		HomeOf: func(by remedy.Actor) slack.Home {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -186,6 +188,16 @@ func (w *world) put(c *ledger.Case, kinds ...ledger.NoticeKind) {
 	}
 }
 
+// say has people say something against a case.
+func (w *world) say(id remedy.CaseID, words string, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.against == nil {
+		w.against = map[remedy.CaseID]ledger.Standing{}
+	}
+	w.against[id] = ledger.Standing{Words: words, Newest: at}
+}
+
 func (w *world) owe(n ledger.Notice) {
 	w.seq++
 	n.Seq = w.seq
@@ -194,6 +206,7 @@ func (w *world) owe(n ledger.Notice) {
 
 func (w *world) message(n ledger.Notice) chat.Message {
 	m := chat.Message{Notice: n, Case: w.cases[n.Case], Incident: w.incidents[n.Case], Level: remedy.LevelConfirm, Sure: "57 of 58 right in 90 d; at least 90.9% (95% confidence)"}
+	m.Against, m.Seen = w.against[n.Case].Words, w.against[n.Case].Newest
 	if m.Case != nil && m.Case.CountedLevel != 0 {
 		m.Level = m.Case.CountedLevel
 	}

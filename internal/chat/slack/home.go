@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	api "github.com/slack-go/slack"
 	"github.com/slack-go/slack/slackevents"
@@ -128,11 +129,6 @@ func (s *Slack) publish(ctx context.Context, x session, team, user, words string
 // facts of its question, which are where the line leads to.
 func (s *Slack) home(b *builder, x session, h Home) {
 	zone := s.Settings().Zone
-	sign := func(c *ledger.Case) func(chat.Verb) string {
-		return func(v chat.Verb) string {
-			return x.signer.sign(Value{Verb: v, Case: c.ID, Plan: c.PlanHash, Nonce: nonce(c)})
-		}
-	}
 	card := func(c *ledger.Case) chat.Card {
 		return chat.CardOf(chat.Message{Case: c, Notice: ledger.Notice{Kind: ledger.NoticeOutcome, Case: c.ID, Pool: c.Pool}}, chat.CardOptions{Zone: zone, Tone: chat.TonePlain})
 	}
@@ -145,7 +141,7 @@ func (s *Slack) home(b *builder, x session, h Home) {
 		b.section(fmt.Sprintf("%s%d", id, at), short(mark(k.Text), maxSection)+"\n"+leadsTo(h.Links[c.ID], c.ID))
 		b.buttonsIn(fmt.Sprintf("%sb%d", id, at), slices.DeleteFunc(k.Buttons, func(one chat.Button) bool {
 			return one.Verb == chat.VerbApprove || one.Verb == chat.VerbDetails
-		}), sign(c))
+		}), x.signer.of(c, time.Time{}))
 	}
 	for i, c := range h.Waiting[:min(len(h.Waiting), homeWaiting)] {
 		answerable("w", c, i)
@@ -158,7 +154,7 @@ func (s *Slack) home(b *builder, x session, h Home) {
 	for i, c := range h.Out[:min(len(h.Out), homeOut)] {
 		b.section(fmt.Sprintf("o%d", i), short(mark(card(c).Text), maxSection))
 		if c.Plan != nil && len(c.Plan.UndoSteps) > 0 {
-			b.buttonsIn(fmt.Sprintf("ob%d", i), []chat.Button{chat.UndoButton(c)}, sign(c))
+			b.buttonsIn(fmt.Sprintf("ob%d", i), []chat.Button{chat.UndoButton(c)}, x.signer.of(c, time.Time{}))
 		}
 	}
 	title("approved", "Approved by you", len(h.Approved))

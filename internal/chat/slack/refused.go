@@ -94,6 +94,7 @@ func refused(user string, r request, err error) ledger.ClicksRefused {
 func kindOf(err error) ledger.ClickKind {
 	_, notYours := errors.AsType[*NotYours](err)
 	_, lost := errors.AsType[*Lost](err)
+	_, outdated := errors.AsType[*Outdated](err)
 	switch {
 	case errors.Is(err, ErrForged):
 		return ledger.ClickForged
@@ -103,7 +104,7 @@ func kindOf(err error) ledger.ClickKind {
 		return ledger.ClickNobody
 	case errors.Is(err, errUnknown):
 		return ledger.ClickUnsure
-	case errors.Is(err, errOutdated):
+	case errors.Is(err, errOutdated), outdated:
 		return ledger.ClickOutdated
 	case notYours:
 		return ledger.ClickNotYours

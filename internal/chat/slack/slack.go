@@ -61,7 +61,9 @@ type Options struct {
 	Leader func() bool
 	// Case finds a case as this node knows it.
 	Case func(remedy.CaseID) (*ledger.Case, bool)
-	Desk Desk
+	// Against is what people say against a case; nil for nothing.
+	Against func(*ledger.Case) ledger.Standing
+	Desk    Desk
 	// HomeOf is what somebody sees in the app's home tab; nil for no such tab.
 	HomeOf func(by remedy.Actor) Home
 	// Refused is told of every click, and every word to the bot, that did nothing

@@ -365,7 +365,7 @@ func (v *morningView) act(id string, i chat.MorningItem) {
 	v.b.buttonsIn(id, v.buttons(i), func(verb chat.Verb) string {
 		x := Value{Verb: verb, Case: i.Case, Nonce: "0"}
 		if i.Ask != nil {
-			x.Plan, x.Nonce = i.Ask.PlanHash, strconv.FormatInt(i.Ask.AskedAt.UnixNano(), 36)
+			x.Plan, x.Nonce = i.Ask.PlanHash, nonceOf(i.Ask.AskedAt, i.Ask.Question)
 		}
 		return v.sign(x)
 	})

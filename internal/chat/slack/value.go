@@ -97,6 +97,18 @@ func (s signer) read(text string) (Value, error) {
 	return Value{Cluster: parts[1], Verb: chat.Verb(parts[2]), Case: remedy.CaseID(id), Plan: parts[4], Nonce: parts[5]}, nil
 }
 
+// of signs the buttons of a case on a message that shows what others said against it up
+// to seen.
+func (s signer) of(c *ledger.Case, seen time.Time) func(chat.Verb) string {
+	return func(v chat.Verb) string {
+		x := Value{Verb: v, Case: c.ID, Plan: c.PlanHash, Nonce: nonce(c)}
+		if v == chat.VerbApprove && c.Question() > 0 && !seen.IsZero() {
+			x.Nonce += ":" + strconv.FormatInt(seen.UnixNano(), 36)
+		}
+		return s.sign(x)
+	}
+}
+
 // nonce tells a case's question, or announcement, from the one before.
 func nonce(c *ledger.Case) string {
 	at := c.OpenedAt
@@ -106,12 +118,42 @@ func nonce(c *ledger.Case) string {
 	case c.Veto != nil:
 		at = c.Veto.AnnouncedAt
 	}
-	return strconv.FormatInt(at.UnixNano(), 36)
+	return nonceOf(at, c.Question())
+}
+
+// nonceOf is that of a question by when it was asked, and by its number; 0 for none.
+func nonceOf(at time.Time, question uint64) string {
+	n := strconv.FormatInt(at.UnixNano(), 36)
+	if question > 0 {
+		n += ":" + strconv.FormatUint(question, 36)
+	}
+	return n
 }
 
 // asked reports whether a value is of what the case asks now. One whose case is
 // decided is for the ledger to answer, which says how.
-func (v Value) asked(c *ledger.Case) bool { return c == nil || v.Nonce == nonce(c) }
+func (v Value) asked(c *ledger.Case) bool {
+	if c == nil {
+		return true
+	}
+	parts := strings.SplitN(v.Nonce, ":", 3)
+	return strings.Join(parts[:min(len(parts), 2)], ":") == nonce(c)
+}
+
+// shows is the number of the question that a value is of, and up to when others' words
+// against it were shown beside it: see ledger.CaseAnswer. Of what asks nothing it is 0.
+func (v Value) shows() (question uint64, seen time.Time) {
+	parts := strings.Split(v.Nonce, ":")
+	if len(parts) > 1 {
+		question, _ = strconv.ParseUint(parts[1], 36, 64) // it is signed, so it is one of nonceOf
+	}
+	if len(parts) > 2 {
+		if at, err := strconv.ParseInt(parts[2], 36, 64); err == nil {
+			seen = time.Unix(0, at).UTC()
+		}
+	}
+	return question, seen
+}
 
 // shown is a moment as it may stand in metadata.
 func shown(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -76,6 +76,7 @@ func slackSettings(file *config.Config, env config.Env) slack.Settings {
 		BotToken:      secret(func(x config.SlackSecrets) config.Secret { return x.BotToken }),
 		AppToken:      secret(func(x config.SlackSecrets) config.Secret { return x.AppToken }),
 		SigningSecret: secret(func(x config.SlackSecrets) config.Secret { return x.SigningSecret }),
+		Cluster:       file.Cluster.Name,
 		Channel:       s.Channel, Channels: s.Channels, Summary: s.SummaryChannel,
 		Tone: chat.Tone(s.Tone), Zone: s.Zone(), ComplainEvery: s.ComplainAtMostEvery.Std(), Budget: s.BudgetPerHour,
 		AskReason: file.Approvals.AskReasonOnDeny, APIURL: s.APIURL, People: file.UnixOf, MaxSnooze: file.Approvals.MaxSnooze.Std(),
@@ -181,6 +182,7 @@ func (s slackDesk) Ask(ctx context.Context, by remedy.Actor, k chat.Command) (sl
 		for _, w := range now.Waiting {
 			reply.Waiting = append(reply.Waiting, w.ID)
 		}
+		reply.Links = slack.LinksOf(s.d.ledger)
 	}
 	return reply, nil
 }

@@ -17,8 +17,11 @@ import (
 	"warden/internal/remedy"
 )
 
-// mostWaiting is how many waiting cases get buttons of their own.
+// mostWaiting is how many waiting cases are listed one by one.
 const mostWaiting = 5
+
+// maxCluster is how much of a cluster's name an answer has.
+const maxCluster = 60
 
 // asker is somebody who said something, and how they are answered.
 type asker struct {
@@ -140,15 +143,18 @@ func (s *Slack) outcome(x session, k chat.Command, got Reply) []api.Block {
 			return x.signer.sign(Value{Verb: v, Plan: got.Plan, Nonce: packed(k.Action, k.Host)})
 		})
 	case len(k.Args) == 1 && k.Args[0] == "status":
-		for i, id := range got.Waiting {
+		// It is not edited when somebody decides: it leads to the messages that are, and
+		// has no buttons of its own.
+		for i, id := range got.Waiting[:min(len(got.Waiting), mostWaiting)] {
 			c, ok := s.Case(id)
-			if !ok || i >= mostWaiting {
+			if !ok {
 				continue
 			}
 			card := chat.CardOf(chat.Message{Case: c, Notice: ledger.Notice{Kind: ledger.NoticeQuestion, Case: id, Pool: c.Pool}}, chat.CardOptions{Zone: s.Settings().Zone, Tone: chat.TonePlain})
-			against := s.against(c)
-			b.section(fmt.Sprintf("w%d", i), oneLine(card.Text, against))
-			b.buttonsIn(fmt.Sprintf("b%d", i), card.Buttons, x.signer.of(c, against.Newest))
+			b.section(fmt.Sprintf("w%d", i), short(oneLine(card.Text, s.against(c)), mostLead)+"\n"+leadsTo(got.Links[id], id))
+		}
+		if more := len(got.Waiting) - mostWaiting; more > 0 {
+			b.section("more", fmt.Sprintf("and %d more: %s", more, code("warden cases")))
 		}
 	}
 	return b.blocks
@@ -206,6 +212,11 @@ func (s *Slack) answer(ctx context.Context, x session, who asker, private bool, 
 		b := &builder{elsewhere: "the command line has all of it"}
 		b.lines("said", lines)
 		blocks = b.blocks
+	}
+	if name := s.Settings().Cluster; name != "" {
+		b := &builder{}
+		b.context("cluster", []string{"warden of cluster " + code(short(chat.Clean(name), maxCluster))})
+		blocks = append(blocks, b.blocks...)
 	}
 	opts := []api.MsgOption{api.MsgOptionText(short(plain(title), maxText), false), api.MsgOptionBlocks(blocks...), api.MsgOptionDisableLinkUnfurl()}
 	var err error

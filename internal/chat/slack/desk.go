@@ -32,8 +32,10 @@ type Reply struct {
 	// Plan is the hash of the plan of a run that was shown; empty where there is
 	// none, or something is in its way.
 	Plan string
-	// Waiting are the cases that wait for an answer.
+	// Waiting are the cases that wait for an answer, and Links lead to the messages
+	// of cases.
 	Waiting []remedy.CaseID
+	Links   map[remedy.CaseID]string
 }
 
 // Desk does what people ask for, by the same way as the command line: the same

@@ -109,7 +109,7 @@ func (w *world) Ask(_ context.Context, by remedy.Actor, k chat.Command) (slack.R
 	defer w.mu.Unlock()
 	w.questions = append(w.questions, k)
 	if w.answers == nil {
-		return slack.Reply{Text: "said by " + by.Name, Plan: "abc123", Waiting: []remedy.CaseID{3}}, nil
+		return slack.Reply{Text: "said by " + by.Name, Plan: "abc123", Waiting: []remedy.CaseID{3}, Links: map[remedy.CaseID]string{3: "https://acme.slack.com/archives/C0OPS/p1"}}, nil
 	}
 	return w.answers(k)
 }
@@ -137,7 +137,7 @@ func newWorldAt(t *testing.T, clk clock.Clock, change ...func(*fakeslack.Options
 	w := &world{t: t, fake: fake, clk: clk, logs: logs, leader: true, cases: map[remedy.CaseID]*ledger.Case{}, posts: map[string]ledger.Post{}, now: at(3, 12, 5)}
 	secret := func(s string) func() (string, error) { return func() (string, error) { return s, nil } }
 	w.set = slack.Settings{
-		BotToken: secret("xoxb-fake"), AppToken: secret("xapp-fake"), SigningSecret: secret("shhh"), Channel: "#ops", Tone: chat.ToneBitter,
+		BotToken: secret("xoxb-fake"), AppToken: secret("xapp-fake"), SigningSecret: secret("shhh"), Channel: "#ops", Cluster: "prod", Tone: chat.ToneBitter,
 		ComplainEvery: 6 * time.Hour, Budget: 20, APIURL: fake.URL() + "/api/", MaxSnooze: 4 * time.Hour,
 		People: func(mail string) (string, bool) {
 			if mail == "fran@example.net" {

@@ -40,13 +40,7 @@ type Rung struct {
 
 // HomeOf is a person's home, by a ledger. Nothing in it is changed.
 func HomeOf(l *ledger.Ledger, by remedy.Actor) Home {
-	var h Home
-	h.Links = map[remedy.CaseID]string{}
-	for _, p := range l.Posts(ledger.SurfaceSlack) {
-		if p.Case != 0 && p.Link != "" && p.Key == caseKey(p.Case) {
-			h.Links[p.Case] = p.Link
-		}
-	}
+	h := Home{Links: LinksOf(l)}
 	for _, c := range l.Cases(ledger.CaseFilter{}) {
 		if c.Stage == remedy.StageWaiting && c.Veto != nil {
 			h.Announced = append(h.Announced, c)
@@ -69,6 +63,17 @@ func HomeOf(l *ledger.Ledger, by remedy.Actor) Home {
 	slices.SortFunc(h.Ladder, func(a, b Rung) int { return cmp.Or(cmp.Compare(a.Action, b.Action), cmp.Compare(a.Pool, b.Pool)) })
 	h.Ladder = slices.Compact(h.Ladder)
 	return h
+}
+
+// LinksOf lead to the messages of cases, by a ledger.
+func LinksOf(l *ledger.Ledger) map[remedy.CaseID]string {
+	out := map[remedy.CaseID]string{}
+	for _, p := range l.Posts(ledger.SurfaceSlack) {
+		if p.Case != 0 && p.Link != "" && p.Key == caseKey(p.Case) {
+			out[p.Case] = p.Link
+		}
+	}
+	return out
 }
 
 // How many of each a home shows: together they stay below the 50 blocks of a

@@ -27,6 +27,9 @@ type Settings struct {
 	// BotToken, AppToken and SigningSecret read the secrets, each time they are
 	// needed, so that one that was replaced is noticed.
 	BotToken, AppToken, SigningSecret func() (string, error)
+	// Cluster is the cluster's name, which every answer to what was said has: who
+	// freezes should see what they froze. Empty leaves it out.
+	Cluster string
 	// Channel is where people are told, Channels where those of a pool are.
 	Channel  string
 	Channels map[remedy.PoolName]string

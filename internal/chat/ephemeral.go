@@ -50,6 +50,10 @@ func Fault(id remedy.CaseID) string {
 	return "Warden had a fault at this, and as far as is known nothing was done: look at " + look + " before you do it again. The log has what went wrong; please report it."
 }
 
+// Unasked is for who tapped or said something while Slack could not be asked who
+// they are.
+const Unasked = "Nothing was done: I can't look up who you are just now. Try again, or use the command line: `warden cases` says what waits."
+
 // NotAddressed is for who named warden somewhere in what they said to others.
 const NotAddressed = "I do nothing about what isn't said to me: begin with my name, as in `@warden status`."
 

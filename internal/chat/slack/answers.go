@@ -79,7 +79,7 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 	where := tapPlace(cb)
 	x, err := s.session(ctx)
 	if err != nil {
-		s.unasked(a.ActionID, where, err)
+		s.unasked(ctx, a.ActionID, where, cb.ResponseURL, err)
 		return
 	}
 	v, err := x.signer.read(a.Value)
@@ -252,7 +252,7 @@ func (s *Slack) submitted(ctx context.Context, cb api.InteractionCallback) {
 	where := place{channel: channel, user: cb.User.ID}
 	x, err := s.session(ctx)
 	if err != nil {
-		s.unasked(cb.View.CallbackID, where, err)
+		s.unasked(ctx, cb.View.CallbackID, where, "", err)
 		return
 	}
 	v, err := x.signer.read(value)

@@ -100,7 +100,7 @@ func (s *Slack) said(ctx context.Context, who asker, text string) {
 	about := request{what: strings.Join(k.Args, " "), word: k.Word, id: k.Case}
 	if err != nil {
 		if k.Changes() {
-			s.unasked(about.what, who.place, err)
+			s.unasked(ctx, about.what, who.place, who.hook, err)
 		}
 		s.Logger.Warn("what was said can't be answered", zap.Error(err))
 		return

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	api "github.com/slack-go/slack"
 	"go.uber.org/zap"
 
 	"warden/internal/chat"
@@ -61,9 +62,21 @@ func (s *Slack) refusal(where place, r request, err error) {
 	}
 }
 
-// unasked is an error of Slack's, or of the settings, that left nobody to ask.
-func (s *Slack) unasked(what string, where place, err error) {
+// unasked is an error of Slack's, or of the settings, that left nobody to ask. Who
+// asked is told all the same where Slack gave an address to answer at, which takes
+// no token.
+func (s *Slack) unasked(ctx context.Context, what string, where place, hook string, err error) {
 	s.refusal(where, request{what: what}, &Lost{err})
+	if hook == "" || !s.trusted(hook) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), whisperWithin)
+	defer cancel()
+	b := api.NewSectionBlock(text(api.MarkdownType, commands(chat.Unasked)), nil, nil)
+	client := api.New("", api.OptionHTTPClient(newWire(s.Client, nil)))
+	if _, _, err := client.PostMessageContext(ctx, where.channel, api.MsgOptionText(plain(chat.Unasked), false), api.MsgOptionBlocks(b), api.MsgOptionResponseURL(hook, api.ResponseTypeEphemeral)); err != nil {
+		s.Logger.Warn("somebody can't be told that nothing was done", zap.String("user", where.user), zap.Error(err))
+	}
 }
 
 // The bounds of what stands in the audit of a click that did nothing. They are the

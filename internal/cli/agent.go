@@ -41,8 +41,14 @@ type agentFlags struct {
 }
 
 // stopSlack is how much longer than the longest execution a daemon that was
-// told to stop waits. systemd's TimeoutStopSec must allow for both.
-const stopSlack = 10 * time.Second
+// told to stop waits for what runs, and closeWithin what it has after that to
+// hand over and close its files. Without a quorum the end of an effect can't be
+// committed, so that all of the first is waited out; had the second no time of
+// its own, nothing would be closed then. The supervisor asks systemd for both.
+const (
+	stopSlack   = 10 * time.Second
+	closeWithin = 10 * time.Second
+)
 
 func (p *program) newAgentCommand() *cobra.Command {
 	f := agentFlags{}

@@ -252,16 +252,17 @@ func (d *daemon) Run(ctx context.Context) error {
 	}
 	stopCounting()
 	d.Logger.Info("stopping: nothing new starts")
-	d.supervisor.Stopping(d.stopWithin(), "stopping: nothing new starts, and what runs is waited for")
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.stopWithin())
-	defer cancel()
-	wait := last
+	d.supervisor.Stopping(d.drainWithin()+closeWithin, "stopping: nothing new starts, and what runs is waited for")
+	wait, cancelWait := context.WithTimeout(context.WithoutCancel(ctx), d.drainWithin())
+	defer cancelWait()
 	if errors.Is(context.Cause(ctx), errPowerLost) {
 		wait = ctx // it has ended
 	}
 	if drained := d.engine.Drain(wait); drained != nil {
 		d.Logger.Error("an effect is still running; the next start looks after it", zap.Error(drained))
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
 	stopLeading(errStopping)
 	select {
 	case <-led:

@@ -49,8 +49,8 @@ func (d *daemon) supervise(ctx context.Context) (end func()) {
 	}
 }
 
-// stopWithin is how long stopping may take: the longest execution, and more.
-func (d *daemon) stopWithin() time.Duration {
+// drainWithin is how long what runs is waited for: the longest execution, and more.
+func (d *daemon) drainWithin() time.Duration {
 	return d.engine.Config().LongestExecution() + stopSlack
 }
 

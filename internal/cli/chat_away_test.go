@@ -84,9 +84,21 @@ func (c *fleetTrio) waiting(host string) remedy.CaseID {
 // approves says yes by command, and waits until the host is out and the case says so.
 func (c *fleetTrio) approves(name, host string, id remedy.CaseID) {
 	c.t.Helper()
+	c.drains(name, host, id)
+	c.done(id, theThree()...)
+}
+
+// drains says yes by command, and waits until the host is out.
+func (c *fleetTrio) drains(name, host string, id remedy.CaseID) {
+	c.t.Helper()
 	k, _ := c.nodes[name].d.ledger.Case(id)
 	c.must(name, "approve", id.String(), "--plan-hash", k.PlanHash, "--yes")
 	c.eventually(host+" is drained", func() bool { return c.world.Servers()[host].Admin == fleet.Drain })
+}
+
+// done waits until the nodes named know that a case is done.
+func (c *fleetTrio) done(id remedy.CaseID, names ...string) {
+	c.t.Helper()
 	last := ""
 	defer func() {
 		if c.t.Failed() {
@@ -94,7 +106,7 @@ func (c *fleetTrio) approves(name, host string, id remedy.CaseID) {
 		}
 	}()
 	c.eventually(id.String()+" is done on all nodes", func() bool {
-		return !slices.ContainsFunc(theThree(), func(name string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool {
 			k, ok := c.nodes[name].d.ledger.Case(id)
 			last = fmt.Sprintf("%+v", k)
 			return !ok || k.Outcome != remedy.OutcomeDone

@@ -122,6 +122,18 @@ func call[T any](ctx context.Context, do func(context.Context) (T, error)) (T, e
 	return got, seen.explain(ctx, code)
 }
 
+// errWrong stands for an answer that is ok and can't be right.
+var errWrong = errors.New("the answer is not PagerDuty's")
+
+// right holds an answer to what it has to say: one that is ok and says something else
+// has done nothing, and is no receipt.
+func right[T any](got T, err error, is func(T) bool) (T, error) {
+	if err == nil && !is(got) {
+		err = errWrong
+	}
+	return got, err
+}
+
 // sighting is what the transport saw of a call, since the library keeps neither
 // headers nor causes.
 type sighting struct {

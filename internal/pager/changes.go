@@ -128,7 +128,8 @@ func (d *delivery) sendChange(ctx context.Context, m chat.Message, e change) err
 		}
 	}
 	_, err := call(ctx, func(ctx context.Context) (*pagerduty.ChangeEventResponse, error) {
-		return d.api.events.CreateChangeEventWithContext(ctx, event)
+		got, err := d.api.events.CreateChangeEventWithContext(ctx, event)
+		return right(got, err, func(r *pagerduty.ChangeEventResponse) bool { return r.Status == statusSuccess })
 	})
 	if err != nil {
 		return d.judged(err, "the change event of "+m.Case.ID.String())

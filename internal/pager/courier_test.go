@@ -66,7 +66,7 @@ func TestNoteWhoseAnswerIsLost(t *testing.T) {
 // case, what is wrong now, and nothing of what was over meanwhile.
 func TestAnHoursOutage(t *testing.T) {
 	t.Parallel()
-	for _, trouble := range []fakepager.Trouble{fakepager.RateLimited, fakepager.Unavailable, fakepager.Cut, fakepager.HTML, fakepager.Garbled, fakepager.Gone} {
+	for _, trouble := range []fakepager.Trouble{fakepager.RateLimited, fakepager.Unavailable, fakepager.Cut, fakepager.HTML, fakepager.Garbled, fakepager.Hollow, fakepager.Gone, fakepager.Revoked} {
 		t.Run(string(trouble), func(t *testing.T) {
 			t.Parallel()
 			r := newRoom(t)
@@ -88,11 +88,11 @@ func TestAnHoursOutage(t *testing.T) {
 				}
 				if want := map[fakepager.Trouble]chat.Reason{
 					fakepager.RateLimited: chat.ReasonRateLimited, fakepager.Unavailable: chat.ReasonTrouble, fakepager.Cut: chat.ReasonUnreachable,
-					fakepager.HTML: chat.ReasonError, fakepager.Garbled: chat.ReasonError, fakepager.Gone: chat.ReasonCredential,
+					fakepager.HTML: chat.ReasonError, fakepager.Garbled: chat.ReasonError, fakepager.Hollow: chat.ReasonError, fakepager.Gone: chat.ReasonCredential, fakepager.Revoked: chat.ReasonCredential,
 				}[trouble]; chat.ReasonOf(err) != want || got.Sent != 0 {
 					t.Fatalf("%v is %s, want %s; %d sent", err, chat.ReasonOf(err), want, got.Sent)
 				}
-				if most := map[fakepager.Trouble]time.Duration{fakepager.RateLimited: 20 * time.Second, fakepager.Gone: refusedPause}[trouble]; got.Wait > max(most, gatePauseMax) {
+				if most := map[fakepager.Trouble]time.Duration{fakepager.RateLimited: 20 * time.Second, fakepager.Gone: refusedPause, fakepager.Revoked: refusedPause}[trouble]; got.Wait > max(most, gatePauseMax) {
 					t.Fatalf("wait %s, and it asked for %s: %v", got.Wait, most, err)
 				}
 				r.clk.Advance(2 * time.Minute)

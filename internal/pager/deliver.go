@@ -136,11 +136,12 @@ func (d *delivery) write(ctx context.Context, inc match, c *ledger.Case, n note)
 		}
 	}
 	made, err := call(ctx, func(ctx context.Context) (*pagerduty.IncidentNote, error) {
-		return d.api.rest.CreateIncidentNoteWithContext(ctx, inc.id, pagerduty.IncidentNote{
+		got, err := d.api.rest.CreateIncidentNoteWithContext(ctx, inc.id, pagerduty.IncidentNote{
 			Content: n.text(c.ID),
 			// The library sends the user's summary as From, which PagerDuty wants.
 			User: pagerduty.APIObject{Type: "user_reference", Summary: d.s.From},
 		})
+		return right(got, err, func(one *pagerduty.IncidentNote) bool { return one.ID != "" })
 	})
 	if err != nil {
 		return "", d.judged(err, what)
@@ -185,7 +186,10 @@ func (d *delivery) onlyAbout(ctx context.Context, id string, host remedy.HostNam
 // resolve resolves an incident, after its note.
 func (d *delivery) resolve(ctx context.Context, inc match, c *ledger.Case) error {
 	_, err := call(ctx, func(ctx context.Context) (*pagerduty.ListIncidentsResponse, error) {
-		return d.api.rest.ManageIncidentsWithContext(ctx, d.s.From, []pagerduty.ManageIncidentsOptions{{ID: inc.id, Status: "resolved"}})
+		got, err := d.api.rest.ManageIncidentsWithContext(ctx, d.s.From, []pagerduty.ManageIncidentsOptions{{ID: inc.id, Status: "resolved"}})
+		return right(got, err, func(r *pagerduty.ListIncidentsResponse) bool {
+			return slices.ContainsFunc(r.Incidents, func(one pagerduty.Incident) bool { return one.ID == inc.id && one.Status == "resolved" })
+		})
 	})
 	if t, ok := errors.AsType[*trouble](err); ok && t.code == codeResolved {
 		return nil // somebody was quicker

@@ -164,9 +164,10 @@ func (d *delivery) incidents(ctx context.Context, since time.Time) (all []incide
 	known, alerts := []incident{}, map[string][]alert{}
 	for offset := uint(0); offset < maxIncidents; offset += page {
 		got, err := call(ctx, func(ctx context.Context) (*pagerduty.ListIncidentsResponse, error) {
-			return d.api.rest.ListIncidentsWithContext(ctx, pagerduty.ListIncidentsOptions{
+			list, err := d.api.rest.ListIncidentsWithContext(ctx, pagerduty.ListIncidentsOptions{
 				Limit: page, Offset: offset, Since: since.UTC().Format(time.RFC3339), ServiceIDs: d.s.Services, Statuses: []string{"triggered", "acknowledged"},
 			})
+			return right(list, err, func(r *pagerduty.ListIncidentsResponse) bool { return r.Incidents != nil })
 		})
 		if err != nil {
 			return nil, false, err
@@ -199,7 +200,8 @@ func (d *delivery) alertsOf(ctx context.Context, id string) ([]alert, error) {
 	var out []alert
 	for offset := uint(0); offset < maxIncidents; offset += page {
 		got, err := call(ctx, func(ctx context.Context) (*pagerduty.ListAlertsResponse, error) {
-			return d.api.rest.ListIncidentAlertsWithContext(ctx, id, pagerduty.ListIncidentAlertsOptions{Limit: page, Offset: offset})
+			list, err := d.api.rest.ListIncidentAlertsWithContext(ctx, id, pagerduty.ListIncidentAlertsOptions{Limit: page, Offset: offset})
+			return right(list, err, func(r *pagerduty.ListAlertsResponse) bool { return r.Alerts != nil })
 		})
 		if err != nil {
 			return nil, err

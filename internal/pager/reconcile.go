@@ -25,6 +25,9 @@ const (
 	sincePost = "since/"
 )
 
+// statusSuccess is what the Events API says of an event that it took.
+const statusSuccess = "success"
+
 // step is one thing to do so that PagerDuty agrees with what is wrong.
 type step struct {
 	// trigger is sent when it is not nil; resolve is the key of an alert to end.
@@ -187,7 +190,10 @@ func (d *delivery) send(ctx context.Context, s step) (bool, error) {
 		}
 	}
 	_, err := call(ctx, func(ctx context.Context) (*pagerduty.V2EventResponse, error) {
-		return d.api.events.ManageEventWithContext(ctx, event)
+		got, err := d.api.events.ManageEventWithContext(ctx, event)
+		return right(got, err, func(r *pagerduty.V2EventResponse) bool {
+			return r.Status == statusSuccess && r.DedupKey == event.DedupKey
+		})
 	})
 	if err == nil {
 		d.out.Sent++

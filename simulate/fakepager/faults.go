@@ -1,6 +1,8 @@
 package fakepager
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,7 +22,10 @@ const (
 	HTML        Trouble = "html"    // 200 and a page of somebody between
 	Garbled     Trouble = "garbled" // 200 and half a JSON document
 	Gone        Trouble = "403"     // the key was taken back
+	Revoked     Trouble = "401"     // the key is none any more
 	Lies        Trouble = "lies"    // events are accepted and forgotten, lists are empty
+	Hollow      Trouble = "hollow"  // whatever is asked for is answered with success and {}, and not done
+	Slow        Trouble = "slow"    // it works, after Wait
 )
 
 // Fault has the server fail.
@@ -30,7 +35,8 @@ type Fault struct {
 	Path string
 	// Times is how often; 0 for until Mend.
 	Times int
-	// Wait is what a 429 says; without one it has no header, as may happen.
+	// Wait is what a 429 says, without which it has no header, as may happen; and how
+	// long Slow takes.
 	Wait time.Duration
 	// After has the call take effect first, so that only its answer is lost: for
 	// Silent and Cut.
@@ -42,6 +48,17 @@ func (s *Server) Trip(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, &f)
+}
+
+// Become has the server fail in these ways and in no others, with no moment between
+// in which it works.
+func (s *Server) Become(all ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+	for i := range all {
+		s.faults = append(s.faults, &all[i])
+	}
 }
 
 // Mend ends all faults.
@@ -84,6 +101,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f Fault) bool {
 	case Unavailable:
 		http.Error(w, "upstream connect error", http.StatusServiceUnavailable)
 	case Silent:
+		hearOut(r)
 		<-r.Context().Done()
 	case Cut:
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
@@ -97,6 +115,21 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f Fault) bool {
 		_, _ = w.Write([]byte(`{"incidents":[{"id":"Q0`))
 	case Gone:
 		writeError(w, http.StatusForbidden, 2010, "Access Denied")
+	case Revoked:
+		writeError(w, http.StatusUnauthorized, 2006, "You are not authorized to perform this action")
+	case Hollow:
+		status := http.StatusOK
+		if strings.HasPrefix(r.URL.Path, "/v2/") {
+			status = http.StatusAccepted
+		}
+		writeJSON(w, status, map[string]any{})
+	case Slow:
+		hearOut(r)
+		select {
+		case <-s.Clock.After(f.Wait):
+			return false
+		case <-r.Context().Done():
+		}
 	case Lies:
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/v2/"):
@@ -108,6 +141,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, f Fault) bool {
 		}
 	}
 	return true
+}
+
+// hearOut reads what was sent, and keeps it: while there is something to read, a
+// server doesn't see that its caller hung up.
+func hearOut(r *http.Request) {
+	if body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload+1)); err == nil {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
 }
 
 // discard is an answer that nobody gets.

@@ -20,7 +20,7 @@ func TestFaults(t *testing.T) {
 		trouble Trouble
 		status  int
 		code    float64
-	}{{RateLimited, 429, 2020}, {Gone, 403, 2010}} {
+	}{{RateLimited, 429, 2020}, {Gone, 403, 2010}, {Revoked, 401, 2006}} {
 		d.s.Trip(Fault{Trouble: tt.trouble, Path: "/incidents", Times: 1, Wait: 7 * time.Second})
 		a := d.call("GET", "/incidents/"+id, "")
 		d.want(a, tt.status, tt.code)
@@ -75,6 +75,32 @@ func TestFaults(t *testing.T) {
 	d.want(d.event(set("e", "dedup_key", "lie")), 202, 0)
 	if all := d.s.Incidents(); len(all) != 1 {
 		t.Errorf("%+v", all)
+	}
+	d.s.Become(Fault{Trouble: Hollow})
+	if a := d.call("POST", "/incidents/"+id+"/notes", note); a.status != 200 || len(a.body) != 0 || len(d.s.Incidents()[0].Notes) != 0 {
+		t.Errorf("%d %v", a.status, a.body)
+	}
+	if a := d.event(set("e", "dedup_key", "hollow")); a.status != 202 || len(a.body) != 0 || len(d.s.Incidents()) != 1 {
+		t.Errorf("%d %v", a.status, a.body)
+	}
+	d.s.Become(Fault{Trouble: Slow, Wait: time.Hour, Times: 2})
+	if _, _, err := raw(50 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	answered := make(chan int)
+	go func() {
+		status, _, _ := raw(time.Minute)
+		answered <- status
+	}()
+	for status := 0; status == 0; {
+		select {
+		case status = <-answered:
+			if status != 200 {
+				t.Errorf("after its time a slow one answers %d", status)
+			}
+		case <-time.After(time.Millisecond): // once it waits, or before
+			d.clk.Advance(time.Hour)
+		}
 	}
 	d.s.Mend()
 	d.want(d.call("GET", "/incidents/"+id, ""), 200, 0)

@@ -111,11 +111,15 @@ type Engine struct {
 // tenure is what the engine remembers while it leads, and nothing else: all of
 // it can be rebuilt. Guarded by Engine.mu.
 type tenure struct {
-	rounds  int
-	began   time.Time // the first round that was recorded
-	clocks  clockWatch
-	stepped string // what to tell of a clock that stepped; empty when told
-	late    bool   // the clock is behind committed time, and that was told
+	rounds int
+	began  time.Time // the first round that was recorded since nobody looked
+	// lastLook is when the newest round was recorded, zero before one; lookAgain says
+	// that the ledger has to be told that nobody looked for a while before this one.
+	lastLook  looked
+	lookAgain bool
+	clocks    clockWatch
+	stepped   string // what to tell of a clock that stepped; empty when told
+	late      bool   // the clock is behind committed time, and that was told
 	// lateAt is the monotonic time at which it was last found to be; nil for never.
 	lateAt *time.Duration
 	queue  []func() // executions whose START is committed, to be spawned
@@ -349,6 +353,7 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		e.Logger.Warn("the round is dropped: the config can't be reported", zap.Error(err))
 		return false
 	}
+	e.unwatched(cfg)
 	e.outSeen.mu.Lock()
 	for name, p := range r.pools {
 		p.outdated = !e.outSeen.current(name, p.at)
@@ -377,8 +382,9 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		return false
 	}
 	e.blind, e.deaf, e.stepped = r.blind, r.deaf, ""
+	e.lastLook, e.lookAgain = e.watching(), false
 	if e.rounds++; e.began.IsZero() {
-		e.began = r.now
+		e.began = e.lastLook.stamp
 	}
 	e.publish(r, &View{Rounds: e.rounds, Warm: e.warm.Load() || r.complete})
 	if r.complete {

@@ -86,10 +86,11 @@ func (e *Engine) firstKnown() time.Time {
 // said again where the ledger didn't take it, such as after a step of time, or
 // couldn't, because a voter's version did not know it yet.
 func (e *Engine) tenureBegins() []ledger.Body {
-	if e.rounds > 0 && e.Ledger.Led() || e.Ledger.Floor().Version < summarySince {
+	led := e.Ledger.Led()
+	if e.rounds > 0 && led && !e.lookAgain || e.Ledger.Floor().Version < summarySince {
 		return nil
 	}
-	return []ledger.Body{&ledger.TenureBegin{}}
+	return []ledger.Body{&ledger.TenureBegin{Again: led && e.lookAgain}}
 }
 
 // sourcesGone ends what the ledger knows of the blindness of sources that the

@@ -33,6 +33,7 @@ func (e *Engine) unfinished() bool {
 // another hand, and whether it helped. Between rounds it leaves out those that
 // are simply out. The caller holds e.mu.
 func (e *Engine) verify(ctx context.Context, cfg *Config, all bool) {
+	e.unwatched(cfg)
 	var open []*ledger.Case
 	for _, name := range sorted(cfg.Pools) {
 		open = append(open, e.Ledger.Pool(name, e.Clock.Now()).Open...)
@@ -104,6 +105,9 @@ func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen *l
 			o.Took, said = e.tookBy(ctx, cfg, d, x, a.FinishedAt)
 		case action.Verify.Detector != "":
 			o.Took = remedy.Unknown[bool]("the config has no detector " + string(action.Verify.Detector))
+		}
+		if !o.Took.IsKnown() || err != nil { // time in which nobody looked shows nothing
+			waited = e.watchedSince(a.FinishedAt, now)
 		}
 		b = verdict(c, o, err, waited, within, said)
 	case err != nil:
@@ -213,8 +217,8 @@ func (e *Engine) helped(cfg *Config, c *ledger.Case, a *ledger.Execution, now ti
 		return nil
 	}
 	j := e.newestJudgement(cfg, startOrder{c: c})
-	if j == nil || j.At.Before(a.FinishedAt) {
-		return nil
+	if j == nil || j.At.Before(a.FinishedAt) || e.began.IsZero() {
+		return nil // the newest may be of long ago where nobody looked since
 	}
 	if fresh, ok := j.SourceFresh.Get(); !ok || !fresh {
 		return nil

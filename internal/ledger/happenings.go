@@ -52,16 +52,24 @@ func (m *machine) happened(h Happening) {
 }
 
 // TenureBegin notes that its proposer leads.
-type TenureBegin struct{}
+type TenureBegin struct {
+	// Again is true where the same leader looks again after nobody did for a while,
+	// such as a machine that was suspended: what was before is no evidence.
+	Again bool `json:"again,omitempty"`
+}
 
 func (*TenureBegin) kind() string { return "tenure.begin" }
 func (*TenureBegin) since() int   { return 3 }
 
-func (*TenureBegin) apply(m *machine, x step) Result {
+func (b *TenureBegin) apply(m *machine, x step) Result {
 	if x.by.Person {
 		return refuse(RefusedPerson, "who leads is not for people to say")
 	}
-	if m.tenure.Term == x.term {
+	switch {
+	case b.Again && m.tenure.Term == x.term:
+		m.looksFrom(x)
+		return done(0)
+	case m.tenure.Term == x.term:
 		return refuse(RefusedDecided, "it is known that %s leads", x.node)
 	}
 	m.looksFrom(x)
@@ -70,7 +78,7 @@ func (*TenureBegin) apply(m *machine, x step) Result {
 }
 
 // tenure is the newest of which the ledger knows: its term, and from when on its
-// leader has looked at this state. Zero while none is known.
+// leader has looked at this state without a gap. Zero while none is known.
 type tenure struct {
 	Term uint64    `json:"term"`
 	From time.Time `json:"from"`

@@ -202,7 +202,7 @@ func (h *history) tick() {
 		h.term++
 	}
 	if h.yes(10) {
-		h.apply(remedy.Warden(), &ledger.TenureBegin{})
+		h.apply(remedy.Warden(), &ledger.TenureBegin{Again: h.yes(30)})
 	}
 	if !h.yes(25) {
 		return

@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"warden/internal/clock"
+)
+
+// looked is when a round was recorded: by both clocks, and by the one of entries.
+type looked struct {
+	at    clock.Reading
+	stamp time.Time
+}
+
+// watching remembers that a round is recorded at this instant.
+func (e *Engine) watching() looked { return looked{at: e.Clock.Read(), stamp: e.entryTime()} }
+
+// unwatched notices that nothing was recorded for longer than rounds take, as where
+// this process or its machine was suspended, alone or too shortly for another node to
+// lead, or where rounds came to nothing, or the clock was set: nobody looked, whatever
+// the first round that is recorded finds. A machine that is suspended may stop either
+// clock, so the longest time that any tells counts. The caller holds e.mu.
+func (e *Engine) unwatched(cfg *Config) {
+	if e.lastLook == (looked{}) {
+		return
+	}
+	now := e.watching()
+	gap := max(now.at.Wall.Sub(e.lastLook.at.Wall), now.at.Mono-e.lastLook.at.Mono, now.stamp.Sub(e.lastLook.stamp))
+	if gap <= max(unwatchedRounds*cfg.interval(), unwatchedLeast) {
+		return
+	}
+	e.began, e.lastLook, e.lookAgain = time.Time{}, looked{}, true
+	e.Logger.Warn("nobody looked for a while: what was not seen is no evidence, and none is made of that time", zap.Duration("for", gap))
+}
+
+// Rounds that are recorded within so many intervals of each other, or so long, look at
+// hosts without a gap: a detector's window covers more, and one slow source, or one
+// hung command, is none.
+const (
+	unwatchedRounds = 3
+	unwatchedLeast  = 2 * time.Minute
+)
+
+// watchedSince is for how long, of the time since an instant that is committed, this
+// tenure has looked after what it did.
+func (e *Engine) watchedSince(at, now time.Time) time.Duration {
+	switch {
+	case e.began.IsZero():
+		return 0
+	case e.began.After(at):
+		at = e.began
+	}
+	return max(0, now.Sub(at))
+}

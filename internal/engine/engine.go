@@ -111,15 +111,12 @@ type Engine struct {
 // tenure is what the engine remembers while it leads, and nothing else: all of
 // it can be rebuilt. Guarded by Engine.mu.
 type tenure struct {
-	rounds int
-	began  time.Time // the first round that was recorded since nobody looked
-	// lastLook is when the newest round was recorded, zero before one; lookAgain says
-	// that the ledger has to be told that nobody looked for a while before this one.
-	lastLook  looked
-	lookAgain bool
-	clocks    clockWatch
-	stepped   string // what to tell of a clock that stepped; empty when told
-	late      bool   // the clock is behind committed time, and that was told
+	rounds  int
+	began   time.Time // the first round that was recorded since nobody looked
+	unseen            // see unseen.go
+	clocks  clockWatch
+	stepped string // what to tell of a clock that stepped; empty when told
+	late    bool   // the clock is behind committed time, and that was told
 	// lateAt is the monotonic time at which it was last found to be; nil for never.
 	lateAt *time.Duration
 	queue  []func() // executions whose START is committed, to be spawned

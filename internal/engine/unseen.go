@@ -14,6 +14,14 @@ type looked struct {
 	stamp time.Time
 }
 
+// unseen is what a tenure knows of time in which nobody looked.
+type unseen struct {
+	// lastLook is when the newest round was recorded, zero before one; lookAgain says
+	// that the ledger has to be told that nobody looked for a while before this one.
+	lastLook  looked
+	lookAgain bool
+}
+
 // watching remembers that a round is recorded at this instant.
 func (e *Engine) watching() looked { return looked{at: e.Clock.Read(), stamp: e.entryTime()} }
 

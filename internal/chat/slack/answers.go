@@ -208,7 +208,7 @@ func (s *Slack) whisper(ctx context.Context, x session, where place, words strin
 		s.publish(ctx, x, "", where.user, words)
 		return
 	}
-	b := api.NewSectionBlock(text(api.MarkdownType, short(mark(words), maxSection)), nil, nil)
+	b := api.NewSectionBlock(text(api.MarkdownType, short(commands(words), maxSection)), nil, nil)
 	opts := []api.MsgOption{api.MsgOptionText(short(plain(words), maxText), false), api.MsgOptionBlocks(b)}
 	if where.thread != "" {
 		opts = append(opts, api.MsgOptionTS(where.thread))

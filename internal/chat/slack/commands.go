@@ -115,11 +115,27 @@ func (s *Slack) said(ctx context.Context, who asker, text string) {
 		return
 	}
 	if len(k.Args) == 0 {
-		s.answer(ctx, x, who, true, "What I know", chat.HelpLines(who.lead), nil)
+		b := &builder{}
+		b.section("said", short(helpText(chat.HelpLines(who.lead)), maxSection))
+		s.answer(ctx, x, who, true, "What I know", nil, b.blocks)
 		return
 	}
 	about.by = by.Name
 	s.askDesk(ctx, x, who, by, k, about)
+}
+
+// helpText is what can be said, with the words as they are typed: what stands in
+// backquotes at the beginning of a line is warden's own.
+func helpText(lines []string) string {
+	var out []string
+	for _, l := range lines {
+		form, what, ok := strings.Cut(strings.TrimPrefix(l, "`"), "`")
+		if !ok || !strings.HasPrefix(l, "`") {
+			form, what = "", l
+		}
+		out = append(out, code(form)+mark(what))
+	}
+	return strings.Join(out, "\n")
 }
 
 // outcome is what came of it as blocks: the words of the command line, and the

@@ -47,6 +47,8 @@ type world struct {
 	wishes    []wish
 	seq       uint64
 
+	// dress adds to a message what only the engine knows; nil for nothing.
+	dress     func(*chat.Message)
 	morning   *chat.Morning
 	home      func(remedy.Actor) slack.Home
 	questions []chat.Command
@@ -209,6 +211,9 @@ func (w *world) message(n ledger.Notice) chat.Message {
 	m.Against, m.Seen = w.against[n.Case].Words, w.against[n.Case].Newest
 	if m.Case != nil && m.Case.CountedLevel != 0 {
 		m.Level = m.Case.CountedLevel
+	}
+	if w.dress != nil {
+		w.dress(&m)
 	}
 	return m
 }

@@ -109,7 +109,7 @@ func (s *Slack) publish(ctx context.Context, x session, team, user, words string
 	}
 	b := &builder{}
 	if words != "" {
-		b.section("said", short(mark(words), maxSection))
+		b.section("said", short(commands(words), maxSection))
 	}
 	by, err := s.actor(ctx, x, team, user)
 	switch {

@@ -39,7 +39,7 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 	jobs = append(jobs, s.reviews(owed, jobs)...)
 	jobs = append(jobs, s.resigned(owed, jobs)...)
 	r := &round{Slack: s, set: s.Settings(), owed: owed, got: chat.Delivery{Seqs: done, Unwanted: len(done)}, spoke: map[string]remedy.CaseID{}}
-	if len(jobs) == 0 {
+	if len(jobs) == 0 && len(r.replaced()) == 0 {
 		return r.got, nil
 	}
 	x, err := s.session(ctx)
@@ -63,6 +63,9 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 		case !errors.Is(err, errLater):
 			failed, gone = errors.Join(failed, err), away(err)
 		}
+	}
+	if ctx.Err() == nil && !gone {
+		failed = errors.Join(failed, r.guarded("earlier", func() error { return r.earlier(ctx) }))
 	}
 	if ctx.Err() == nil {
 		failed = errors.Join(failed, r.guarded("digests", func() error { return r.digests(ctx) }))
@@ -199,12 +202,12 @@ func orElse(post ledger.Post, posted bool, p ledger.Post) (ledger.Post, bool) {
 // card posts or edits a case's message.
 func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Post, posted bool, complaint *ledger.Post) error {
 	c := j.m.Case
-	l := links{}
+	l, was := links{}, ledger.Post{}
 	to := target{channel: r.set.channelOf(j.m)}
 	if posted {
 		to = target{channel: post.Place, ts: post.ID}
 		if asksAnew(card, c, post) && j.asks > post.Seq {
-			l.Earlier, to = post.Link, target{channel: r.set.channelOf(j.m)}
+			was, l.Earlier, to = post, post.Link, target{channel: r.set.channelOf(j.m)}
 		}
 	}
 	card.Again = to.ts == "" && (card.Again || r.doubtful(j.key))
@@ -230,6 +233,7 @@ func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Pos
 	fresh := at.ts != to.ts
 	if fresh {
 		r.spend(c.Pool)
+		r.replaces(c, was)
 	}
 	post = ledger.Post{Key: j.key, Case: c.ID, Place: at.channel, ID: at.ts, Link: r.x.permalink(at.channel, at.ts), Seq: post.Seq}
 	r.told(j, post, mark, complaint, fresh)

@@ -273,6 +273,10 @@ func (w *world) once() (chat.Delivery, error) {
 	defer w.mu.Unlock()
 	w.owed = slices.DeleteFunc(w.owed, func(m chat.Message) bool { return slices.Contains(got.Seqs, m.Notice.Seq) })
 	for _, p := range got.Posts {
+		if p.Gone {
+			delete(w.posts, p.Key)
+			continue
+		}
 		p.At = w.now
 		if c := w.cases[p.Case]; c != nil && c.ChangedAt.After(p.At) {
 			p.At = c.ChangedAt // committed time never goes back

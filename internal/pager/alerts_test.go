@@ -18,10 +18,19 @@ import (
 	"warden/simulate/fakepager"
 )
 
-// TestAlertsBeginAndEnd goes through each kind: what opens it, how urgent it is,
-// and what ends it. Another leader ends what this one began.
-func TestAlertsBeginAndEnd(t *testing.T) {
-	t.Parallel()
+// alertKind is a way that an alert begins and ends.
+type alertKind struct {
+	name     string
+	begin    func(r *room)
+	wait     time.Duration // until it is worth an alert
+	key      string
+	severity string
+	// almost is what does not end it, end what does.
+	almost, end func(r *room)
+}
+
+// alertKinds are all of them.
+func alertKinds() []alertKind {
 	none := func(*room) {}
 	failed := func(stage remedy.Stage, outcome, ran remedy.Outcome) func(r *room) {
 		return func(r *room) {
@@ -34,15 +43,7 @@ func TestAlertsBeginAndEnd(t *testing.T) {
 			r.state.Pools = []ledger.PoolStatus{{Name: "ingest", Storms: []ledger.StormState{s}}}
 		}
 	}
-	for _, tt := range []struct {
-		name     string
-		begin    func(r *room)
-		wait     time.Duration // until it is worth an alert
-		key      string
-		severity string
-		// almost is what does not end it, end what does.
-		almost, end func(r *room)
-	}{
+	return []alertKind{
 		{"failed", failed(remedy.StageClosed, remedy.OutcomeFailed, remedy.OutcomeFailed), 0, "action_failed/ingest/ingest-17", critical, none,
 			func(r *room) { r.state.Labelled = map[remedy.CaseID]bool{1042: true} }},
 		{"unverified", failed(remedy.StageOut, remedy.OutcomeUnverified, remedy.OutcomeDone), 0, "verify_failed/ingest/ingest-17", critical, none,
@@ -85,7 +86,14 @@ func TestAlertsBeginAndEnd(t *testing.T) {
 			r.reload()
 			r.state.Cases = []*ledger.Case{r.bad(1042, "ingest-17")}
 		}, 0, "confirm_waiting/ingest/ingest-17", serious, none, func(r *room) { r.state.Cases = []*ledger.Case{r.drained(r.state.Cases[0], sam())} }},
-	} {
+	}
+}
+
+// TestAlertsBeginAndEnd goes through each kind: what opens it, how urgent it is,
+// and what ends it. Another leader ends what this one began.
+func TestAlertsBeginAndEnd(t *testing.T) {
+	t.Parallel()
+	for _, tt := range alertKinds() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRoom(t)

@@ -41,22 +41,31 @@ func changesOf(c *ledger.Case) []change {
 		switch {
 		case x.Kind == remedy.KindAct && !x.By.Person && effect:
 			alone = true
-			what = fmt.Sprintf("warden %s %s%s", verb(c.Action, true), name(string(c.Host)), seen(c))
+			did := "warden "
+			if x.Outcome == remedy.OutcomeUnknown {
+				did = "warden may have "
+			}
+			what = did + fmt.Sprintf("%s %s%s", verb(c.Action, true), name(string(c.Host)), seen(c))
 		case x.Kind == remedy.KindUndo && alone && effect:
 			what = fmt.Sprintf("warden put %s back (%s%s)", name(string(c.Host)), onWhoseWord(c, x), reasonOf(c))
 		}
 		if what == "" || !settled {
 			continue
 		}
-		if took, known := x.Took.Get(); x.Outcome != remedy.OutcomeDone || last && c.Outcome == remedy.OutcomeUnverified || known && !took {
+		switch took, known := x.Took.Get(); {
+		case x.Outcome == remedy.OutcomeUnknown:
+			what += ", nobody knows"
+		case x.Outcome == remedy.OutcomePartial:
+			what += ", in part only"
+		case x.Outcome != remedy.OutcomeDone || last && c.Outcome == remedy.OutcomeUnverified || known && !took:
 			what += ", not verified"
 		}
-		if n := inService(c); n != "" && x.Kind == remedy.KindAct {
+		if n := inService(c); n != "" && x.Kind == remedy.KindAct && x.Outcome != remedy.OutcomeUnknown {
 			what += ", " + n
 		}
-		approver := "auto"
+		approver, back := "auto", undoLine(c)
 		if x.Kind == remedy.KindUndo {
-			approver = name(x.By.Name)
+			approver, back = name(x.By.Name), ""
 		}
 		at := x.FinishedAt
 		if at.IsZero() {
@@ -67,7 +76,7 @@ func changesOf(c *ledger.Case) []change {
 			details: map[string]any{
 				"case": c.ID.String(), "pool": detail(string(c.Pool)), "host": detail(string(c.Host)), "action": detail(string(c.Action)),
 				"detector": detail(string(c.Detector)), "plan": x.PlanHash, "approver": approver, "outcome": string(x.Outcome),
-				"why": detail(why(c)), "undo": detail(undoLine(c)),
+				"why": detail(why(c)), "undo": detail(back),
 			},
 		})
 	}

@@ -175,7 +175,9 @@ func caseConditions(st State, s *Settings) []condition {
 		default:
 			continue
 		}
-		base.summary += noted(x.Note, c.Note)
+		if n := noted(x.Note, c.Note); n != "" {
+			base.summary += "." + n
+		}
 		out = append(out, base)
 	}
 	return out

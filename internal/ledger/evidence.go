@@ -203,6 +203,8 @@ func (m *machine) answered(c *Case, b *CaseAnswer, x step) {
 	if label == trust.Wrong { // also of what was asked before evidence was kept
 		gone, _ := m.speaks(c, said, x) // there is always room
 		c.madeRoom(gone, x.by.Name, x)
+	} else {
+		m.stands(c, x)
 	}
 }
 
@@ -231,6 +233,8 @@ func (m *machine) undone(c *Case, before, reason remedy.UndoReason, x step) {
 	if label == trust.Wrong {
 		gone, _ := m.speaks(c, said, x) // there is always room
 		c.madeRoom(gone, x.by.Name, x)
+	} else {
+		m.stands(c, x)
 	}
 	if regretted { // also where a stronger word says that it was right
 		m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyRegretted, "", x)

@@ -86,13 +86,17 @@ func (b *CaseLabel) apply(m *machine, x step) Result {
 	switch {
 	case !counted:
 		x.led("%s", uncounted)
-		if !objected {
+		if objected {
+			c.renewed(x)
+		} else {
 			c.event(x, "labelled "+b.Label.String()+": "+uncounted+suffix(b.Note))
 		}
 	case b.Withdraw:
 		c.event(x, "label taken back"+suffix(b.Note))
 	case !again || objected != m.objects(c, x.by.Name, false):
 		c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
+	case said.Label == trust.Wrong:
+		c.renewed(x)
 	}
 	after := m.sample(c).Resolve()
 	void, tell := m.heard(c, stood, x)
@@ -150,7 +154,7 @@ func instead(s *trust.Sample, said trust.Statement) (say []trust.Statement, earl
 // that guardrails have blocked all along, or that stood open in a saved state. It takes
 // the level away where the case was acted on: what was done stands in the case itself.
 func (m *machine) wrongWithoutSample(c *Case, b *CaseLabel, x step) Result {
-	stood := m.hears(c)
+	stood, objected := m.hears(c), m.objects(c, x.by.Name, false)
 	said := trust.Statement{Label: b.Label, Source: trust.SourcePerson, By: x.by.Name, Via: x.by.Via, Note: b.Note, Lowers: b.Lowers}
 	gone, ok := m.speaks(c, said, x)
 	if !ok {
@@ -158,7 +162,11 @@ func (m *machine) wrongWithoutSample(c *Case, b *CaseLabel, x step) Result {
 	}
 	c = m.edit(c, x)
 	c.madeRoom(gone, x.by.Name, x)
-	c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
+	if objected && b.Note == "" {
+		c.renewed(x)
+	} else {
+		c.event(x, "labelled "+b.Label.String()+suffix(b.Note))
+	}
 	if c.actedItself() {
 		m.demoteFor(c, m.rules().Demote.OnFalsePositive, trust.WhyWrong, "", x)
 	}

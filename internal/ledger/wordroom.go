@@ -36,6 +36,37 @@ func (m *machine) speaks(c *Case, said trust.Statement, x step) (gone *word, ok 
 	return gone, true
 }
 
+// renewed says of a case that its speaker says wrong of it once more: it binds for
+// longer by that. Said again and again it is one line, for it must push out no other.
+// The case is an editable copy.
+func (c *Case) renewed(x step) {
+	const what = "said wrong again: it stands from now on"
+	x.led("it stands from now on")
+	if i := len(c.Events) - 1; i >= 0 && c.Events[i].What == what && c.Events[i].By == x.by.Name {
+		c.Events = slices.Clone(c.Events)
+		c.Events[i].At = x.at
+		return
+	}
+	c.event(x, what)
+}
+
+// stands tells who denies or undoes, and says something else than wrong by it, that
+// what they said of it, or before, is in the way still: that was a word about the detector,
+// and this one is about what was asked or done.
+func (m *machine) stands(c *Case, x step) {
+	var all []word
+	for _, w := range m.findPool(c.Pool).wordsOn(c.Host, c.Action) {
+		if w.By == x.by.Name && w.Otherwise == 0 {
+			all = append(all, w)
+		}
+	}
+	if len(all) > 0 {
+		what := "what " + x.by.Name + " said of " + aboutWords(all) + " stands"
+		x.led("%s", what)
+		c.event(x, what+": `warden label "+c.ID.String()+" --withdraw` takes it back")
+	}
+}
+
 // room reports whether there is room for a person's wrong about a case, said at its
 // time, and which word goes for it; nil for none. Of their own beyond maxWordsBy the
 // oldest goes. Of everybody's beyond maxWords, one that binds nothing: its time is over,

@@ -59,7 +59,7 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 		err := r.guarded(j.key, func() error { return r.deliver(ctx, j) })
 		switch {
 		case errors.Is(err, errHeld):
-			r.giveUp(j, j.key)
+			r.giveUp(j, r.refusedAs(j))
 		case !errors.Is(err, errLater):
 			failed, gone = errors.Join(failed, err), away(err)
 		}

@@ -240,7 +240,12 @@ func (r *round) digest(j job, post ledger.Post) {
 func (r *round) digests(ctx context.Context) error {
 	var failed error
 	for _, key := range slices.Sorted(maps.Keys(r.shared)) {
-		if err := r.share(ctx, key, r.shared[key]); err != nil && !errors.Is(err, errLater) {
+		switch err := r.share(ctx, key, r.shared[key]); {
+		case errors.Is(err, errHeld):
+			for _, j := range r.shared[key] {
+				r.giveUp(j, key)
+			}
+		case !errors.Is(err, errLater):
 			failed = errors.Join(failed, err)
 		}
 	}

@@ -16,6 +16,9 @@ const (
 	heldLast  = 15 * time.Minute
 )
 
+// mostHeld is from how many refusals on the old ones are looked for.
+const mostHeld = 1000
+
 // editTries is how often an edit is refused before the message is posted anew: what
 // stands there may be a question that was decided long ago.
 const editTries = 3
@@ -93,6 +96,9 @@ func (r *round) hold(key string, to target, err error) {
 	r.got.Refused++
 	now := r.Clock.Now()
 	r.mu.Lock()
+	if len(r.held) >= mostHeld {
+		r.forget(now)
+	}
 	h := r.held[holdKey(key, to)]
 	h.channel, h.code, h.edit = to.channel, slackCode(err), to.ts != ""
 	if h.tries++; h.tries == 1 {
@@ -113,6 +119,15 @@ func (r *round) release(key string, at target) {
 	defer r.mu.Unlock()
 	delete(r.held, "edit "+key)
 	delete(r.held, holdKey(key, target{channel: at.channel}))
+}
+
+// refusedAs is the key under which a job's message was refused: one that goes to
+// every channel has a key for each.
+func (r *round) refusedAs(j job) string {
+	if !r.byCard(j) && r.forAll(j.m.Notice) {
+		return j.key + "/" + digest(r.set.Channel)
+	}
+	return j.key
 }
 
 // giveUp counts a job's notices as told where Slack has refused them for a day, or
@@ -153,11 +168,8 @@ func (s *Slack) Refusals() []Refusal {
 		edit          bool
 	}
 	by := map[kind]Refusal{}
-	for k, h := range s.held {
-		if now.Sub(h.until) > heldLast {
-			delete(s.held, k) // nobody has tried it since: it is told, or another node's to tell
-			continue
-		}
+	s.forget(now)
+	for _, h := range s.held {
 		at := kind{h.channel, h.code, h.edit}
 		x := by[at]
 		if x.N++; x.N == 1 || h.since.Before(x.Since) {
@@ -174,6 +186,16 @@ func (s *Slack) Refusals() []Refusal {
 		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Code, b.Code), a.Since.Compare(b.Since))
 	})
 	return out
+}
+
+// forget drops what nobody has tried since: it is told, or another node's to tell.
+// The caller holds the lock.
+func (s *Slack) forget(now time.Time) {
+	for k, h := range s.held {
+		if now.Sub(h.until) > heldLast {
+			delete(s.held, k)
+		}
+	}
 }
 
 // lookIn is after how long the courier looks again at the latest where it waits for

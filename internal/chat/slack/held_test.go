@@ -301,3 +301,51 @@ func TestTheCatchUpSaysThatItMayBeARepeat(t *testing.T) {
 		t.Errorf("%d are owed still", len(w.owed))
 	}
 }
+
+// What every channel is told, and what an hour shares, is given up like the rest.
+func TestWhatManyAreToldIsGivenUpToo(t *testing.T) {
+	t.Parallel()
+	w := &engine{world: quick(t)}
+	w.set.Channels, w.set.Budget = map[remedy.PoolName]string{"ingest": "#incident"}, 1
+	w.put(complain(4, "web-04"), ledger.NoticeComplaint)
+	w.settle()
+	w.fake.Fail("", fakeslack.Says("restricted_action"), -1)
+	w.owe(ledger.Notice{Kind: ledger.NoticeStop, Detail: "frozen by kim: network work", At: w.now})
+	w.put(complain(5, "web-05"), ledger.NoticeComplaint)
+	w.put(complain(6, "web-06"), ledger.NoticeComplaint)
+	for range 26 * 4 {
+		w.turn()
+		w.passes(15 * time.Minute)
+	}
+	if len(w.owed) != 0 {
+		t.Errorf("after a day %+v is owed still", w.owed)
+	}
+	w.fake.Heal()
+	w.settle()
+}
+
+// A limit of look-ups has nobody not called who was called before: a call decides
+// nothing.
+func TestALimitOfLookUpsStillCallsWhoWasSeen(t *testing.T) {
+	t.Parallel()
+	w := &engine{world: quick(t)}
+	w.put(question(), ledger.NoticeQuestion)
+	w.settle()
+	called := func(m fakeslack.Message) int {
+		s := unescaped(m.Blocks)
+		return strings.Count(s, "<@U") + strings.Count(s, "<!subteam^")
+	}
+	want := called(w.fake.Messages(fakeslack.Ops)[0])
+	if want == 0 {
+		t.Fatal("the question calls nobody")
+	}
+	w.passes(11 * time.Minute)
+	for _, method := range []string{"users.lookupByEmail", "usergroups.list"} {
+		w.fake.Fail(method, fakeslack.RateLimited(time.Minute), 1)
+	}
+	w.put(copyOf(question(), func(n *ledger.Case) { n.ID, n.Host = 8, "web-08" }), ledger.NoticeQuestion)
+	w.settle()
+	if all := w.fake.Messages(fakeslack.Ops); len(all) != 2 || called(all[1]) != want {
+		t.Errorf("%d are called, want %d: %s", called(all[1]), want, all[1].Blocks)
+	}
+}

@@ -110,6 +110,13 @@ func (s *Slack) userGroups(ctx context.Context, x session) ([]api.UserGroup, err
 	return all, nil
 }
 
+// lastGroups are the user groups as they were seen last, however long ago.
+func (s *Slack) lastGroups() []api.UserGroup {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.groups.all
+}
+
 // mention is who a card calls, in Slack's markup: a question those who may answer,
 // an announcement those who have to hear of it. It is empty for nobody, and where
 // they can't be found; it says so where the card says that on-call is called.
@@ -145,8 +152,8 @@ func (r *round) called(ctx context.Context, a remedy.Approver) string {
 	case isKey && isGroup:
 		groups, err := r.userGroups(ctx, r.x)
 		if err != nil {
-			r.Logger.Warn("a user group can't be called", zap.Error(err))
-			return ""
+			r.Logger.Warn("user groups can't be looked up for a call: as they were last seen they are called", zap.Error(err))
+			groups = r.lastGroups() // a call decides nothing
 		}
 		for _, g := range groups {
 			if g.Handle == handle && g.DateDelete == 0 {
@@ -177,8 +184,8 @@ func (r *round) byMail(ctx context.Context, mail string) string {
 	case err == nil:
 		id = u.ID
 	case slackCode(err) != "users_not_found":
-		r.Logger.Warn("somebody who may answer can't be called", zap.Error(err))
-		return ""
+		r.Logger.Warn("somebody who may answer can't be called, but where they were seen before", zap.Error(err))
+		return have.id
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

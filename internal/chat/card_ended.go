@@ -34,13 +34,13 @@ func (w *cardWriter) endedCard() Card {
 		}
 		k.Buttons = append(k.Buttons, details)
 	case c.Outcome == remedy.OutcomeFailed:
-		k.State, k.Mark, k.Buttons = CardTrouble, "❌", []Button{details}
+		k.State, k.Mark, k.Buttons = CardTrouble, "❌", append(w.again("Try again …"), details)
 	case c.Outcome == remedy.OutcomeUndone, c.Outcome == remedy.OutcomeReturned:
 		k.Mark, k.Buttons = "↩️", labels
 	case c.Outcome == remedy.OutcomeSelfRecovered:
 		k.Mark, k.Buttons = "🟢", []Button{{Verb: VerbRight, Label: "It was real"}, details}
 	case c.Outcome == remedy.OutcomeExpired:
-		k.Mark, k.Buttons = "💤", append(labels, details)
+		k.Mark, k.Buttons = "💤", append(append(w.again("Do it now …"), labels...), details)
 	case c.Outcome == remedy.OutcomeStale:
 		k.Mark, k.Buttons = "🚫", []Button{details}
 	case c.Outcome == remedy.OutcomeDenied, c.Outcome == remedy.OutcomeCancelled:
@@ -51,6 +51,15 @@ func (w *cardWriter) endedCard() Card {
 		k.Buttons = []Button{details}
 	}
 	return k
+}
+
+// again shows what the same by hand would do now, which is judged afresh and has a
+// button of its own for who may; nothing where the case is still at it.
+func (w *cardWriter) again(label string) []Button {
+	if w.c.Stage != remedy.StageClosed || w.c.Action == "" {
+		return nil
+	}
+	return []Button{{Verb: VerbPreview, Label: label}}
 }
 
 // doneCard says that it was done and took, and offers the way back.

@@ -172,3 +172,52 @@ func TestOnlyWhatBeginsWithTheBotIsACommand(t *testing.T) {
 		})
 	}
 }
+
+// What failed can be tried again: it is shown first, in the thread, and nothing is
+// done before somebody who may says why.
+func TestWhatFailedCanBeTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"failed", "expired"} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.run()
+			for _, s := range slack.Samples() {
+				if s.Name == state {
+					w.put(s.Case, ledger.NoticeOutcome)
+				}
+			}
+			w.settle()
+			w.until("a connection", func() bool { return len(w.fake.Connections()) > 0 })
+			m := w.fake.Messages(fakeslack.Ops)[0]
+			if _, err := w.fake.Click(fakeslack.Alice, fakeslack.Ops, m.TS, "warden.preview"); err != nil {
+				t.Fatal(err)
+			}
+			shown := func() []fakeslack.Message {
+				var out []fakeslack.Message
+				for _, m := range w.fake.Thread(fakeslack.Ops, m.TS) {
+					if strings.Contains(string(m.Blocks), "warden.run") {
+						out = append(out, m)
+					}
+				}
+				return out
+			}
+			w.until("what it would do", func() bool { return len(shown()) == 1 })
+			if len(w.asked()) != 0 {
+				t.Fatal("it was done before it was shown")
+			}
+			if _, err := w.fake.Click(fakeslack.Alice, fakeslack.Ops, shown()[0].TS, "warden.run"); err != nil {
+				t.Fatal(err)
+			}
+			w.until("the dialog", func() bool { _, ok := w.fake.Modal(fakeslack.Alice); return ok })
+			if _, err := w.fake.SubmitView(fakeslack.Alice, map[string]string{"reason": "disk is mended"}); err != nil {
+				t.Fatal(err)
+			}
+			w.until("the wish", func() bool { return len(w.asked()) == 1 })
+			if got := w.asked()[0]; got.Verb != chat.VerbRun || got.Action != "drain" || got.Host != "web-07" || got.Reason != "disk is mended" {
+				t.Errorf("the desk was asked for %+v", got)
+			}
+			w.clean()
+		})
+	}
+}

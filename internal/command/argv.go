@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"text/template"
 	"text/template/parse"
-	"unicode/utf8"
+
+	"warden/internal/remedy"
 )
 
 // maxArgument caps one argument after templating, in bytes.
@@ -268,21 +268,6 @@ func (p HostPattern) Check(host string) error {
 	return nil
 }
 
-const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
-
 // Quote writes an argv as a person would type it to a shell: for showing, and
 // for nothing else.
-func Quote(argv []string) string {
-	words := make([]string, len(argv))
-	for i, s := range argv {
-		switch {
-		case s != "" && strings.Trim(s, plainWord) == "":
-			words[i] = s
-		case utf8.ValidString(s) && strings.IndexFunc(s, unprintable) < 0 && !strings.ContainsAny(s, "\n\t"):
-			words[i] = "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-		default:
-			words[i] = "$'" + strings.ReplaceAll(strings.Trim(strconv.QuoteToASCII(s), `"`), "'", `\'`) + "'"
-		}
-	}
-	return strings.Join(words, " ")
-}
+func Quote(argv []string) string { return remedy.ShellWords(argv...) }

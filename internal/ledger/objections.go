@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"warden/internal/remedy"
 	"warden/internal/trust"
@@ -39,13 +36,7 @@ func (o Objection) Words() string {
 
 // Lift is the command by which an approver lifts it.
 func (o Objection) Lift() string {
-	by := o.By
-	if strings.ContainsFunc(by, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-@", r)
-	}) {
-		by = strconv.Quote(by)
-	}
-	return fmt.Sprintf("warden label %s --withdraw --of %s", o.About, by)
+	return remedy.ShellWords("warden", "label", o.About.String(), "--withdraw", "--of", o.By)
 }
 
 // word is a person's wrong, by a label, a denial or an undo, against a host and an

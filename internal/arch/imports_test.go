@@ -35,7 +35,7 @@ func layers() []row {
 		{pkg: "internal/cron"}, // ADR 0013
 		{pkg: "internal/clock"},
 		{pkg: "internal/failpoint"},
-		{pkg: "internal/command", may: []string{"internal/clock"}}, // ADR 0011
+		{pkg: "internal/command", may: append([]string{"internal/clock"}, remedy...)}, // ADR 0011; of remedy the quoting of what is shown
 
 		{pkg: "detectors", may: remedy},
 		{pkg: "policy", may: words},

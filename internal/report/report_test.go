@@ -171,17 +171,19 @@ func TestNothingComesFromOutside(t *testing.T) {
 // tags are the page's tags, without their text.
 var tags = regexp.MustCompile(`<[^<>]*>`)
 
+// shape is a page's tags, by name.
+func shape(page string) []string {
+	all := tags.FindAllString(page, -1)
+	for i := range all {
+		all[i], _, _ = strings.Cut(strings.Trim(all[i], "<>"), " ")
+	}
+	return all
+}
+
 // Whatever a name or note is, it stays text: the page has the tags that it has
 // for harmless names, and no byte that paints a terminal.
 func TestNamesStayText(t *testing.T) {
 	t.Parallel()
-	shape := func(page string) []string {
-		all := tags.FindAllString(page, -1)
-		for i := range all {
-			all[i], _, _ = strings.Cut(strings.Trim(all[i], "<>"), " ")
-		}
-		return all
-	}
 	harmless := shape(render(t, pageOf(evidence(30, 7, "x"))))
 	hostile := []string{"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "'-->", "{{.}}", "</style><b>", "\x1b[31mred", "\u202eback", "a\xff", "javascript:alert(1)", "]]>", "`${1}`", "&lt;b&gt;"}
 	check := func(t *rapid.T, name string) {

@@ -62,5 +62,8 @@ func mdLink(s string) string {
 		}
 		b.WriteByte(c)
 	}
+	if _, err := url.Parse(b.String()); err != nil {
+		return "" // a host's name with what had to be escaped in it
+	}
 	return b.String()
 }

@@ -112,7 +112,7 @@ func (s slackDesk) Do(ctx context.Context, by remedy.Actor, w slack.Wish) error 
 	case chat.VerbDid:
 		_, err = c.Label(ctx, w.Case, web.LabelRequest{Label: "right", Note: "done by hand"})
 	case chat.VerbRun:
-		_, err = c.Run(ctx, web.RunRequest{Action: w.Action, Host: w.Host, Reason: w.Reason, PlanHash: w.Plan})
+		_, err = c.Run(ctx, web.RunRequest{Action: w.Action, Host: w.Host, Reason: w.Reason, PlanHash: w.Plan, Once: w.Once})
 	case chat.VerbHold, chat.VerbOnIt:
 		err = s.hold(ctx, c, w)
 	default:

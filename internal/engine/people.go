@@ -252,6 +252,8 @@ type RunRequest struct {
 	Acknowledged []string
 	// PlanHash, when set, must be the plan's: the one the person was shown.
 	PlanHash string
+	// Once names the preview that was tapped: see ledger.ManualOpen. Empty for a command.
+	Once string
 }
 
 // Preview says what a request would do, and what the guardrails say of it.
@@ -340,7 +342,7 @@ func (e *Engine) RunByHand(ctx context.Context, by remedy.Actor, q RunRequest) (
 		var r ledger.Result
 		r, err = e.ask(ctx, by, &ledger.ManualOpen{
 			Pool: q.Target.Pool, Host: q.Target.Host, Action: q.Action, Reason: q.Reason,
-			Acknowledged: q.Acknowledged, Plan: p.Plan, Decision: p.Decision, Ask: others,
+			Acknowledged: q.Acknowledged, Plan: p.Plan, Decision: p.Decision, Ask: others, Once: q.Once,
 		})
 		if id = r.Case; err != nil || others != nil {
 			return

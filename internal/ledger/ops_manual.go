@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 
 	"warden/internal/remedy"
 )
@@ -18,15 +19,39 @@ type ManualOpen struct {
 	Decision     remedy.Decision   `json:"decision"`
 	// Ask is set where somebody else has to say yes to it.
 	Ask *Ask `json:"ask,omitempty"`
+	// Once names the preview that it was asked for on, of which one run comes at most,
+	// whoever taps and on whatever node; empty for a command, which is its own. At most 64
+	// bytes. Since version 3.
+	Once string `json:"once,omitempty"`
 }
 
 func (*ManualOpen) kind() string { return "manual.open" }
 
 func (b *ManualOpen) since() int {
-	if b.Ask != nil {
+	if b.Ask != nil || b.Once != "" {
 		return 3
 	}
 	return 1
+}
+
+// maxOnce bounds a preview's name, and maxUsed how many a case remembers beside its
+// newest run's.
+const (
+	maxOnce = 64
+	maxUsed = 8
+)
+
+// ranOn is the case on which the run of a preview was asked for; nil for none.
+func (m *machine) ranOn(once string) *Case {
+	if once == "" {
+		return nil
+	}
+	for c := range m.cases.all() {
+		if r := c.Manual; r != nil && (r.Once == once || slices.Contains(r.Used, once)) {
+			return c
+		}
+	}
+	return nil
 }
 
 func (b *ManualOpen) apply(m *machine, x step) Result {
@@ -42,6 +67,12 @@ func (b *ManualOpen) apply(m *machine, x step) Result {
 	if b.Ask != nil && (len(b.Ask.Approvers) == 0 || b.Ask.PlanHash == "" || b.Ask.PlanHash != b.Plan.Hash()) {
 		return refuse(RefusedBad, "nobody can be asked, or there is no plan to ask about")
 	}
+	if len(b.Once) > maxOnce {
+		return refuse(RefusedBad, "the name of a preview has %d bytes at most", maxOnce)
+	}
+	if was := m.ranOn(b.Once); was != nil {
+		return refuse(RefusedDecided, "what this preview showed was asked for already, as %s: see `warden show %s`, and ask for a new preview to run it again", was.ID, was.ID)
+	}
 	p := m.pool(b.Pool)
 	c := m.openCase(p, b.Host, b.Action)
 	if c == nil {
@@ -54,7 +85,13 @@ func (b *ManualOpen) apply(m *machine, x step) Result {
 			return refuse(RefusedStage, "%s has it %s already: see `warden show %s`", c.ID, c.Stage, c.ID)
 		}
 	}
-	c.Stage, c.Manual = remedy.StageProposed, &ManualRun{By: x.by, Reason: b.Reason, Acknowledged: b.Acknowledged}
+	var used []string
+	if was := c.Manual; was != nil && was.Once != "" {
+		used = append(slices.Clone(was.Used[max(0, len(was.Used)-maxUsed+1):]), was.Once)
+	} else if was != nil {
+		used = was.Used
+	}
+	c.Stage, c.Manual = remedy.StageProposed, &ManualRun{By: x.by, Reason: b.Reason, Acknowledged: b.Acknowledged, Once: b.Once, Used: used}
 	if m.learns() {
 		c.Manual.At = x.at
 	}

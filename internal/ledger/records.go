@@ -163,6 +163,10 @@ type ManualRun struct {
 	// repeating the request. Of a hold and the breaker, that is of what was there at
 	// At: see Ledger.Acknowledged.
 	Acknowledged []string `json:"acknowledged,omitempty"`
+	// Once is the preview that it was asked for on, and Used those of earlier runs on the
+	// case, the newest last: see ManualOpen.
+	Once string   `json:"once,omitempty"`
+	Used []string `json:"used,omitempty"`
 }
 
 // Execution is one attempt at a side effect, fenced by its token.

@@ -127,6 +127,9 @@ type RunRequest struct {
 	Acknowledge []string `json:"acknowledge,omitempty" nullable:"false" maxItems:"32"`
 	// PlanHash, when set, must be the plan's: the one the person was shown.
 	PlanHash string `json:"plan_hash,omitempty"`
+	// Once, when set, names the preview that the person was shown: one run comes of it at
+	// most.
+	Once string `json:"once,omitempty" maxLength:"64" doc:"names the preview that was shown: a second run of the same name is refused"`
 }
 
 // HoldRequest keeps warden's hands off a host, or off a whole pool.

@@ -118,7 +118,7 @@ func (s *surface) run(q RunRequest) (engine.RunRequest, error) {
 	if err != nil {
 		return engine.RunRequest{}, err
 	}
-	return engine.RunRequest{Action: q.Action, Target: t, Reason: q.Reason, Acknowledged: q.Acknowledge, PlanHash: q.PlanHash}, nil
+	return engine.RunRequest{Action: q.Action, Target: t, Reason: q.Reason, Acknowledged: q.Acknowledge, PlanHash: q.PlanHash, Once: q.Once}, nil
 }
 
 // preview words a preview, or why there is none.

@@ -128,12 +128,15 @@ func (s *Slack) tapped(ctx context.Context, cb api.InteractionCallback, a api.Bl
 	s.do(ctx, x, where, by, wishOf(v))
 }
 
-// current refuses what is about an earlier question than the case's.
+// current refuses what is about an earlier question than the case's, and what was shown
+// too long ago.
 func (s *Slack) current(v Value) error {
 	// Here the others are about the case, whatever it asks.
 	//exhaustive:ignore
 	switch v.Verb {
 	case chat.VerbApprove, chat.VerbDeny, chat.VerbSnooze:
+	case chat.VerbRun:
+		return s.young(v)
 	default:
 		return nil
 	}
@@ -160,8 +163,8 @@ func wishOf(v Value) Wish {
 	case chat.VerbOnIt:
 		w.For, w.Reason = chat.OnItFor, chat.OnItReason
 	case chat.VerbRun:
-		action, host, _ := unpacked(v.Nonce)
-		w.Action, w.Host = action, remedy.HostName(host)
+		w.Action, w.Host, _, _ = v.run()
+		w.Once, w.Question = digest(v.Nonce), 0
 	}
 	return w
 }

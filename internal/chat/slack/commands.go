@@ -2,7 +2,6 @@ package slack
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"net/url"
 	"strings"
@@ -156,7 +155,7 @@ func (s *Slack) outcome(x session, k chat.Command, got Reply) []api.Block {
 		}
 	case k.Action != "" && got.Plan != "":
 		b.buttons([]chat.Button{chat.RunButton(k.Action, k.Host)}, func(v chat.Verb) string {
-			return x.signer.sign(Value{Verb: v, Plan: got.Plan, Nonce: packed(k.Action, k.Host)})
+			return x.signer.sign(Value{Verb: v, Plan: got.Plan, Nonce: nonceOfRun(k.Action, k.Host, s.Clock.Now())})
 		})
 	case len(k.Args) == 1 && k.Args[0] == "status":
 		// It is not edited when somebody decides: it leads to the messages that are, and
@@ -205,20 +204,6 @@ func (s *Slack) askDesk(ctx context.Context, x session, who asker, by remedy.Act
 	}
 	s.Logger.Info("somebody asked in Slack", zap.Strings("request", k.Args), zap.String("by", by.Name))
 	s.answer(ctx, x, who, false, strings.Join(k.Args, " "), nil, s.outcome(x, k, got))
-}
-
-// packed is a run's action and host as a value has them.
-func packed(action remedy.ActionName, host string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(string(action) + " " + host))
-}
-
-func unpacked(nonce string) (action remedy.ActionName, host string, ok bool) {
-	data, err := base64.RawURLEncoding.DecodeString(nonce)
-	if err != nil {
-		return "", "", false
-	}
-	a, h, ok := strings.Cut(string(data), " ")
-	return remedy.ActionName(a), h, ok && a != "" && h != ""
 }
 
 // answer says it where it was asked: to all, since others have the same question,

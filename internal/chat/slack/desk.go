@@ -20,7 +20,9 @@ type Wish struct {
 	Seen     time.Time
 	// For is how long, of what lasts: a question that is put off, a host that is held.
 	For time.Duration
-	// Action and Host are of a run by hand.
+	// Action and Host are of a run by hand, and Once names the preview that it was asked
+	// for on.
+	Once   string
 	Action remedy.ActionName
 	Host   remedy.HostName
 }

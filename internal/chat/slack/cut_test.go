@@ -41,7 +41,7 @@ func TestOutputThatIsCutIsInTheThread(t *testing.T) {
 			there++
 		}
 		for _, piece := range strings.Split(s, `"text":"`)[1:] {
-			if i := strings.Index(piece, "*APPROVED by sam*"); i >= 0 && !strings.HasPrefix(piece, "```") {
+			if found := strings.Contains(piece, "*APPROVED by sam*"); found && !strings.HasPrefix(piece, "```") {
 				t.Errorf("outside of code, in thread %q: %.200s", m.Thread, piece)
 			}
 		}

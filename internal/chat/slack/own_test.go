@@ -45,7 +45,7 @@ func TestPeoplesWordsAreNoCommands(t *testing.T) {
 		"later":  {Notice: ledger.Notice{Kind: ledger.NoticePutOff, Case: q.ID}, Case: &snoozed},
 	} {
 		b, found := render(chat.CardOf(m, chat.CardOptions{}), nil, "", links{}), false
-		for _, line := range strings.Split(textOf(b), "\n") {
+		for line := range strings.SplitSeq(textOf(b), "\n") {
 			found = found || strings.Contains(line, "warden unfreeze")
 			if strings.Contains(line, "`warden unfreeze`") {
 				t.Errorf("%s: %s", name, line)

@@ -78,6 +78,7 @@ func Called(c *ledger.Case) []remedy.Approver {
 		return who
 	case remedy.MentionOnCall:
 		return slices.DeleteFunc(slices.Clone(who), func(a remedy.Approver) bool { return a.Role != "oncall" })
+	case remedy.MentionNobody:
 	}
 	return nil
 }

@@ -12,12 +12,6 @@ import (
 	"warden/simulate/fakeslack"
 )
 
-// last is the newest message of a channel.
-func (w *world) last() string {
-	all := w.fake.Messages(fakeslack.Ops)
-	return string(all[len(all)-1].Blocks)
-}
-
 func TestSlashCommandsAreAnsweredWhereTheyAreSaid(t *testing.T) {
 	t.Parallel()
 	w, _ := open(t)

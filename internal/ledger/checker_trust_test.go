@@ -30,7 +30,7 @@ type word struct{ at, until time.Time }
 // shortest is for how long a word binds at least once it was said and its case is over.
 const shortest = 6*time.Hour - time.Second
 
-func wordsOn(c *caseAccount) [3]string {
+func wordsOn(c *caseAccount) [3]string { // histories have one spelling of a host
 	return [3]string{string(c.pool), string(c.host), string(c.action)}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"warden/internal/remedy"
@@ -55,14 +56,34 @@ type word struct {
 }
 
 func compareWords(a, b word) int {
-	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Action, b.Action), cmp.Compare(a.By, b.By), cmp.Compare(a.About, b.About))
+	return cmp.Or(cmp.Compare(lowerHost(a.Host), lowerHost(b.Host)), cmp.Compare(a.Action, b.Action), cmp.Compare(a.By, b.By), cmp.Compare(a.About, b.About))
+}
+
+// lowerHost is a host's name as words go by it: to the host lock, to the inventory and
+// to DNS upper and lower case are one, so an inventory that is spelled anew must not
+// shake a word off. Other names of a host are the sources' to map, and reach no case.
+func lowerHost(host remedy.HostName) string { return strings.ToLower(string(host)) }
+
+// isOn reports whether a word is on a host and action.
+func (w *word) isOn(host remedy.HostName, action remedy.ActionName) bool {
+	return w.Action == action && lowerHost(w.Host) == lowerHost(host)
+}
+
+// openOn are the open cases of a host and action, in whatever spelling.
+func (m *machine) openOn(p *pool, host remedy.HostName, action remedy.ActionName) (all []*Case) {
+	for _, id := range p.Open {
+		if c := m.find(id); c != nil && c.Action == action && lowerHost(c.Host) == lowerHost(host) {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // wordsOn are the words on a host and action.
 func (p *pool) wordsOn(host remedy.HostName, action remedy.ActionName) []word {
 	from, _ := slices.BinarySearchFunc(p.Words, word{Host: host, Action: action}, compareWords)
 	to := from
-	for to < len(p.Words) && p.Words[to].Host == host && p.Words[to].Action == action {
+	for to < len(p.Words) && p.Words[to].isOn(host, action) {
 		to++
 	}
 	return p.Words[from:to]
@@ -76,7 +97,7 @@ func (p *pool) endWords(host remedy.HostName, action remedy.ActionName, over fun
 		}
 	}
 	if len(ended) > 0 {
-		p.Words = slices.DeleteFunc(slices.Clone(p.Words), func(w word) bool { return w.Host == host && w.Action == action && over(w) })
+		p.Words = slices.DeleteFunc(slices.Clone(p.Words), func(w word) bool { return w.isOn(host, action) && over(w) })
 	}
 	if len(p.Words) == 0 {
 		p.Words = nil
@@ -134,7 +155,7 @@ func (m *machine) outlives(c *Case) {
 	}
 	p.Words = slices.Clone(p.Words)
 	for i := range p.Words {
-		if w := &p.Words[i]; w.Host == c.Host && w.Action == c.Action && w.About == c.ID {
+		if w := &p.Words[i]; w.isOn(c.Host, c.Action) && w.About == c.ID {
 			w.Until = m.wordsUntil(c, p, w.At)
 		}
 	}
@@ -182,7 +203,7 @@ func (m *machine) otherwise(c *Case, by string, change func(*word)) {
 	p := m.pool(c.Pool)
 	p.Words = slices.Clone(p.Words)
 	for i := range p.Words {
-		if w := &p.Words[i]; w.Host == c.Host && w.Action == c.Action && w.By == by {
+		if w := &p.Words[i]; w.isOn(c.Host, c.Action) && w.By == by {
 			change(w)
 		}
 	}
@@ -231,8 +252,7 @@ func (m *machine) isOver(p *pool, w *word, at time.Time) bool {
 	if w.Until.IsZero() || at.Before(w.Until) {
 		return false
 	}
-	o := m.openCase(p, w.Host, w.Action)
-	return o == nil || !w.binds(o)
+	return !slices.ContainsFunc(m.openOn(p, w.Host, w.Action), w.binds)
 }
 
 // adoptWords goes on with every word of either state; of two of a speaker about one
@@ -263,7 +283,7 @@ func (m *machine) adoptWords(p *pool, was []word, at time.Time) {
 // isAbout reports whether a word is about an open case of its host and action.
 func (m *machine) isAbout(p *pool, w *word) bool {
 	c := m.find(w.About)
-	return c != nil && c.Open() && c.Pool == p.Name && c.Host == w.Host && c.Action == w.Action
+	return c != nil && c.Open() && c.Pool == p.Name && w.isOn(c.Host, c.Action)
 }
 
 // objected is the newest word with which a case of the host and action would begin
@@ -285,7 +305,14 @@ func (m *machine) subject(c *Case) *Case {
 	if c.Open() {
 		return c
 	}
-	return m.openCase(m.findPool(c.Pool), c.Host, c.Action)
+	p := m.findPool(c.Pool)
+	if o := m.openCase(p, c.Host, c.Action); o != nil {
+		return o
+	}
+	if all := m.openOn(p, c.Host, c.Action); len(all) > 0 {
+		return all[0]
+	}
+	return nil
 }
 
 // hears is the word that stands against the open case that a word about a case binds,

@@ -82,3 +82,31 @@ func TestAReasonLiftsNoWord(t *testing.T) {
 		}
 	}
 }
+
+// TestAWordKnowsAHostInAnySpelling: upper and lower case are one host, to what binds, to
+// who lifts it and to what a late word takes back.
+func TestAWordKnowsAHostInAnySpelling(t *testing.T) {
+	t.Parallel()
+	r := trusting(t, remedy.LevelConfirm)
+	first := r.ok(judge("Web-07", remedy.LevelConfirm, r.asks("alice")))
+	r.ok(&ledger.CaseClose{Case: first, Outcome: remedy.OutcomeGone})
+	id := r.ok(judge("web-07", remedy.LevelConfirm, r.asks("alice")))
+	r.okAs(alice(), r.yes(id))
+	r.pass(time.Second)
+	r.wrong(first)
+	if c := r.get(id); c.Answer != nil {
+		t.Errorf("the yes stands: %+v", c.Answer)
+	}
+	r.refused(ledger.RefusedApproval, remedy.Warden(), r.starting(id))
+	restored(t, r.l)
+	if said, is := r.l.Against(r.get(id)); !is || said.About != first {
+		t.Errorf("against it is %+v", said)
+	}
+	other := r.ok(judge("web-08", remedy.LevelConfirm, r.asks("alice")))
+	if said, is := r.l.Against(r.get(other)); is {
+		t.Errorf("another host: %+v", said)
+	}
+	r.okAs(bob(), &ledger.CaseLabel{Case: id, Withdraw: true})
+	r.okAs(alice(), r.yes(id))
+	r.start(id, remedy.Warden())
+}

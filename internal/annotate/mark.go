@@ -50,7 +50,7 @@ func (m Mark) hash() string {
 }
 
 // ofCase lists what was done in a case: each execution that ended, but those that
-// were called off before their effect. What lasted has an end, or without regions
+// were called off before their effect. What lasted (what failed changed nothing) has an end, or without regions
 // a mark of its own at its end, unless that was an undo, which has one.
 func ofCase(c *ledger.Case, tags []string, regions bool) []Mark {
 	var marks []Mark
@@ -79,7 +79,7 @@ func ofCase(c *ledger.Case, tags []string, regions bool) []Mark {
 			m.Data = noMarkup("why: " + chat.FindingSentence(*f))
 		}
 		m.Data = clip(m.Data, maxData)
-		over := x == acted && x.TakesOut && !c.Open() && c.ClosedAt.After(x.StartedAt)
+		over := x == acted && x.TakesOut && outcome != remedy.OutcomeFailed && !c.Open() && c.ClosedAt.After(x.StartedAt)
 		if over && regions {
 			m.Until = c.ClosedAt
 			m.Data = strings.TrimPrefix(m.Data+"\nended: "+string(c.Outcome), "\n")

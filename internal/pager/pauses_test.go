@@ -28,9 +28,9 @@ func TestPauses(t *testing.T) {
 
 	// What fails again waits longer, up to a bound, although the pause was over.
 	why, now := &trouble{text: "down"}, time.Duration(0)
-	for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+	for i, want := range []int{1, 2, 4, 8, 16, 30, 30} {
 		p.fails(rest, at(now), why)
-		check(fmt.Sprintf("failure %d", i+1), left(rest, now), want*time.Second)
+		check(fmt.Sprintf("failure %d", i+1), left(rest, now), time.Duration(want)*time.Second)
 		now += time.Minute
 	}
 	p.fails(rest, at(now), &trouble{wait: 10 * time.Minute})

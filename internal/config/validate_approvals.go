@@ -203,7 +203,8 @@ func (v *validator) approversOK(name remedy.ActionName) bool {
 }
 
 // enough checks that as many different people as have to say yes may be among those
-// who may. What isn't known before they come is said, and refuses nothing.
+// who may. Who is in a group is known when they come, and nothing of it is said here:
+// nobody could end a warning of it. The question itself says so where they are too few.
 func (v *validator) enough(p []string, name remedy.ActionName) {
 	c := v.config
 	who, n := c.ApproversOf(name), c.ApprovalsOf(name)
@@ -211,11 +212,11 @@ func (v *validator) enough(p []string, name remedy.ActionName) {
 		return
 	}
 	least, most := remedy.PeopleAmong(who, c.Aliases(), n)
-	var groups, chat []string
+	var chat []string
+	groups := slices.ContainsFunc(who, remedy.Approver.Group)
 	for _, a := range who {
 		switch {
 		case a.Group():
-			groups = append(groups, a.Match)
 		case strings.Contains(a.Match, "@"), strings.HasPrefix(a.Match, "slack:"):
 			chat = append(chat, a.Match)
 		}
@@ -225,9 +226,7 @@ func (v *validator) enough(p []string, name remedy.ActionName) {
 		v.fail(p, "actions.%s needs %d different people, and nothing tells %s from a unix user who may say yes: put email and unix of each into [approvals.people], add an approver, or use approvals = 1", name, n, strings.Join(chat, ", "))
 	case most < n:
 		v.fail(p, "actions.%s needs %d different people and only one may say yes: add an approver, or use approvals = 1", name, n)
-	case least < n && len(groups) > 0:
-		v.warn(p, "actions.%s needs %d different people, and who is in %s isn't known here: make sure that there are as many, or name people", name, n, strings.Join(groups, ", "))
-	case least < n:
+	case least < n && !groups:
 		v.warn(p, "actions.%s needs %d different people, and %s counts as another only if Slack vouches for an address of theirs: put their email into [approvals.people] and name that", name, n, strings.Join(chat, ", "))
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,6 +44,9 @@ type trouble struct {
 	class chat.Reason
 	half  half
 	wide  bool // whatever is asked of that half would meet it
+	// unclear says that the call may have been carried out: it was sent whole, and what
+	// came back doesn't say.
+	unclear bool
 }
 
 func (t *trouble) Error() string { return t.text }
@@ -141,20 +146,32 @@ type sighting struct {
 	wait   time.Duration
 	err    error
 	events bool
+	// sent says that all of the request was written.
+	sent atomic.Bool
 }
 
 type sightingKey struct{}
+
+// statusOf is the status that a call of this context was answered with.
+func statusOf(ctx context.Context) int {
+	if seen, ok := ctx.Value(sightingKey{}).(*sighting); ok {
+		return seen.status
+	}
+	return 0
+}
 
 // watcher notes what comes back, and bounds it.
 type watcher struct{ next http.RoundTripper }
 
 func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	seen, _ := r.Context().Value(sightingKey{}).(*sighting)
-	resp, err := w.next.RoundTrip(r)
 	if seen == nil {
-		return resp, err
+		return w.next.RoundTrip(r)
 	}
 	seen.events = r.Header.Get("Authorization") == ""
+	resp, err := w.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		WroteRequest: func(i httptrace.WroteRequestInfo) { seen.sent.Store(i.Err == nil) },
+	})))
 	if err != nil {
 		seen.err = err
 		return nil, err
@@ -190,8 +207,9 @@ func (s *sighting) explain(ctx context.Context, code int) *trouble {
 	if s.events {
 		t.half = halfEvents
 	}
-	t.wide = s.status == 0 || s.status/100 == 2 || s.status == http.StatusTooManyRequests || s.status == http.StatusUnauthorized || s.status == http.StatusPaymentRequired ||
+	t.wide = s.status == 0 || s.status == http.StatusTooManyRequests || s.status == http.StatusUnauthorized || s.status == http.StatusPaymentRequired ||
 		code == codeUserNotFound || code == codeBadFrom || code == codeNoFrom
+	t.unclear = s.status == 0 && s.sent.Load() || s.status/100 == 2
 	switch {
 	case s.status == 0:
 		t.again, t.text, t.class = true, network(ctx, s.err), chat.ReasonUnreachable
@@ -212,6 +230,10 @@ func (s *sighting) explain(ctx context.Context, code int) *trouble {
 		t.again, t.text = true, "the answer is not PagerDuty's: look for a proxy or a login page on the way to it, and at api_url and events_url"
 	case s.status == http.StatusUnauthorized, s.status == http.StatusForbidden, s.status == http.StatusPaymentRequired:
 		t.again, t.wait, t.class = true, refusedPause, chat.ReasonCredential
+		if s.events {
+			t.text = fmt.Sprintf("PagerDuty does not let the event in (status %d): check pagerduty.routing_key_file, and look for a proxy on the way that asks who warden is", s.status)
+			break
+		}
 		t.text = fmt.Sprintf("PagerDuty does not let warden in (status %d): put a REST API key that may write into pagerduty.api_token_file", s.status)
 	case code == codeUserNotFound, code == codeBadFrom, code == codeNoFrom:
 		t.again, t.wait, t.class = true, refusedPause, chat.ReasonCredential

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/PagerDuty/go-pagerduty"
+	"go.uber.org/zap"
 
 	"warden/internal/chat"
 	"warden/internal/ledger"
@@ -93,13 +96,20 @@ func seen(c *ledger.Case) string {
 	return " (" + name(string(c.Detector)) + " " + chat.FindingShort(*c.Opened) + ")"
 }
 
-// changes sends the change events of the cases that something is owed about.
+// owedChange is a change event that was not sent, and the notice that it is owed by.
+type owedChange struct {
+	change
+	m chat.Message
+}
+
+// changes sends the change events of the cases that something is owed about. What one
+// of them meets holds up no other.
 func (d *delivery) changes(ctx context.Context) error {
 	ok, err := d.api.canSend()
 	if !d.s.ChangeEvents || !ok && err == nil {
 		return nil
 	}
-	var failed error
+	var owed []owedChange
 	done := map[remedy.CaseID]bool{}
 	for _, m := range d.owed.Messages {
 		if m.Case == nil || m.Notice.Kind != ledger.NoticeOutcome || done[m.Case.ID] {
@@ -107,24 +117,57 @@ func (d *delivery) changes(ctx context.Context) error {
 		}
 		done[m.Case.ID] = true
 		for _, e := range changesOf(m.Case) {
-			if _, sent := d.post(e.key); sent || d.owed.Now.Sub(e.at) > keepFor {
-				continue
-			}
-			if err == nil && failed == nil {
-				refused := d.out.Refused
-				failed = d.sendChange(ctx, m, e)
-				d.lost[m.Case.ID] = d.lost[m.Case.ID] || d.out.Refused > refused
-			}
-			if err != nil || failed != nil {
-				d.hold(m.Case.ID)
+			if _, sent := d.post(e.key); !sent && d.owed.Now.Sub(e.at) <= keepFor {
+				owed = append(owed, owedChange{e, m})
 			}
 		}
 	}
-	return errors.Join(err, failed)
+	slices.SortStableFunc(owed, func(a, b owedChange) int { return d.c.alone.before(a.key, b.key) })
+	errs := []error{err}
+	for _, e := range owed {
+		id := e.m.Case.ID
+		if err != nil || d.resting(halfEvents.key()) || d.resting(e.key) || d.resting(unclearKey(e.key)) {
+			d.hold(id)
+			continue
+		}
+		refused := d.out.Refused
+		if failed := d.sendChange(ctx, e); failed != nil {
+			errs = append(errs, failed)
+			d.hold(id)
+			d.c.alone.aside(e.key, d.c.Clock.Now(), failed)
+		}
+		d.lost[id] = d.lost[id] || d.out.Refused > refused
+	}
+	return errors.Join(errs...)
 }
 
-func (d *delivery) sendChange(ctx context.Context, m chat.Message, e change) error {
-	if m.Again {
+// unclearPauses are how long a change event is left alone after an answer that doesn't
+// say whether it was taken. It has no key by which PagerDuty would drop a double, so
+// after one more it is given up.
+var unclearPauses = [...]time.Duration{refusedPause, time.Hour}
+
+func unclearKey(change string) string { return "unclear/" + change }
+
+// unclear notes that nobody knows whether a change event was taken, and reports
+// whether it is given up.
+func (d *delivery) unclear(e owedChange) bool {
+	key := unclearKey(e.key)
+	n := d.c.alone.times(key)
+	if n < len(unclearPauses) {
+		d.c.alone.leave(key, d.c.Clock.Now(), unclearPauses[n])
+		return false
+	}
+	d.c.alone.works(key)
+	d.out.Refused++
+	d.c.Logger.Error("a change event is given up: it was sent again and again, and no answer says whether PagerDuty has it; look for a proxy on the way", zap.Stringer("case", e.m.Case.ID), zap.Int("tries", n+1))
+	return true
+}
+
+// sendChange sends one. Whether it was taken is said by the status, or in its place by
+// words with a 202.
+func (d *delivery) sendChange(ctx context.Context, e owedChange) error {
+	m, receipt := e.m, ledger.Post{Key: e.key, Case: e.m.Case.ID}
+	if m.Again || d.c.alone.times(unclearKey(e.key)) > 0 {
 		e.summary += " (may be a repeat)"
 	}
 	event := pagerduty.ChangeEvent{RoutingKey: d.api.key, Payload: pagerduty.ChangeEventPayload{
@@ -138,12 +181,20 @@ func (d *delivery) sendChange(ctx context.Context, m chat.Message, e change) err
 	}
 	_, err := call(ctx, func(ctx context.Context) (*pagerduty.ChangeEventResponse, error) {
 		got, err := d.api.events.CreateChangeEventWithContext(ctx, event)
-		return right(got, err, func(r *pagerduty.ChangeEventResponse) bool { return r.Status == statusSuccess })
+		return right(got, err, func(r *pagerduty.ChangeEventResponse) bool {
+			return r.Status == statusSuccess || r.Status == "" && r.Message != "" && statusOf(ctx) == http.StatusAccepted
+		})
 	})
 	if err != nil {
+		if t, ok := errors.AsType[*trouble](err); ok && t.unclear && d.unclear(e) {
+			d.receipt(receipt) // an undo that is told later doesn't send it again
+			return nil
+		}
 		return d.judged(err, "the change event of "+m.Case.ID.String())
 	}
-	d.receipt(ledger.Post{Key: e.key, Case: m.Case.ID})
+	d.c.alone.works(e.key)
+	d.c.alone.works(unclearKey(e.key))
+	d.receipt(receipt)
 	d.out.Sent++
 	d.spoke[m.Case.ID]++
 	return nil

@@ -29,11 +29,12 @@ func (d *delivery) notes(ctx context.Context) error {
 		}
 		return err
 	}
+	slices.SortStableFunc(owed, func(a, b chat.Message) int { return d.c.alone.before(noteKey(a.Case.ID), noteKey(b.Case.ID)) })
 	var errs []error
 	for _, m := range owed {
 		// What all of them would meet closes the half; what one incident answers is
 		// that incident's.
-		if now := d.c.Clock.Now(); d.c.alone.resting(halfREST.key(), now) || d.c.alone.resting(noteKey(m.Case.ID), now) {
+		if d.resting(halfREST.key()) || d.resting(noteKey(m.Case.ID)) {
 			d.hold(m.Case.ID)
 			continue
 		}
@@ -41,14 +42,13 @@ func (d *delivery) notes(ctx context.Context) error {
 		if err := d.noteOn(ctx, m, false); err != nil {
 			errs = append(errs, err)
 			d.hold(m.Case.ID)
-			d.c.alone.leave(noteKey(m.Case.ID), d.c.Clock.Now(), gatePauseMax)
+			d.c.alone.aside(noteKey(m.Case.ID), d.c.Clock.Now(), err)
+		} else {
+			d.c.alone.works(noteKey(m.Case.ID))
 		}
 		d.lost[m.Case.ID] = d.lost[m.Case.ID] || d.out.Refused > refused
 	}
-	if len(errs) == 0 {
-		errs = append(errs, d.later(ctx, owed), d.refusals(ctx))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.later(ctx, owed), d.refusals(ctx))...)
 }
 
 // milestones are the newest milestone of each case that is owed one, in the
@@ -208,29 +208,32 @@ const holdBack = time.Minute
 // refusals says on incidents why warden does nothing about their hosts: once for
 // each incident and guardrail, however many hosts it is about.
 func (d *delivery) refusals(ctx context.Context) error {
+	var errs []error
 	for _, c := range d.state.Cases {
+		if d.resting(halfREST.key()) {
+			break
+		}
 		n, ok := refusal(c)
 		if !ok || d.owed.Now.Sub(c.OpenedAt) < holdBack || d.owed.Now.Sub(c.OpenedAt) > keepFor {
 			continue
 		}
 		inc, err := d.incidentOf(ctx, c)
 		if err != nil {
-			return d.judged(err, "the incident of "+c.ID.String())
+			errs = append(errs, d.judged(err, "the incident of "+c.ID.String()))
+			continue
 		}
 		if inc.id == "" {
 			continue
 		}
 		n.key = "refused/" + inc.id + "/" + n.topic
-		if _, told := d.post(n.key); told || len(n.key) > maxKey || d.c.alone.resting(n.key, d.c.Clock.Now()) {
+		if _, told := d.post(n.key); told || len(n.key) > maxKey || d.resting(n.key) {
 			continue
 		}
 		said, err := d.write(ctx, inc, c, n)
 		if said == "" {
 			d.c.alone.leave(n.key, d.c.Clock.Now(), refusedPause)
 		}
-		if err != nil {
-			return err
-		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package pager
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -170,6 +171,9 @@ func (d *delivery) incidents(ctx context.Context, since time.Time) (all []incide
 			return right(list, err, func(r *pagerduty.ListIncidentsResponse) bool { return r.Incidents != nil })
 		})
 		if err != nil {
+			if t, ok := errors.AsType[*trouble](err); ok {
+				t.wide = true // whatever is told of any host needs this list
+			}
 			return nil, false, err
 		}
 		for _, one := range got.Incidents {

@@ -48,7 +48,9 @@ func (d *delivery) later(ctx context.Context, owed []chat.Message) error {
 		return nil
 	}
 	var errs []error
-	for _, c := range d.state.Cases {
+	cases := slices.Clone(d.state.Cases)
+	slices.SortStableFunc(cases, func(a, b *ledger.Case) int { return d.c.alone.before(laterKey(a.ID), laterKey(b.ID)) })
+	for _, c := range cases {
 		now := d.c.Clock.Now()
 		p, ok := d.post(laterKey(c.ID))
 		if !ok || !waitsFor(c, d.owed.Now.Sub(p.At)) || slices.ContainsFunc(owed, func(m chat.Message) bool { return m.Case.ID == c.ID }) {

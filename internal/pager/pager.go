@@ -140,10 +140,10 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		do   func(context.Context) error
 	}{{halfEvents, d.alerts}, {halfEvents, d.changes}, {halfREST, d.notes}} {
 		sent := d.out.Sent
-		switch err := part.do(ctx); {
-		case err != nil && !errors.Is(err, errResting):
+		if err := part.do(ctx); err != nil && !errors.Is(err, errResting) {
 			errs = append(errs, err)
-		case err == nil && d.out.Sent > sent:
+		}
+		if d.out.Sent > sent && !d.resting(part.half.key()) {
 			c.pager.alone.works(part.half.key())
 		}
 	}
@@ -193,6 +193,9 @@ type delivery struct {
 	spoke map[remedy.CaseID]int
 	lost  map[remedy.CaseID]bool
 }
+
+// resting reports whether something is left alone now.
+func (d *delivery) resting(key string) bool { return d.c.alone.resting(key, d.c.Clock.Now()) }
 
 // post finds a receipt, this delivery's first.
 func (d *delivery) post(key string) (ledger.Post, bool) {
@@ -280,7 +283,9 @@ func (d *delivery) trouble(err error, what string, about zap.Field) (again bool)
 	}
 	if t.again {
 		d.tried = true
-		if d.failures[t.half]++; t.wide || t.half == halfEvents || d.failures[t.half] > 1 {
+		// What one note, alert or change event meets is its own; what a second one
+		// meets too is not.
+		if d.failures[t.half]++; t.wide || d.failures[t.half] > 1 {
 			d.c.alone.fails(t.half.key(), d.c.Clock.Now(), t)
 		}
 		return true

@@ -43,6 +43,34 @@ func TestPauses(t *testing.T) {
 		t.Errorf("after it worked: %s, %v", n, because)
 	}
 
+	// One thing that fails waits longer each time, too, up to a bound of its own; in what
+	// all would meet it is only put behind the others.
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		p.aside("alert", at(now), why)
+		check("an alert that fails", left("alert", now), want*time.Second)
+		now += time.Minute
+	}
+	p.aside("note", at(now), &trouble{wide: true, wait: time.Hour})
+	check("what all would meet", left("note", now), 0)
+	p.aside("other", at(now), errResting)
+	check("what is no call's", left("other", now), 0)
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"alert", "note", -1}, {"note", "alert", 1}, {"never", "alert", -1}, {"never", "either", 0}} {
+		if got := p.before(tt.a, tt.b); got != tt.want {
+			t.Errorf("%s before %s: %d", tt.a, tt.b, got)
+		}
+	}
+	if n := p.times("alert"); n != 8 {
+		t.Errorf("left alone %d times", n)
+	}
+	p.works("alert")
+	if p.times("alert") != 0 || p.before("alert", "never") != 0 {
+		t.Error("it works, and is remembered")
+	}
+	p.fails(rest, at(now), why)
+
 	// However many there are, a half is not forgotten, and what is over goes first.
 	p.leave("over", at(now-time.Hour), time.Minute)
 	for i := range 3 * maxPauses {
@@ -50,7 +78,7 @@ func TestPauses(t *testing.T) {
 	}
 	check("of a crowd the last", left(fmt.Sprint("note ", 3*maxPauses-1), now), time.Minute+time.Duration(3*maxPauses-1)*time.Second)
 	check("of a crowd the first", left("note 0", now), 0)
-	check("the half", left(rest, now), time.Second)
+	check("the half", left(rest, now), 2*time.Second)
 	if len(p.on) > maxPauses {
 		t.Errorf("%d are remembered", len(p.on))
 	}

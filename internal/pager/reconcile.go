@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +44,8 @@ type step struct {
 }
 
 // reconcile says what to do so that what was sent agrees with what is wrong. It
-// is pure: whoever leads comes to the same. Ends come first.
+// is pure: whoever leads comes to the same. What needs no call comes first, then what
+// is critical, then ends.
 func reconcile(now time.Time, wrong []condition, st State, cluster, mark string) []step {
 	have, want := map[string]ledger.Post{}, map[string]bool{}
 	for _, p := range st.Posts {
@@ -98,7 +100,25 @@ func reconcile(now time.Time, wrong []condition, st State, cluster, mark string)
 		end = append(end, s)
 	}
 	slices.SortFunc(end, func(a, b step) int { return cmp.Compare(a.post.Key, b.post.Key) })
-	return append(end, begin...)
+	out := append(end, begin...)
+	slices.SortStableFunc(out, func(a, b step) int { return cmp.Compare(a.rank(), b.rank()) })
+	return out
+}
+
+// calls reports whether a step is to send something.
+func (s step) calls() bool { return s.trigger != nil && !s.late || s.resolve != "" && !s.moved }
+
+// rank orders steps: whoever has to come now has precedence over whoever may go.
+func (s step) rank() int {
+	switch {
+	case !s.calls():
+		return 0
+	case s.trigger != nil && s.trigger.severity == critical:
+		return 1
+	case s.trigger == nil:
+		return 2
+	}
+	return 3
 }
 
 // idOf is the case that an alert is about, for its receipt.
@@ -122,12 +142,16 @@ func printOf(key string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// alerts makes PagerDuty agree with what is wrong with warden.
+// alerts makes PagerDuty agree with what is wrong with warden. What one alert meets,
+// or the end of one, holds up no other.
 func (d *delivery) alerts(ctx context.Context) error {
 	if ok, err := d.api.canSend(); !ok {
 		return err
 	}
-	for _, s := range reconcile(d.state.Now, conditions(d.state, d.s), d.state, d.s.Cluster, printOf(d.api.key)) {
+	steps := reconcile(d.state.Now, conditions(d.state, d.s), d.state, d.s.Cluster, printOf(d.api.key))
+	slices.SortStableFunc(steps, func(a, b step) int { return d.c.alone.before(a.post.Key, b.post.Key) })
+	var errs []error
+	for _, s := range steps {
 		if s.moved {
 			d.once("an alert was opened with another routing key: if it is still open in PagerDuty, resolve it by hand", zap.String("alert", s.post.Key))
 		}
@@ -135,22 +159,24 @@ func (d *delivery) alerts(ctx context.Context) error {
 			d.once("an alert is not sent: what it is about is more than a day old", zap.String("alert", s.trigger.key), zap.String("about", s.trigger.summary))
 			continue
 		}
-		if s.trigger == nil && s.resolve == "" || s.resolve != "" && s.moved {
+		if !s.calls() {
 			d.receipt(s.post)
 			continue
 		}
-		if d.c.alone.resting(s.post.Key, d.c.Clock.Now()) {
-			continue // it was refused lately, as one for a routing key that is not there
+		if d.resting(halfEvents.key()) || d.resting(s.post.Key) {
+			continue // it failed or was refused lately, as one for a routing key that is not there
 		}
 		sent, err := d.send(ctx, s)
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			d.c.alone.aside(s.post.Key, d.c.Clock.Now(), err)
 		}
 		if sent {
 			d.receipt(s.post)
+			d.c.alone.works(s.post.Key)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // once logs something once.

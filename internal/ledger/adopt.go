@@ -98,6 +98,7 @@ func (m *machine) adopt(now *machine, a Adoption) {
 		p.Storms = mergeStorms(was.Storms, p.Storms)
 		p.Quiets = mergeQuiets(was.Quiets, p.Quiets)
 		m.adoptWords(p, was.Words, later(stamp(a.At), m.time))
+		p.Spoken = later(p.Spoken, was.Spoken)
 		p.Size = mergeSizes(was.Size, p.Size)
 	}
 	for _, p := range m.pools {

@@ -34,16 +34,21 @@ func (c *Case) superseded(question uint64) *Result {
 	return &r
 }
 
-// passedOver refuses a yes that passes over somebody else's word of wrong which the question
-// didn't show when it was given; nil for any other. One that doesn't say what was shown
-// is held to nothing, and a run by hand is its person's own.
+// passedOver refuses a yes that passes over a word of wrong which the question didn't show
+// when it was given; nil for any other. Their own is none but: a yes that was tapped
+// before it, and is committed after it, is older than what they say now. One that
+// doesn't say what was shown is held to nothing, and a run by hand is its person's own.
 func (m *machine) passedOver(c *Case, b *CaseAnswer, x step) *Result {
 	if !b.Approve || b.Question == 0 || c.Manual != nil {
 		return nil
 	}
-	said := newest(slices.DeleteFunc(m.objections(c), func(o Objection) bool { return o.By == x.by.Name || !o.At.After(b.Seen) }))
+	said := newest(slices.DeleteFunc(m.objections(c), func(o Objection) bool { return !o.At.After(b.Seen) }))
 	if said == nil {
 		return nil
+	}
+	if said.By == x.by.Name {
+		r := refuse(RefusedUnread, "%s said at %s that the detector is wrong about %s, and said yes to what did not show it: look again, with `warden show %s`, then approve", said.By, said.At.Format(timeLayout), said.About, c.ID)
+		return &r
 	}
 	r := refuse(RefusedUnread, "%s, at %s, and what you said yes to did not show it: look again, with `warden show %s`, then approve", said.Words(), said.At.Format(timeLayout), c.ID)
 	return &r

@@ -173,9 +173,9 @@ func TestAYesPassesOverNothingUnread(t *testing.T) {
 	}
 }
 
-// What alice said herself needs nobody to show it to her, and nothing that came before
-// what she was shown is unread.
-func TestOwnWordsAreRead(t *testing.T) {
+// TestAYesFromBeforeOnesOwnWord: a yes that alice tapped before she said wrong, and that
+// is committed after it, is older than what she says; having looked again, she says yes.
+func TestAYesFromBeforeOnesOwnWord(t *testing.T) {
 	t.Parallel()
 	r := trusting(t, remedy.LevelConfirm)
 	id := r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice")))
@@ -183,8 +183,36 @@ func TestOwnWordsAreRead(t *testing.T) {
 	r.pass(time.Second)
 	r.okAs(alice(), &ledger.CaseLabel{Case: id, Label: trust.Wrong})
 	r.pass(time.Second)
-	r.okAs(alice(), early)
+	res := r.refused(ledger.RefusedUnread, alice(), early)
+	if want := "alice said at "; !strings.HasPrefix(res.Reason, want) || !strings.Contains(res.Reason, "look again, with `warden show "+id.String()+"`, then approve") {
+		t.Errorf("it says %q", res.Reason)
+	}
+	r.okAs(alice(), r.shown(id, true))
 	r.start(id, remedy.Warden())
+	restored(t, r.l)
+}
+
+// TestTwoWordsOfOneInstant: where committed time stands still, a yes that was shown one
+// of two words of an instant passes over neither the other, nor one that came in the
+// place of one that was taken back.
+func TestTwoWordsOfOneInstant(t *testing.T) {
+	t.Parallel()
+	for _, back := range []bool{false, true} {
+		r := trusting(t, remedy.LevelAuto)
+		id := r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice", "kim")))
+		r.pass(time.Minute)
+		r.okAs(person("bob"), lowers(id, trust.Wrong))
+		seen := r.shown(id, true)
+		if back {
+			r.okAs(person("bob"), &ledger.CaseLabel{Case: id, Withdraw: true})
+			restored(t, r.l)
+		}
+		r.okAs(person("carol"), lowers(id, trust.Wrong))
+		r.pass(time.Minute)
+		r.refused(ledger.RefusedUnread, alice(), seen)
+		r.okAs(alice(), r.shown(id, true))
+		r.start(id, remedy.Warden())
+	}
 }
 
 // A word about the case before stands against the next, which shows it.

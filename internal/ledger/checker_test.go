@@ -31,6 +31,7 @@ type checker struct {
 	starts  int
 	breakers
 	words
+	lastWord map[remedy.PoolName]time.Time
 	// reasserts are those of the STARTs that put something back.
 	reasserts int
 }
@@ -91,7 +92,7 @@ func newChecker(tb reporter) *checker {
 	tb.Helper()
 	return &checker{
 		tb: tb, reports: map[remedy.NodeID]*ledger.NodeReport{}, waived: map[remedy.NodeID]bool{}, held: map[[2]string]bool{},
-		breakers: newBreakers(), words: words{}, pools: map[remedy.PoolName]*poolAccount{}, cases: map[remedy.CaseID]*caseAccount{},
+		breakers: newBreakers(), words: words{}, lastWord: map[remedy.PoolName]time.Time{}, pools: map[remedy.PoolName]*poolAccount{}, cases: map[remedy.CaseID]*caseAccount{},
 	}
 }
 

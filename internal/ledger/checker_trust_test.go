@@ -78,20 +78,32 @@ func (w words) labelled(b *ledger.CaseLabel, c *caseAccount, id remedy.CaseID, b
 	}
 }
 
+// sayable is when a word counts as said, after every other of its pool.
+func (k *checker) sayable(c *caseAccount, says bool) time.Time {
+	at := k.time
+	if last := k.lastWord[c.pool]; !at.After(last) {
+		at = last.Add(time.Millisecond)
+	}
+	if says {
+		k.lastWord[c.pool] = at
+	}
+	return at
+}
+
 // spoken keeps the words that an operation says, and ends those that it ends. was is
 // the phase of its case before.
 func (k *checker) spoken(b ledger.Body, id remedy.CaseID, by remedy.Actor, was phase) {
 	c, overruled := k.cases[id], false
 	switch b := b.(type) {
 	case *ledger.CaseLabel:
-		k.labelled(b, c, id, by.Name, k.time)
+		k.labelled(b, c, id, by.Name, k.sayable(c, b.Label == trust.Wrong))
 	case *ledger.CaseAnswer:
 		if !b.Approve && b.Reason == "false-alarm" && k.learned && c.manual == nil {
-			k.says(c, id, by.Name, k.time)
+			k.says(c, id, by.Name, k.sayable(c, true))
 		}
 	case *ledger.ExecStart:
 		if b.UndoReason == remedy.UndoWasFine && b.Kind == remedy.KindUndo && k.learned && c.manual == nil {
-			k.says(c, id, by.Name, k.time)
+			k.says(c, id, by.Name, k.sayable(c, true))
 		}
 	case *ledger.ExecFinish:
 		ran := was == running || was == unknown
@@ -130,7 +142,7 @@ func (k *checker) reads(c *ledger.Case) {
 }
 
 // shown holds an answer to what who gave it was shown: this question, and, of a yes,
-// whatever others say against it.
+// whatever people say against it.
 func (k *checker) shown(b *ledger.CaseAnswer, id remedy.CaseID, by remedy.Actor) {
 	c := k.cases[id]
 	if b.Question == 0 {
@@ -143,8 +155,8 @@ func (k *checker) shown(b *ledger.CaseAnswer, id remedy.CaseID, by remedy.Actor)
 		return
 	}
 	for who, own := range k.words[wordsOn(c)] {
-		for about, w := range own {
-			if who != by.Name && (w.until.IsZero() || c.opened.Before(w.until)) && w.at.After(b.Seen) {
+		for about, w := range own { // also their own
+			if (w.until.IsZero() || c.opened.Before(w.until)) && w.at.After(b.Seen) {
 				k.tb.Fatalf("%s approved %s having read all up to %v, and %s says since %v that the detector is wrong about %s", by.Name, id, b.Seen, who, w.at, about)
 			}
 		}

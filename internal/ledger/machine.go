@@ -84,6 +84,7 @@ type pool struct {
 	Open   []remedy.CaseID `json:"open,omitempty"`   // ascending
 	Hands  []handed        `json:"hands,omitempty"`  // by time, from version 3 on
 	Words  []word          `json:"words,omitempty"`  // by host, action, speaker, case, from version 3 on
+	Spoken time.Time       `json:"spoken,omitzero"`  // when the newest word was said, also one that ended since: see sayable
 }
 
 // sizeState is what the ledger knows of a pool's inventory.

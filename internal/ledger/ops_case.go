@@ -245,7 +245,7 @@ type CaseAnswer struct {
 	// another is refused. 0 doesn't say. Since version 3.
 	Question uint64 `json:"question,omitempty"`
 	// Seen is, with Question, the Standing.Newest that was shown: a yes doesn't pass over
-	// what somebody else said since. Zero where nothing was. Since version 3.
+	// what anybody said since, who says yes among them. Zero where nothing was. Since version 3.
 	Seen time.Time `json:"seen,omitzero"`
 }
 

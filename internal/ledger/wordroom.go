@@ -3,6 +3,8 @@ package ledger
 import (
 	"cmp"
 	"slices"
+	"strings"
+	"time"
 
 	"warden/internal/trust"
 )
@@ -14,11 +16,12 @@ func (m *machine) speaks(c *Case, said trust.Statement, x step) (gone *word, ok 
 	if !m.learns() || c.Detector == "" {
 		return nil, true
 	}
-	said.At = x.at
+	p := m.pool(c.Pool)
+	said.At = p.sayable(x.at)
 	if gone, ok = m.room(c, said); !ok {
 		return nil, false
 	}
-	p := m.pool(c.Pool)
+	p.Spoken = said.At
 	if gone != nil {
 		p.endWords(c.Host, c.Action, func(o word) bool { return o.By == gone.By && o.About == gone.About })
 	}
@@ -34,6 +37,16 @@ func (m *machine) speaks(c *Case, said trust.Statement, x step) (gone *word, ok 
 		p.Words = slices.Insert(p.Words, i, w)
 	}
 	return gone, true
+}
+
+// sayable is when a word counts as said that is said now: after every other of its pool,
+// by a millisecond where committed time stands still, so that who was shown what was said
+// up to one of them was shown none of those that came since.
+func (p *pool) sayable(now time.Time) time.Time {
+	if now.After(p.Spoken) {
+		return now
+	}
+	return p.Spoken.Add(time.Millisecond)
 }
 
 // renewed says of a case that its speaker says wrong of it once more: it binds for
@@ -55,16 +68,37 @@ func (c *Case) renewed(x step) {
 // and this one is about what was asked or done.
 func (m *machine) stands(c *Case, x step) {
 	var all []word
+	var back []string
 	for _, w := range m.findPool(c.Pool).wordsOn(c.Host, c.Action) {
-		if w.By == x.by.Name && w.Otherwise == 0 {
-			all = append(all, w)
+		if w.By != x.by.Name || w.Otherwise != 0 {
+			continue
+		}
+		all = append(all, w)
+		if m.find(w.About) != nil { // of what isn't kept any more nobody can say anything
+			back = append(back, "`warden label "+w.About.String()+" --withdraw`")
 		}
 	}
-	if len(all) > 0 {
-		what := "what " + x.by.Name + " said of " + aboutWords(all) + " stands"
-		x.led("%s", what)
-		c.event(x, what+": `warden label "+c.ID.String()+" --withdraw` takes it back")
+	if len(all) == 0 {
+		return
 	}
+	what := "what " + x.by.Name + " said of " + aboutWords(all) + " stands"
+	x.led("%s", what)
+	switch {
+	case len(back) == len(all):
+		what += ": " + strings.Join(back, " and ") + takes(len(back))
+	case spoke(m.sample(c), x.by.Name):
+		what += ": `warden label " + c.ID.String() + " --withdraw` takes back what was said of " + c.ID.String() + ", and once more, that"
+	default:
+		what += ": `warden label " + c.ID.String() + " --withdraw` takes it back"
+	}
+	c.event(x, what)
+}
+
+func takes(commands int) string {
+	if commands == 1 {
+		return " takes it back"
+	}
+	return " take it back"
 }
 
 // room reports whether there is room for a person's wrong about a case, said at its
@@ -115,7 +149,7 @@ func (m *machine) room(c *Case, said trust.Statement) (gone *word, ok bool) {
 
 // hasRoom reports whether speaks would keep a person's wrong about a case.
 func (m *machine) hasRoom(c *Case, said trust.Statement, x step) bool {
-	said.At = x.at
+	said.At = m.findPool(c.Pool).sayable(x.at)
 	_, ok := m.room(c, said)
 	return ok
 }

@@ -130,18 +130,19 @@ func (d *Deliveries) of(name string) *tally {
 // attempt counts one attempt: how many messages got through, how many were
 // refused for good, and why it failed, if it did. One that was called off, since
 // the tenure ended, says nothing about who delivers.
-func (t *tally) attempt(ctx context.Context, sent, refused int, err error) {
+func (t *tally) attempt(ctx context.Context, got Delivery, err error) {
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		err = nil
 	}
-	failures := refused
+	failures := got.Refused + got.Troubled
 	if err != nil {
 		failures++
 		t.d.failed.WithLabelValues(t.name, string(ReasonOf(err))).Inc()
 	}
-	t.d.failed.WithLabelValues(t.name, string(ReasonRefused)).Add(float64(refused))
-	t.d.total.WithLabelValues(t.name).Add(float64(sent + failures))
-	if sent+failures == 0 {
+	t.d.failed.WithLabelValues(t.name, string(ReasonRefused)).Add(float64(got.Refused))
+	t.d.failed.WithLabelValues(t.name, string(ReasonTrouble)).Add(float64(got.Troubled))
+	t.d.total.WithLabelValues(t.name).Add(float64(got.Sent + failures))
+	if got.Sent+failures == 0 {
 		return // nothing was tried
 	}
 	if t.failing {
@@ -174,7 +175,7 @@ func (c *countedAnnouncer) Announce(ctx context.Context, m Message) error {
 	}
 	c.tally.mu.Lock()
 	defer c.tally.mu.Unlock()
-	c.tally.attempt(ctx, sent, 0, err)
+	c.tally.attempt(ctx, Delivery{Sent: sent}, err)
 	return err
 }
 
@@ -195,7 +196,7 @@ func (c *countedCourier) Deliver(ctx context.Context, owed Owed) (Delivery, erro
 	got, err := c.Courier.Deliver(ctx, owed)
 	c.tally.mu.Lock()
 	defer c.tally.mu.Unlock()
-	c.tally.attempt(ctx, got.Sent, got.Refused, err)
+	c.tally.attempt(ctx, got, err)
 	c.tally.quiet(suppressedMerged, got.Merged)
 	c.tally.quiet(suppressedUnwanted, got.Unwanted)
 	c.tally.quiet(suppressedDropped, got.Dropped)

@@ -61,6 +61,9 @@ type Delivery struct {
 	// notes, events and edits got there, and Refused how many the surface called
 	// wrong for good without an error that says so.
 	Sent, Refused int
+	// Troubled is how many of the others were in trouble while some got there, where
+	// the error doesn't say so.
+	Troubled int
 	// Of Seqs, Merged were told by the message of another notice, Unwanted are not
 	// told on this surface, and Dropped are given up.
 	Merged, Unwanted, Dropped int

@@ -29,6 +29,9 @@ type round struct {
 	spoke map[string]remedy.CaseID
 	// own is how many messages told a notice.
 	own int
+	// trouble is what went wrong with messages that are held for it, so many.
+	trouble  error
+	troubles int
 }
 
 // Deliver implements chat.Courier. It sends what may be sent now, at most one
@@ -56,7 +59,7 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 		if ctx.Err() != nil || gone {
 			break
 		}
-		err := r.guarded(j.key, func() error { return r.deliver(ctx, j) })
+		err := r.alone(j.key, func() error { return r.deliver(ctx, j) })
 		switch {
 		case errors.Is(err, errHeld):
 			r.giveUp(j, r.refusedAs(j))
@@ -71,6 +74,11 @@ func (s *Slack) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, err
 		failed = errors.Join(failed, r.guarded("digests", func() error { return r.digests(ctx) }))
 	}
 	failed = errors.Join(failed, r.guarded("threads", func() error { r.threads(ctx); return nil }))
+	if r.got.Sent == 0 {
+		failed = errors.Join(failed, r.trouble) // it may be everybody's
+	} else {
+		r.got.Troubled = r.troubles
+	}
 	r.got.Posts = slices.DeleteFunc(r.got.Posts, r.known)
 	r.got.Wait = min(r.wait, lookIn)
 	r.got.Merged = max(len(r.got.Seqs)-r.got.Unwanted-r.got.Dropped-r.own, 0)
@@ -87,10 +95,11 @@ func away(err error) bool {
 	return slackCode(err) == "" && !limited && !errors.Is(err, errBug) && !errors.Is(err, errLie)
 }
 
-// send is Slack.send, counted. What Slack refuses for good is held back by itself.
+// send is Slack.send, counted. What Slack refuses for good is held back by itself,
+// and so is what is in trouble.
 func (r *round) send(ctx context.Context, x session, key string, to target, made rendered) (at target, gone bool, err error) {
-	if r.holds(key, to) {
-		return to, false, errHeld
+	if err := r.holds(key, to); err != nil {
+		return to, false, err
 	}
 	at, gone, err = r.Slack.send(ctx, x, key, to, made, slices.Concat(r.owed.Posts, r.got.Posts)...)
 	switch {
@@ -98,9 +107,14 @@ func (r *round) send(ctx context.Context, x session, key string, to target, made
 	case err == nil:
 		r.got.Sent++
 		r.release(key, to)
+		r.through()
 	case refusedForGood(err):
 		r.hold(key, to, err)
 		return at, false, errHeld
+	case ofOne(err):
+		return at, false, r.troubled(key, to, err)
+	case answeredBadly(err):
+		r.hold(key, to, err) // the next round is the others'
 	}
 	if _, limited := errors.AsType[*api.RateLimitedError](err); limited {
 		_ = r.later(to, errLater)
@@ -128,13 +142,17 @@ func (r *round) known(p ledger.Post) bool {
 // later notes when a message may be sent. One that is refused has nobody wait.
 func (r *round) later(to target, err error) error {
 	if errors.Is(err, errHeld) {
-		return errHeld
+		return err
 	}
-	d := max(r.ready(r.x, to), time.Millisecond)
+	r.waits(max(r.ready(r.x, to), time.Millisecond))
+	return errLater
+}
+
+// waits has the round called again after a while at the latest.
+func (r *round) waits(d time.Duration) {
 	if r.wait == 0 || d < r.wait {
 		r.wait = d
 	}
-	return errLater
 }
 
 // deliver brings one message up to date.
@@ -251,13 +269,13 @@ func withoutAgain(k chat.Card) chat.Card {
 // takes none, or not this one, is replaced by the one for all.
 func (r *round) put(ctx context.Context, j job, to target, made rendered, anew func(earlier string) rendered, earlier string) (target, error) {
 	at, gone, err := r.send(ctx, r.x, j.key, to, made)
-	if gone || to.ts != "" && errors.Is(err, errHeld) && r.tries(j.key, to) >= editTries {
+	if gone || to.ts != "" && errors.Is(err, errHeld) && r.hopeless(j.key, to) {
 		to = target{channel: r.set.channelOf(j.m)}
 		made = anew(earlier)
 		r.free(to.channel) // the failed edit used its turn
 		at, _, err = r.send(ctx, r.x, j.key, to, made)
 	}
-	if to.ts == "" && to.channel != r.set.Channel && errors.Is(err, errHeld) {
+	if to.ts == "" && to.channel != r.set.Channel && errors.Is(err, errHeld) && (!errors.Is(err, errTroubled) || r.hopeless(j.key, to)) {
 		to = target{channel: r.set.Channel}
 		at, _, err = r.send(ctx, r.x, j.key, to, made)
 	}

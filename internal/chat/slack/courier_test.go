@@ -240,9 +240,9 @@ func TestAFreezeIsToldInEveryChannelOnce(t *testing.T) {
 	w.set.Channels = map[remedy.PoolName]string{"edge": "#incident", "ingest": "#ops"}
 	w.fake.Fail("chat.postMessage", fakeslack.Says("internal_error"), 1)
 	w.owe(ledger.Notice{Kind: ledger.NoticeStop, Detail: "frozen by kim: network work", At: w.now})
-	_, err := w.once()
-	if err == nil || len(w.owed) != 1 {
-		t.Fatalf("one channel could not be told, and %d notices are owed still: %v", len(w.owed), err)
+	got, err := w.once()
+	if err != nil || got.Troubled != 1 || got.Wait == 0 || len(w.owed) != 1 {
+		t.Fatalf("one channel could not be told, and %d notices are owed still: %+v, %v", len(w.owed), got, err)
 	}
 	<-w.clk.After(2 * time.Second)
 	w.settle()

@@ -48,10 +48,14 @@ func (r *round) earlier(ctx context.Context) error {
 			continue // its receipts go with it
 		}
 		to := target{channel: p.Place, ts: p.ID}
-		_, gone, err := r.send(ctx, r.x, p.Key, to, askedAgain(m.Case, r.newest(p.Case.String())))
+		var gone bool
+		err := r.alone(p.Key, func() (err error) {
+			_, gone, err = r.send(ctx, r.x, p.Key, to, askedAgain(m.Case, r.newest(p.Case.String())))
+			return err
+		})
 		switch {
 		case gone: // nobody reads it any more
-		case errors.Is(err, errHeld) && r.tries(p.Key, to) >= editTries:
+		case errors.Is(err, errHeld) && r.hopeless(p.Key, to):
 			r.Logger.Warn("an earlier message of a case can't be edited: Slack refuses it, and its buttons do nothing", zap.Stringer("case", p.Case), zap.Error(err))
 			r.release(p.Key, to)
 		case errors.Is(err, errLater):

@@ -77,7 +77,7 @@ func (r *round) everywhere(ctx context.Context, j job) error {
 		made := r.render(card, nil, "", links{})
 		at, _, err := r.send(ctx, r.x, key, target{channel: channel}, made)
 		switch {
-		case errors.Is(err, errHeld) && channel != r.set.Channel:
+		case errors.Is(err, errHeld) && channel != r.set.Channel && (!errors.Is(err, errTroubled) || r.hopeless(key, target{channel: channel})):
 			told++ // its people read another
 			continue
 		case errors.Is(err, errHeld):
@@ -135,7 +135,7 @@ func (r *round) missed(ctx context.Context, jobs []job) (left []job, failed erro
 			continue
 		}
 		slices.SortStableFunc(all, func(a, b job) int { return a.oldest.Compare(b.oldest) })
-		switch err := r.catchUp(ctx, ch, all); {
+		switch err := r.alone(missedKey(all), func() error { return r.catchUp(ctx, ch, all) }); {
 		case errors.Is(err, errHeld):
 			for _, j := range all {
 				r.giveUp(j, missedKey(all))
@@ -240,7 +240,7 @@ func (r *round) digest(j job, post ledger.Post) {
 func (r *round) digests(ctx context.Context) error {
 	var failed error
 	for _, key := range slices.Sorted(maps.Keys(r.shared)) {
-		switch err := r.share(ctx, key, r.shared[key]); {
+		switch err := r.alone(key, func() error { return r.share(ctx, key, r.shared[key]) }); {
 		case errors.Is(err, errHeld):
 			for _, j := range r.shared[key] {
 				r.giveUp(j, key)

@@ -31,12 +31,14 @@ const (
 	giveUpTries = 3
 )
 
-// held is what Slack has refused, and goes on refusing as far as anybody knows.
+// held is what Slack has refused, or has trouble with, and still does as far as
+// anybody knows.
 type held struct {
 	channel, code string
-	edit          bool
-	tries         int
-	since, until  time.Time
+	edit, trouble bool
+	// tries is how often, but for trouble that may be everybody's: see hold.
+	tries              int
+	since, last, until time.Time
 }
 
 // errHeld says that a message is refused, or was and is not tried yet: it is no
@@ -77,11 +79,20 @@ func holdKey(key string, to target) string {
 	return key + " in " + to.channel
 }
 
-// holds reports whether a message was refused, and is not to be tried yet.
-func (r *round) holds(key string, to target) bool {
+// holds is why a message is not to be tried yet: errHeld where it was refused,
+// errTroubled where it was in trouble. It is nil for one that may be.
+func (r *round) holds(key string, to target) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.held[holdKey(key, to)].until.After(r.Clock.Now())
+	h := r.held[holdKey(key, to)]
+	switch left := h.until.Sub(r.Clock.Now()); {
+	case left <= 0:
+		return nil
+	case h.trouble:
+		r.waits(left)
+		return errTroubled
+	}
+	return errHeld
 }
 
 // tries is how often a message was refused.
@@ -91,24 +102,38 @@ func (r *round) tries(key string, to target) int {
 	return r.held[holdKey(key, to)].tries
 }
 
-// hold remembers that a message was refused.
+// hold remembers that a message was refused, or is in trouble. Trouble counts as the
+// message's own where others got through since the try before; else it may be
+// everybody's, and its pause doesn't grow.
 func (r *round) hold(key string, to target, err error) {
-	r.got.Refused++
-	now := r.Clock.Now()
+	now, trouble := r.Clock.Now(), !refusedForGood(err)
 	r.mu.Lock()
 	if len(r.held) >= mostHeld {
 		r.forget(now)
 	}
 	h := r.held[holdKey(key, to)]
-	h.channel, h.code, h.edit = to.channel, slackCode(err), to.ts != ""
-	if h.tries++; h.tries == 1 {
+	first := h.since.IsZero()
+	h.channel, h.code, h.edit, h.trouble = to.channel, codeOf(err), to.ts != "", trouble
+	if first {
 		h.since = now
 	}
+	if first || !trouble || r.went.After(h.last) {
+		h.tries++
+	}
 	pause := min(heldFirst<<min(h.tries-1, 10), heldLast)
-	h.until = now.Add(pause)
+	if first && trouble {
+		pause = troubleFirst
+	}
+	h.last, h.until = now, now.Add(pause)
 	r.held[holdKey(key, to)] = h
 	r.mu.Unlock()
-	r.Logger.Warn("Slack refuses a message; the others go on, and it is tried again", zap.String("key", key), zap.String("channel", to.channel),
+	what := "Slack refuses a message; the others go on, and it is tried again"
+	if trouble {
+		what = "a message is in trouble; the others go on, and it is tried again"
+	} else {
+		r.got.Refused++
+	}
+	r.Logger.Warn(what, zap.String("key", key), zap.String("channel", to.channel),
 		zap.Bool("edit", h.edit), zap.Int("tries", h.tries), zap.Duration("in", pause), zap.Error(err))
 }
 
@@ -144,12 +169,15 @@ func (r *round) giveUp(j job, key string) {
 	r.got.Dropped += len(j.seqs)
 }
 
-// Refusal is a message that Slack refuses for a reason of its own.
+// Refusal is a message that Slack refuses for a reason of its own, or that is in
+// trouble again and again while others may not be.
 type Refusal struct {
 	// Channel is where it is, or was to be.
 	Channel string
-	// Code is Slack's word for why.
+	// Code is Slack's word for why, or what else went wrong.
 	Code string
+	// Trouble says that it isn't refused: it may go through the next time.
+	Trouble bool
 	// Edit says that the message stands, and says what isn't so any more.
 	Edit bool
 	// N is how many messages are refused so, and Since when the first was.
@@ -165,17 +193,20 @@ func (s *Slack) Refusals() []Refusal {
 	now := s.Clock.Now()
 	type kind struct {
 		channel, code string
-		edit          bool
+		edit, trouble bool
 	}
 	by := map[kind]Refusal{}
 	s.forget(now)
 	for _, h := range s.held {
-		at := kind{h.channel, h.code, h.edit}
+		if h.trouble && now.Sub(h.since) < heldFirst {
+			continue // a moment of it is nobody's worry
+		}
+		at := kind{h.channel, h.code, h.edit, h.trouble}
 		x := by[at]
 		if x.N++; x.N == 1 || h.since.Before(x.Since) {
 			x.Since = h.since
 		}
-		x.Channel, x.Code, x.Edit = h.channel, h.code, h.edit
+		x.Channel, x.Code, x.Edit, x.Trouble = h.channel, h.code, h.edit, h.trouble
 		by[at] = x
 	}
 	var out []Refusal

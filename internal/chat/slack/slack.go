@@ -98,8 +98,10 @@ type Slack struct {
 	pauses *pauses
 	// next is when a channel may be written to again.
 	next map[string]time.Time
-	// held are the messages that Slack refuses, by key and place.
+	// held are the messages that Slack refuses, or has trouble with, by key and place,
+	// and went is when something got through last.
 	held map[string]held
+	went time.Time
 	// maybe are keys whose posting ended in an error that leaves open whether it
 	// was posted.
 	maybe map[string]bool

@@ -31,17 +31,22 @@ func (r *round) threads(ctx context.Context) {
 		if err != nil || !lastEvent(m.Case).After(since) {
 			continue
 		}
-		made := threadOf(m.Case, since, r.set.Zone)
+		var made rendered
+		var at target
 		to := target{channel: p.Place, thread: p.ID}
-		at, _, err := r.send(ctx, r.x, p.Key, to, made)
+		err = r.alone(p.Key, func() (err error) {
+			made = threadOf(m.Case, since, r.set.Zone)
+			at, _, err = r.send(ctx, r.x, p.Key, to, made)
+			return err
+		})
 		switch {
-		case errors.Is(err, errHeld) && r.tries(p.Key, to) >= editTries:
+		case errors.Is(err, errHeld) && r.hopeless(p.Key, to):
 			r.Logger.Warn("a thread is not told what happened: Slack refuses it", zap.Stringer("case", p.Case))
 			r.release(p.Key, to)
 		case errors.Is(err, errLater):
 			_ = r.later(to, err)
 			continue
-		case err != nil && slackCode(err) == "", ofAccount(slackCode(err)):
+		case err != nil && slackCode(err) == "":
 			return // it is said the next time
 		case err != nil:
 			r.hold(p.Key, to, err) // nobody waits for a thread

@@ -30,6 +30,14 @@ func (d *delivery) notes(ctx context.Context) error {
 		return err
 	}
 	slices.SortStableFunc(owed, func(a, b chat.Message) int { return d.c.alone.before(noteKey(a.Case.ID), noteKey(b.Case.ID)) })
+	for _, m := range owed {
+		d.looksFor(m.Case)
+	}
+	for _, c := range d.state.Cases {
+		if p, ok := d.post(laterKey(c.ID)); ok && waitsFor(c, d.owed.Now.Sub(p.At)) {
+			d.looksFor(c)
+		}
+	}
 	var errs []error
 	for _, m := range owed {
 		// What all of them would meet closes the half; what one incident answers is

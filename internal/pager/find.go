@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/PagerDuty/go-pagerduty"
+	"go.uber.org/zap"
 
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -162,6 +163,9 @@ func (d *delivery) incidents(ctx context.Context, since time.Time) (all []incide
 	if !f.at.IsZero() && now.Sub(f.at) < freshFor && !since.Before(f.since) {
 		return f.open, f.more, nil
 	}
+	if !d.oldest.IsZero() && d.oldest.Before(since) {
+		since = d.oldest // one list does for all that are going to be looked for
+	}
 	known, alerts := []incident{}, map[string][]alert{}
 	for offset := uint(0); offset < maxIncidents; offset += page {
 		got, err := call(ctx, func(ctx context.Context) (*pagerduty.ListIncidentsResponse, error) {
@@ -183,11 +187,13 @@ func (d *delivery) incidents(ctx context.Context, since time.Time) (all []incide
 			key := fmt.Sprintf("%s %d", one.ID, one.AlertCounts.All)
 			list, ok := f.alerts[key]
 			if !ok {
-				if list, err = d.alertsOf(ctx, one.ID); err != nil {
+				if list, ok, err = d.alertsIn(ctx, one.ID); err != nil {
 					return nil, false, err
 				}
 			}
-			alerts[key] = list
+			if ok {
+				alerts[key] = list
+			}
 			created, _ := time.Parse(time.RFC3339, one.CreatedAt) // zero is before everything, and matches nothing
 			known = append(known, incident{id: one.ID, link: incidentLink(one.HTMLURL, d.s.APIURL), key: one.IncidentKey, created: created, alerts: list})
 		}
@@ -197,6 +203,40 @@ func (d *delivery) incidents(ctx context.Context, since time.Time) (all []incide
 	}
 	f.at, f.since, f.open, f.more, f.alerts = now, since, known, more, alerts
 	return known, more, nil
+}
+
+// unreadAfter is how often in a row an incident's alerts are asked for in vain before
+// the notes of the others go on without them.
+const unreadAfter = 3
+
+// alertsIn asks for the alerts of one of the open incidents. ok is false where they
+// can't be had for a while: then it is known by its key alone, and that is nothing to
+// the others. What may work the next time, or all would meet, is an error.
+func (d *delivery) alertsIn(ctx context.Context, id string) (list []alert, ok bool, err error) {
+	key, unread, alone := "alerts/"+id, "unread/"+id, &d.c.alone
+	if d.resting(unread) {
+		return nil, false, nil
+	}
+	list, err = d.alertsOf(ctx, id)
+	if err == nil {
+		alone.works(key)
+		return list, true, nil
+	}
+	t, known := errors.AsType[*trouble](err)
+	if !known || t.wide {
+		return nil, false, err
+	}
+	now, rest := d.c.Clock.Now(), max(freshFor, t.wait)
+	alone.aside(key, now, err)
+	switch {
+	case !t.again:
+		rest = refusedPause // as one that somebody deleted just now
+	case t.wait == 0 && alone.times(key) < unreadAfter:
+		return nil, false, err
+	}
+	alone.leave(unread, now, rest)
+	d.once("the alerts of an incident can't be read: it is known by its key alone until they can", zap.String("incident", id), zap.String("why", t.text))
+	return nil, false, nil
 }
 
 // alertsOf asks for the alerts of an incident.
@@ -302,6 +342,22 @@ func incidentLink(s, apiURL string) string {
 	return u.String()
 }
 
+// sinceOf is how far back the incident of a case may have begun.
+func (d *delivery) sinceOf(c *ledger.Case) time.Time {
+	since := c.OpenedAt
+	if f := c.Opened; f != nil && !f.BadSince.IsZero() && f.BadSince.Before(since) {
+		since = f.BadSince
+	}
+	return since.Add(-d.s.Lookback).Truncate(time.Second)
+}
+
+// looksFor notes that the incident of a case is going to be looked for.
+func (d *delivery) looksFor(c *ledger.Case) {
+	if since := d.sinceOf(c); d.oldest.IsZero() || since.Before(d.oldest) {
+		d.oldest = since
+	}
+}
+
 // incidentOf finds the incident that a case is about: the one that was found
 // before, or what matches now.
 func (d *delivery) incidentOf(ctx context.Context, c *ledger.Case) (match, error) {
@@ -309,11 +365,7 @@ func (d *delivery) incidentOf(ctx context.Context, c *ledger.Case) (match, error
 	if p, ok := d.post(key); ok && incidentID.MatchString(p.ID) {
 		return match{id: p.ID, link: p.Link}, nil
 	}
-	since := c.OpenedAt
-	if f := c.Opened; f != nil && !f.BadSince.IsZero() && f.BadSince.Before(since) {
-		since = f.BadSince
-	}
-	since = since.Add(-d.s.Lookback).Truncate(time.Second)
+	since := d.sinceOf(c)
 	open, more, err := d.incidents(ctx, since)
 	if err != nil {
 		return match{}, err

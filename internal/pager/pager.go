@@ -184,6 +184,9 @@ type delivery struct {
 	posted map[string]ledger.Post
 	// held are the cases about which something could not be told yet.
 	held map[remedy.CaseID]bool
+	// oldest is how far back incidents are looked for in this delivery; zero for as
+	// far as the first of them is.
+	oldest time.Time
 	// tried says that something failed in this delivery, and failures how often, by
 	// half.
 	tried    bool

@@ -45,9 +45,9 @@ func TestPauses(t *testing.T) {
 
 	// One thing that fails waits longer each time, too, up to a bound of its own; in what
 	// all would meet it is only put behind the others.
-	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+	for _, want := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
 		p.aside("alert", at(now), why)
-		check("an alert that fails", left("alert", now), want*time.Second)
+		check("an alert that fails", left("alert", now), time.Duration(want)*time.Second)
 		now += time.Minute
 	}
 	p.aside("note", at(now), &trouble{wide: true, wait: time.Hour})

@@ -248,3 +248,85 @@ func TestOneChangeHoldsUpNoOther(t *testing.T) {
 		t.Errorf("%d owed, %+v", len(r.owed), got)
 	}
 }
+
+// TestOneIncidentThatCantBeRead: which hosts one incident is about may not be told, and
+// it may be gone by the time that its alerts are asked for; that is nothing to the
+// others, and loses no note.
+func TestOneIncidentThatCantBeRead(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		status int
+		body   string
+	}{
+		{"trouble", http.StatusInternalServerError, `{}`},
+		{"an answer that is not PagerDuty's", http.StatusOK, `<html>`},
+		{"nothing", http.StatusOK, `{}`},
+		{"not for warden", http.StatusForbidden, `{"error":{"message":"Access Denied","code":2010}}`},
+		{"gone", http.StatusNotFound, `{"error":{"message":"Not Found","code":2100}}`},
+		{"refused", http.StatusBadRequest, `{"error":{"message":"Invalid Input Provided","code":2001}}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRoom(t)
+			one, two := r.raise("ingest-17"), r.raise("ingest-18")
+			a, b := r.bad(1042, "ingest-17"), r.bad(1043, "ingest-18")
+			a.Ask.ExpiresAt, b.Ask.ExpiresAt = began.Add(5*time.Hour), began.Add(5*time.Hour)
+			r.state.Cases = []*ledger.Case{a, b}
+			wrong := &answers{to: func(q *http.Request, _ string) bool {
+				return strings.HasPrefix(q.URL.Path, "/incidents/"+one+"/alerts")
+			}, status: tt.status, body: tt.body}
+			r.c.pager.http.Transport = watcher{wrong}
+			r.notice(ledger.NoticeQuestion, a)
+			r.notice(ledger.NoticeQuestion, b)
+			r.endure(20 * time.Minute)
+			if got := r.notesOn(two); len(got) != 1 || len(r.owed) != 0 {
+				t.Errorf("after %d tries the other incident has %q, %d owed", len(wrong.sent), got, len(r.owed))
+			}
+			if n := len(wrong.sent); n > 30 {
+				t.Errorf("%d tries in 20 minutes", n)
+			}
+			r.c.pager.http.Transport = newTransport()
+			r.endure(10 * time.Minute)
+			if got := r.notesOn(one); len(got) != 1 || !strings.Contains(got[0], "wants to drain ingest-17") {
+				t.Errorf("once it can be read: %q", got)
+			}
+		})
+	}
+}
+
+// TestTheOrderAsksForNoMoreLists: the oldest case of all says how far back incidents are
+// asked for, whichever goes first.
+func TestTheOrderAsksForNoMoreLists(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	r.raise("ingest-15")
+	for i, host := range []string{"ingest-15", "ingest-16", "ingest-17", "ingest-18"} {
+		c := r.bad(remedy.CaseID(1042+i), host)
+		c.Ask.ExpiresAt = began.Add(5 * time.Hour)
+		r.state.Cases = append(r.state.Cases, c)
+		r.notice(ledger.NoticeQuestion, c)
+		if i == 0 { // it fails, and goes behind the others
+			r.c.pager.http.Transport = watcher{&answers{to: func(q *http.Request, _ string) bool { return strings.HasSuffix(q.URL.Path, "/notes") }, status: http.StatusBadGateway}}
+			r.endure(time.Minute)
+		}
+		r.clk.Advance(20 * time.Second)
+	}
+	delete(r.posts, ledger.IncidentKey(1042)) // as where two were there: it is looked for again
+	lists := func() (n int) {
+		for _, q := range r.pd.Requests() {
+			if q.Path == "/incidents" {
+				n++
+			}
+		}
+		return n
+	}
+	before := lists()
+	for range 10 {
+		delete(r.posts, ledger.IncidentKey(1042))
+		r.endure(time.Minute)
+	}
+	if n := lists() - before; n > 11 {
+		t.Errorf("%d lists in 10 minutes", n)
+	}
+}

@@ -104,7 +104,7 @@ func (e *Engine) secondYes(cfg *Config, by remedy.Actor, q RunRequest, p Preview
 		return nil, nil //nolint:nilnil // no question is needed
 	}
 	a := cfg.Actions[q.Action]
-	if why := unanswerable(cfg, a, w.Approvals, &by); why != "" {
+	if why := e.unanswerable(cfg, q.Action, q.Target.Pool, w.Approvals, &by); why != "" {
 		return nil, refusal(ledger.RefusedApproval, "%s needs %d people, and nobody else can say yes (%s): add approvers to the config", q.Action, w.Approvals, why)
 	}
 	if !e.asks() {

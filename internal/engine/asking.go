@@ -96,7 +96,7 @@ func (e *Engine) asks() bool { return e.Ledger.Floor().Version >= asksSince }
 func (e *Engine) question(cfg *Config, now time.Time, b *ledger.CaseJudge, w ledger.Asking) (*ledger.Ask, *ledger.Unasked) {
 	a := cfg.Actions[b.Action]
 	ask := &ledger.Ask{PlanHash: b.Plan.Hash(), Approvers: a.Approvers, ExpiresAt: e.asOf().Add(a.ExpiresAfter)}
-	if why := unanswerable(cfg, a, w.Approvals, nil); why != "" {
+	if why := e.unanswerable(cfg, b.Action, b.Pool, w.Approvals, nil); why != "" {
 		return nil, &ledger.Unasked{Why: why}
 	}
 	if !e.asks() {
@@ -127,33 +127,18 @@ func (*Engine) extend(cfg *Config, ask *ledger.Ask, a Action, approvals int) {
 	}
 }
 
-// unanswerable says why nobody could answer a question so that it counts, where
-// that is known; requester is who asked for it by hand.
-func unanswerable(cfg *Config, a Action, approvals int, requester *remedy.Actor) string {
+// unanswerable says why nobody could answer a question so that it counts, where that is
+// known: by this config, and by what the files of all voters say of who is one person,
+// as the ledger would judge it. requester is who asked for it by hand.
+func (e *Engine) unanswerable(cfg *Config, action remedy.ActionName, pool remedy.PoolName, approvals int, requester *remedy.Actor) string {
+	a := cfg.Actions[action]
 	if len(a.Approvers) == 0 {
 		return "nobody may say yes: its approvers are nobody"
 	}
 	if approvals < 2 {
 		return ""
 	}
-	who := slices.Clone(a.Who)
-	for _, match := range a.Approvers {
-		if len(a.Who) == 0 {
-			who = append(who, remedy.Approver{Match: match})
-		}
-	}
-	may := 0
-	if requester != nil {
-		may = 1 // they are an approver themselves: see RunByHand
-		who = slices.DeleteFunc(who, func(w remedy.Approver) bool {
-			return !w.Group() && remedy.SamePerson(*requester, w.Apart(), cfg.Aliases)
-		})
-	}
-	_, most := remedy.PeopleAmong(who, cfg.Aliases, approvals-may)
-	if may += most; may < approvals {
-		return fmt.Sprintf("%d people have to say yes, and %d may", approvals, may)
-	}
-	return ""
+	return e.Ledger.Unanswerable(action, pool, ledger.Ask{Approvers: a.Approvers, Who: a.Who, Aliases: cfg.Aliases, Needed: approvals}, requester)
 }
 
 // staleBefore is the case of this host and action that went stale just before,

@@ -249,34 +249,38 @@ func (l *Ledger) Asking(action remedy.ActionName, pool remedy.PoolName) Asking {
 // put puts a judgement's question to people, or keeps why it isn't put. The
 // case is an editable copy that is decided at confirm, or at auto with an
 // announcement that was not delivered.
-func (m *machine) put(c *Case, b *CaseJudge, x step) {
+//
+// was is why it wasn't put before.
+func (m *machine) put(c *Case, b *CaseJudge, was *Unasked, x step) {
 	if b.Ask == nil || c.PlanHash == "" || b.Ask.PlanHash != c.PlanHash || len(b.Ask.Approvers) == 0 || c.Asleep(x.at) {
 		return
 	}
 	ask := *b.Ask
 	ask.ByHand = false // a judgement is nobody's wish
-	m.asks(c, ask, x)
+	if why := m.asks(c, ask, x); why != "" {
+		c.Unasked = was // what is said once more is no line of its own
+		c.noteUnasked(&Unasked{Why: why}, x)
+		return
+	}
 	c.Outcome = ""
 	c.event(x, "asked")
 	m.notify(Notice{Kind: NoticeQuestion, Case: c.ID, Pool: c.Pool}, x)
 }
 
 // asks has the case wait for the answer to a question. The caller tells of it next: the
-// number of that notice is the question's.
-func (m *machine) asks(c *Case, ask Ask, x step) {
-	if n := max(ask.Needed, m.approvals(c.Action, c.Pool)); n > 1 {
-		ask.Needed = n
-		if ask.ByHand {
-			ask.Needed = max(ask.Needed-1, 1) // who asked for it is one of them
-		}
+// number of that notice is the question's. Where nobody could answer it so that it counts,
+// nothing changes, and it returns why.
+func (m *machine) asks(c *Case, ask Ask, x step) (why string) {
+	if ask, why = m.wanted(c, ask); why != "" && m.learns() {
+		return why
 	}
-	ask.Aliases = m.joined(ask.Aliases)
 	ask.AskedAt, ask.ExpiresAt = x.at, stamp(ask.ExpiresAt)
 	if ask.Notice = 0; m.learns() {
 		ask.Notice = m.lastNotice + 1 // the caller tells it next
 	}
 	c.unquestion()
 	c.Ask, c.Stage = &ask, remedy.StageWaiting
+	return ""
 }
 
 // announce has the case wait until people could have said no.

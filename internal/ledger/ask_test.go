@@ -407,7 +407,7 @@ func TestAsksSurviveASnapshot(t *testing.T) {
 	one := r.ok(judge("h1", remedy.LevelConfirm, r.asks("fran", "kim")))
 	r.okAs(person("fran"), r.yes(one))
 	two := r.ok(judge("h2", remedy.LevelAuto, announced))
-	three := r.ok(judge("h3", remedy.LevelConfirm, r.asks("fran")))
+	three := r.ok(judge("h3", remedy.LevelConfirm, r.asks("fran", "kim")))
 	r.okAs(bob(), &ledger.CaseSnooze{Case: three, Until: r.now.Add(time.Hour)})
 	again := ledger.New()
 	if err := again.Restore(bytes.NewReader(snapshotOf(t, r.l))); err != nil {

@@ -129,6 +129,7 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 	if b.Plan != nil {
 		c.Plan, c.PlanHash = b.Plan, b.Plan.Hash()
 	}
+	was := c.Unasked
 	c.noteUnasked(b.Unasked, x)
 	if !d.Allowed() {
 		c.Stage = remedy.StageDetected
@@ -148,12 +149,12 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 			m.notify(Notice{Kind: NoticeComplaint, Case: c.ID, Pool: c.Pool}, x)
 		}
 	case remedy.LevelConfirm:
-		m.put(c, b, x)
+		m.put(c, b, was, x)
 	case remedy.LevelAuto:
 		c.Outcome = "" // the START that follows says the rest
 		switch {
 		case c.Undelivered:
-			m.put(c, b, x)
+			m.put(c, b, was, x)
 		case b.Announce != nil:
 			m.announce(c, b.Announce, x)
 		}
@@ -260,6 +261,9 @@ func (b *CaseAnswer) since() int {
 
 func (b *CaseAnswer) apply(m *machine, x step) Result {
 	c := m.find(b.Case)
+	if c != nil && b.Approve {
+		c = m.knowing(c, x.by)
+	}
 	switch {
 	case c == nil:
 		return refuse(RefusedNoCase, "there is no case %s", b.Case)

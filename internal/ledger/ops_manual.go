@@ -67,6 +67,13 @@ func (b *ManualOpen) apply(m *machine, x step) Result {
 	if b.Ask != nil && (len(b.Ask.Approvers) == 0 || b.Ask.PlanHash == "" || b.Ask.PlanHash != b.Plan.Hash()) {
 		return refuse(RefusedBad, "nobody can be asked, or there is no plan to ask about")
 	}
+	if b.Ask != nil && m.learns() {
+		asked := *b.Ask
+		asked.ByHand = true
+		if _, why := m.wanted(&Case{Pool: b.Pool, Action: b.Action, Manual: &ManualRun{By: x.by}}, asked); why != "" {
+			return refuse(RefusedApproval, "nobody else can say yes to it so that it counts: %s", why)
+		}
+	}
 	if len(b.Once) > maxOnce {
 		return refuse(RefusedBad, "the name of a preview has %d bytes at most", maxOnce)
 	}

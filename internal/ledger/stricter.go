@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"warden/internal/remedy"
@@ -31,7 +30,7 @@ func (m *machine) stricter(x step) {
 
 // isStricter reports whether the files want more than the case waits for.
 func (m *machine) isStricter(c *Case, now time.Time) bool {
-	return c.Ask != nil && (m.neededNow(c) > c.Ask.NeededYes() || len(m.joined(c.Ask.Aliases)) > len(c.Ask.Aliases)) || c.Veto != nil && !c.Veto.Over(now) && m.announceFor(c.Action, c.Pool) > c.Veto.For
+	return c.Ask != nil && (m.neededNow(c) > c.Ask.NeededYes() || len(c.joined(m.trustReports)) > len(c.Ask.Aliases)) || c.Veto != nil && !c.Veto.Over(now) && m.announceFor(c.Action, c.Pool) > c.Veto.For
 }
 
 // askFurther has a case that waits, an editable copy, wait for what the files
@@ -40,7 +39,11 @@ func (m *machine) isStricter(c *Case, now time.Time) bool {
 func (m *machine) askFurther(c *Case, x step) {
 	if c.Ask != nil {
 		ask := *c.Ask
-		ask.Needed, ask.Aliases = m.neededNow(c), m.joined(ask.Aliases)
+		ask.Needed, ask.Aliases = m.neededNow(c), c.joined(m.trustReports)
+		if m.overJoined(c, ask.Aliases) {
+			m.unaskable(c, "what the voters' files say of who is one person has changed too often since", x)
+			return
+		}
 		if ask.Needed == c.Ask.NeededYes() {
 			ask.Needed = c.Ask.Needed // as it was written
 		}
@@ -61,9 +64,10 @@ func (m *machine) askFurther(c *Case, x step) {
 // difference to those who were asked. The case is an editable copy.
 func (m *machine) askOthers(c *Case, ask *Ask, x step) {
 	was, before, needed := c.Ask.NeededYes(), len(c.Approved()), ask.NeededYes()
+	given := c.Ask.Aliases
 	c.Ask = ask
 	if _, most := c.people(needed); most < needed {
-		m.unaskable(c, fmt.Sprintf("%d different people have to say yes now, and %d of those who were asked may", needed, most), x)
+		m.unaskable(c, fmt.Sprintf("%d different people have to say yes now, and %d of those who were asked may", needed, most)+m.whoJoins(c, given), x)
 		return
 	}
 	n := len(c.Approved())
@@ -94,23 +98,6 @@ func (m *machine) askOthers(c *Case, ask *Ask, x step) {
 // far as want: who they are at least, and who they may be once they come.
 func (c *Case) people(want int) (least, most int) {
 	return remedy.PeopleAmong(c.MayAnswer(), c.Ask.Aliases, want)
-}
-
-// joined are the aliases of a question with what the voters' files say now of who is
-// one person: the most that any says, for who turns out to be one must not count as
-// two. Nobody is told apart by it who wasn't when it was asked. What a file once said
-// stays with the question.
-func (m *machine) joined(have []remedy.Alias) []remedy.Alias {
-	out := slices.Clip(have)
-	for _, r := range m.trustReports {
-		for _, one := range r.Aliases {
-			one.Joins = true
-			if !slices.ContainsFunc(out, func(o remedy.Alias) bool { return slices.Equal(o.Unix, one.Unix) && o.Email == one.Email }) {
-				out = append(out, one)
-			}
-		}
-	}
-	return out
 }
 
 // unaskable takes a question back that those who were asked can't answer any more so

@@ -1,11 +1,15 @@
 package engine
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	"warden/internal/clock"
+	"warden/internal/ledger"
+	"warden/internal/remedy"
 )
 
 // looked is when a round was recorded: by both clocks, and by the one of entries.
@@ -20,6 +24,8 @@ type unseen struct {
 	// that the ledger has to be told that nobody looked for a while before this one.
 	lastLook  looked
 	lookAgain bool
+	// vain is how often this tenure has asked in vain whether an effect took, by case.
+	vain map[remedy.CaseID]int
 }
 
 // watching remembers that a round is recorded at this instant.
@@ -61,4 +67,36 @@ func (e *Engine) watchedSince(at, now time.Time) time.Duration {
 		at = e.began
 	}
 	return max(0, now.Sub(at))
+}
+
+// A verification that can't be asked ends with a person at the latest so long after it
+// was due, once rounds have asked so often: where rounds are so slow that each looks like
+// time in which nobody looked, no time would ever count. After a suspension the host is
+// looked at for some rounds first.
+const (
+	vainFor   = time.Hour
+	vainLooks = 10
+)
+
+// inVain is how long it was waited for an effect of which nobody knows whether it took:
+// as long as this tenure has looked, and all the time once that has gone on for too long.
+// It counts rounds, not what is looked at in between. The caller holds e.mu.
+func (e *Engine) inVain(id remedy.CaseID, finished, now time.Time, within time.Duration, round bool) time.Duration {
+	if e.vain == nil {
+		e.vain = map[remedy.CaseID]int{}
+	}
+	if round {
+		e.vain[id]++
+	}
+	if all := now.Sub(finished); all >= within+vainFor && e.vain[id] >= vainLooks {
+		return all
+	}
+	return e.watchedSince(finished, now)
+}
+
+// forgetVain drops what is counted of cases that are verified no more.
+func (e *Engine) forgetVain(open []*ledger.Case) {
+	maps.DeleteFunc(e.vain, func(id remedy.CaseID, _ int) bool {
+		return !slices.ContainsFunc(open, func(c *ledger.Case) bool { return c.ID == id && c.Stage == remedy.StageVerifying })
+	})
 }

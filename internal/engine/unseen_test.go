@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,4 +72,28 @@ func TestVerifiedAfterASuspension(t *testing.T) {
 	if now, _ := r.l.Case(c.ID); now.Stage == remedy.StageVerifying {
 		t.Fatal("it has been asked for ten minutes")
 	}
+}
+
+// TestSlowRoundsEndAVerification: where each round takes so long that it looks like time
+// in which nobody looked, a load balancer that never answers leads to a person all the same.
+func TestSlowRoundsEndAVerification(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rules(nil), level(remedy.LevelAuto))
+	r.lb.linger = time.Hour
+	r.bad(3)
+	c := r.reaches(3, remedy.StageVerifying)
+	r.lb.down = true
+	began := r.clk.Now()
+	for r.clk.Now().Sub(began) < 2*time.Hour {
+		r.clk.Advance(150 * time.Second)
+		r.round()
+		now, _ := r.l.Case(c.ID)
+		if took := r.clk.Now().Sub(began); now.Stage != remedy.StageVerifying {
+			if took < time.Hour || !strings.Contains(now.Note, "can't be asked whether it took") {
+				t.Errorf("after %s: %s %s %q", took, now.Stage, now.Outcome, now.Note)
+			}
+			return
+		}
+	}
+	t.Error("nobody was told in two hours that it can't be seen whether it took")
 }

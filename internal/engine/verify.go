@@ -43,6 +43,7 @@ func (e *Engine) verify(ctx context.Context, cfg *Config, all bool) {
 	}
 	if all {
 		e.intact.keep(open)
+		e.forgetVain(open)
 	}
 	seen := e.looksAt(open, all)
 	for _, c := range open {
@@ -107,7 +108,7 @@ func (e *Engine) watch(ctx context.Context, cfg *Config, c *ledger.Case, seen *l
 			o.Took = remedy.Unknown[bool]("the config has no detector " + string(action.Verify.Detector))
 		}
 		if !o.Took.IsKnown() || err != nil { // time in which nobody looked shows nothing
-			waited = e.watchedSince(a.FinishedAt, now)
+			waited = e.inVain(c.ID, a.FinishedAt, now, within, all)
 		}
 		b = verdict(c, o, err, waited, within, said)
 	case err != nil:

@@ -37,6 +37,9 @@ func (d *delivery) notes(ctx context.Context) error {
 		if p, ok := d.post(laterKey(c.ID)); ok && waitsFor(c, d.owed.Now.Sub(p.At)) {
 			d.looksFor(c)
 		}
+		if _, ok := d.heldBack(c); ok {
+			d.looksFor(c)
+		}
 	}
 	var errs []error
 	for _, m := range owed {
@@ -213,6 +216,13 @@ func (d *delivery) resolve(ctx context.Context, inc match, c *ledger.Case) error
 // holdBack is how long warden has to hold back before that is worth a note.
 const holdBack = time.Minute
 
+// heldBack is why warden holds back from a case, where it is worth a note.
+func (d *delivery) heldBack(c *ledger.Case) (note, bool) {
+	n, ok := refusal(c)
+	since := d.owed.Now.Sub(c.OpenedAt)
+	return n, ok && since >= holdBack && since <= keepFor
+}
+
 // refusals says on incidents why warden does nothing about their hosts: once for
 // each incident and guardrail, however many hosts it is about.
 func (d *delivery) refusals(ctx context.Context) error {
@@ -221,8 +231,8 @@ func (d *delivery) refusals(ctx context.Context) error {
 		if d.resting(halfREST.key()) {
 			break
 		}
-		n, ok := refusal(c)
-		if !ok || d.owed.Now.Sub(c.OpenedAt) < holdBack || d.owed.Now.Sub(c.OpenedAt) > keepFor {
+		n, ok := d.heldBack(c)
+		if !ok {
 			continue
 		}
 		inc, err := d.incidentOf(ctx, c)

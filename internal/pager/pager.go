@@ -107,6 +107,19 @@ type Courier struct {
 
 var _ chat.Courier = (*Courier)(nil)
 
+// first reports whether something is said for the first time, as far as it is
+// remembered. The caller holds mu.
+func (p *Pager) first(key string) bool {
+	if p.said[key] {
+		return false
+	}
+	if len(p.said) > maxPauses {
+		clear(p.said)
+	}
+	p.said[key] = true
+	return true
+}
+
 // begins forgets what an earlier Courier found and was refused.
 func (p *Pager) begins(c *Courier) {
 	p.mu.Lock()
@@ -297,11 +310,7 @@ func (d *delivery) trouble(err error, what string, about zap.Field) (again bool)
 	key := what + t.text + about.String
 	d.c.mu.Lock()
 	defer d.c.mu.Unlock()
-	if !d.c.said[key] {
-		if len(d.c.said) > 1000 {
-			clear(d.c.said)
-		}
-		d.c.said[key] = true
+	if d.c.first(key) {
 		d.c.Logger.Error(what+" can't be sent to PagerDuty and is given up", about, zap.Error(err))
 	}
 	return false

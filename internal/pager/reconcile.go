@@ -188,8 +188,7 @@ func (d *delivery) once(what string, about ...zap.Field) {
 	key := strings.Join(words, "\x00")
 	d.c.mu.Lock()
 	defer d.c.mu.Unlock()
-	if !d.c.said[key] {
-		d.c.said[key] = true
+	if d.c.first(key) {
 		d.c.Logger.Warn(what, about...)
 	}
 }

@@ -312,7 +312,10 @@ func TestTheOrderAsksForNoMoreLists(t *testing.T) {
 		}
 		r.clk.Advance(20 * time.Second)
 	}
-	delete(r.posts, ledger.IncidentKey(1042)) // as where two were there: it is looked for again
+	held := r.bad(1050, "ingest-19")
+	held.Stage, held.Ask, held.OpenedAt = remedy.StageDetected, nil, began.Add(-time.Hour)
+	held.Decision.Level, held.Decision.BlockedBy = remedy.LevelBlocked, "common_mode"
+	r.state.Cases = append(r.state.Cases, held)
 	lists := func() (n int) {
 		for _, q := range r.pd.Requests() {
 			if q.Path == "/incidents" {

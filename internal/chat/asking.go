@@ -96,7 +96,7 @@ func (w *writer) question() headline {
 		w.line("Undo: this plan has none.")
 	}
 	w.line("Approvers: %s", strings.Join(c.AskedOf(), ", "))
-	w.line("Approve: `warden approve %s --plan-hash %s`", c.ID, c.Ask.PlanHash)
+	w.line("Approve: `%s`", c.YesCommand(w.m.Seen))
 	w.line("Deny: `warden deny %s --reason false-alarm`, or known-work, not-now, other", c.ID)
 	if !c.Ask.ByHand {
 		w.line("Later: `warden snooze %s 30m`", c.ID)

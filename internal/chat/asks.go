@@ -90,7 +90,7 @@ func (w *writer) partly() headline {
 	a := given[len(given)-1]
 	count, _, _ := strings.Cut(Count(c), ",")
 	w.line("Approved by %s%s at %s%s: %s, plan %s.", a.By.Name, suffixed(" via ", a.By.Via), w.when(a.At), suffixed(" (", a.Reason, ")"), count, a.PlanHash)
-	w.line("Somebody else of %s has to say yes, until %s: `warden approve %s --plan-hash %s`", strings.Join(c.AskedOf(), ", "), w.when(c.Ask.ExpiresAt), c.ID, c.Ask.PlanHash)
+	w.line("Somebody else of %s has to say yes, until %s: `%s`", strings.Join(c.AskedOf(), ", "), w.when(c.Ask.ExpiresAt), c.YesCommand(w.m.Seen))
 	w.line("Deny: `warden deny %s --reason ...`", c.ID)
 	w.byHand()
 	return w.head("approved "+count+": "+w.verb().do, ", by "+a.By.Name)
@@ -119,7 +119,7 @@ func (w *writer) announced() headline {
 		w.line("If nobody says no by %s: I judge it again, then %s%s.", w.when(v.EndsAt), w.summary(), suffixed(": ", w.inService()))
 	}
 	w.steps("Plan "+v.PlanHash+", exactly this:", c.Plan.Steps)
-	w.line("Anybody may stop it: `warden deny %s --reason ...`", c.ID)
+	w.line("Anybody may stop it: `warden deny %s --reason ...`, or for a while: `warden snooze %s 30m`", c.ID, c.ID)
 	w.called()
 	if len(c.Plan.UndoSteps) > 0 {
 		w.steps("Undo, once it is done: `warden undo "+c.ID.String()+"` runs:", c.Plan.UndoSteps)
@@ -133,7 +133,7 @@ func (w *writer) putOff() headline {
 	c := w.c
 	if s := c.Snooze; s != nil && w.m.Notice.Detail == "" {
 		w.line("Put off by %s%s until %s%s.", s.By.Name, suffixed(" via ", s.By.Via), w.when(s.Until), suffixed(": ", s.Reason))
-		w.line("Nothing is done before. If %s is still bad then, I ask again.", c.Host)
+		w.line("Nothing is done before. If %s is still bad then, I ask or announce it again.", c.Host)
 		w.byHand()
 		return w.head("put off: "+w.verb().do, ", by "+s.By.Name+", until "+w.clock(s.Until))
 	}

@@ -19,21 +19,31 @@ import (
 func (p *program) newApproveCommand() *cobra.Command {
 	var q web.ApproveRequest
 	var w waiting
+	var seen string
 	cmd := &cobra.Command{
 		Use: "approve CASE", Short: "Say yes to a case's plan", GroupID: groupDecide, Args: cobra.ExactArgs(1),
 		Example: `  warden approve W-1042
-  warden approve W-1042 --plan-hash 9f31c2d0a4b8 --wait`,
+  warden approve W-1042 --plan-hash 9f31c2d0a4b8 --question 17 --wait`,
 		Long: `Say yes to a case's plan. On a terminal the plan is shown first; elsewhere
---plan-hash says which plan is meant, and no other is approved.`,
+--plan-hash says which plan is meant, and no other is approved. With --question a newer
+question about the same plan isn't answered either, and what others say against it has to
+have been seen, up to --seen. warden prints the command with all of them.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := caseArg(args[0])
 			if err != nil {
 				return err
 			}
+			if seen != "" {
+				if q.Seen, err = time.Parse(time.RFC3339Nano, seen); err != nil || q.Question == 0 || q.PlanHash == "" {
+					return usage("--seen is a time such as 2026-11-21T03:12:07.5Z, and goes with --plan-hash and --question: take the command that `%s` prints", showLook(id))
+				}
+			}
 			return p.approve(cmd.Context(), id, q, w)
 		},
 	}
 	cmd.Flags().StringVar(&q.PlanHash, "plan-hash", "", "the `HASH` of the plan that is meant, as warden show prints it")
+	cmd.Flags().Uint64Var(&q.Question, "question", 0, "the `NUMBER` of the question that is meant, as warden show prints it")
+	cmd.Flags().StringVar(&seen, "seen", "", "the `TIME` of the newest that others say against it which was read, as warden show prints it")
 	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, a `TEXT` for the record")
 	w.flags(cmd)
 	return cmd

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -105,7 +106,7 @@ func (p *program) askedOthers(k *ledger.Case) {
 		p.printer.line(say("%s: %s on %s in %s is not done yet: it needs %d different people, and you are one.", k.ID, k.Action, k.Host, k.Pool, a.NeededYes()+1))
 		p.printer.line(say("Asked until %s: %s", p.printer.stamp(a.ExpiresAt), strings.Join(k.AskedOf(), ", ")))
 	}
-	p.printer.talk("They answer: warden approve %s --plan-hash %s    or: warden deny %s --reason not-now", k.ID, a.PlanHash, k.ID)
+	p.printer.talk("They answer: %s    or: warden deny %s --reason not-now", k.YesCommand(time.Time{}), k.ID)
 	p.printer.talk("It starts with the last yes. Take it back: warden cancel %s", k.ID)
 }
 

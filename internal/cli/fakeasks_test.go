@@ -142,15 +142,13 @@ func (f *fakeAPI) next24(c *ledger.Case) *ledger.Case {
 // unsnoozable says why a case can't be put off, as the daemon does; "" if it can.
 func unsnoozable(c *ledger.Case) string {
 	switch {
-	case c.Veto != nil && c.Stage == remedy.StageWaiting:
-		return c.ID.String() + " asks nothing, it is announced: stop it with `warden deny " + c.ID.String() + "`, or hold " + string(c.Host)
 	case c.Asleep(fakeNow):
 		return c.Snooze.By.Name + " put it off until " + c.Snooze.Until.Format("2006-01-02T15:04:05Z") + " already"
 	case c.Answer != nil && c.Stage == remedy.StageWaiting:
 		return c.Answer.By.Name + " approved it, and it is being carried out: stop it with `warden cancel " + c.ID.String() + "`"
 	case c.Stage != remedy.StageWaiting:
 		return c.ID.String() + " is " + string(c.Stage) + ": there is no question to put off"
-	case c.Ask.ByHand:
+	case c.Ask != nil && c.Ask.ByHand:
 		return c.ID.String() + " was asked for by " + c.Manual.By.Name + " by hand: deny it, and they can ask again"
 	}
 	return ""

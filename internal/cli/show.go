@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -112,6 +113,9 @@ func (p *program) showCase(d *web.CaseDetail) {
 	if w := chat.Waits(k, now); w != "" {
 		add("waits", "%s", w)
 	}
+	if d.Against != "" {
+		add("against", "%s", d.Against)
+	}
 	for _, a := range k.Approvals {
 		add("approval", "%s", joined(": ", fmt.Sprintf("by %s, %s", a.By.Name, o.stamp(a.At)), a.Reason))
 	}
@@ -148,7 +152,7 @@ func (p *program) showCase(d *web.CaseDetail) {
 		o.line("")
 		o.executions(k)
 	}
-	o.next(k)
+	o.next(k, d.AgainstAt)
 }
 
 // opinions are what the other nodes said of the host, where they differ.
@@ -205,15 +209,16 @@ func (o *printer) executions(k *ledger.Case) {
 	o.table("  ", head, rows)
 }
 
-// next says what a person can do about a case now.
-func (o *printer) next(k *ledger.Case) {
+// next says what a person can do about a case now, who has seen what others say against
+// it up to then.
+func (o *printer) next(k *ledger.Case, seen time.Time) {
 	switch {
 	case k.UnknownExecution():
 		o.talk("\nLook where %s is, then: warden resolve %s --as out|in", k.Host, k.ID)
 	case k.Stage == remedy.StageWaiting && k.Ask != nil && k.Answer == nil:
-		o.talk("\nYes: warden approve %s --plan-hash %s    no: warden deny %s --reason not-now    later: warden snooze %s 30m", k.ID, k.Ask.PlanHash, k.ID, k.ID)
+		o.talk("\nYes: %s    no: warden deny %s --reason not-now    later: warden snooze %s 30m", k.YesCommand(seen), k.ID, k.ID)
 	case k.Stage == remedy.StageWaiting && k.Veto != nil:
-		o.talk("\nStop it: warden deny %s --reason not-now", k.ID)
+		o.talk("\nStop it: warden deny %s --reason not-now    later: warden snooze %s 30m", k.ID, k.ID)
 	case k.Stage == remedy.StageOut:
 		o.talk("\nPut it back: warden undo %s", k.ID)
 	}

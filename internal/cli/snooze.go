@@ -13,7 +13,7 @@ import (
 func (p *program) newSnoozeCommand() *cobra.Command {
 	var q web.SnoozeRequest
 	cmd := &cobra.Command{
-		Use: "snooze CASE TIME", Short: "Have a case ask again later", GroupID: groupDecide, Args: cobra.ExactArgs(2),
+		Use: "snooze CASE TIME", Short: "Have a case ask, or announce, again later", GroupID: groupDecide, Args: cobra.ExactArgs(2),
 		Example: `  warden snooze W-1042 30m
   warden snooze W-1042 2h --reason 'deploy until noon'`,
 		Long: `Take a case's question back and have it asked again after TIME, if the host is still

@@ -386,3 +386,33 @@ func TestMorePeopleThanWereAsked(t *testing.T) {
 		}
 	}, level(remedy.LevelConfirm), rules(nil), who)
 }
+
+// TestAnAnnouncementIsPutOff: what acts by itself can be put off as a question can, by
+// anybody, and the button that its card offers does so. It is announced again when the
+// time is over, and acts when that was in vain.
+func TestAnAnnouncementIsPutOff(t *testing.T) {
+	t.Parallel()
+	story(t, func(r *rig) {
+		r.bad(1)
+		c := r.reaches(1, remedy.StageWaiting)
+		k := chat.CardOf(r.e.message(ledger.Notice{Case: c.ID, Kind: ledger.NoticeAnnounced}, 0), chat.CardOptions{})
+		if !slices.ContainsFunc(k.Buttons, func(b chat.Button) bool { return b.Verb == chat.VerbSnooze }) {
+			t.Fatalf("the card offers no delay: %+v", k.Buttons)
+		}
+		if err := r.e.Snooze(r.ctx(), clicker("carol"), ledger.CaseSnooze{Case: c.ID, Question: c.Question()}, 30*time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		r.rounds(29 * time.Minute)
+		if n := r.lb.acts(); n > 0 {
+			t.Errorf("%d acts were done while it was put off", n)
+		}
+		r.reaches(1, remedy.StageWaiting)
+		if c, _ := r.e.Ledger.Case(c.ID); c.Veto == nil {
+			t.Errorf("it is not announced again: %+v", c)
+		}
+		r.rounds(10 * time.Minute)
+		if n := r.lb.acts(); n != 1 {
+			t.Errorf("announced again and not stopped, it acted %d times", n)
+		}
+	}, announcing(5*time.Minute))
+}

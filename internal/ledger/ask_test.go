@@ -210,7 +210,7 @@ func TestVetoWindow(t *testing.T) {
 		t.Fatalf("%+v", c.Veto)
 	}
 	r.refused(ledger.RefusedStage, alice(), r.yes(id))
-	r.refused(ledger.RefusedStage, alice(), &ledger.CaseSnooze{Case: id, Until: r.now.Add(time.Hour)})
+	r.refused(ledger.RefusedBad, alice(), &ledger.CaseSnooze{Case: id, Until: r.now})
 	r.pass(5*time.Minute - time.Millisecond)
 	r.ok(&ledger.NoticeReceipt{Upto: c.Veto.Notice + 10}) // a second receipt begins nothing anew
 	r.refused(ledger.RefusedApproval, remedy.Warden(), r.starting(id))

@@ -177,7 +177,7 @@ func TestNoHistoryOfQuestionsBreaksTheRules(t *testing.T) {
 			case 7:
 				until := r.now.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "minutes")) * time.Minute)
 				if c != nil && ok(person(who()), &ledger.CaseSnooze{Case: id, Until: until}) {
-					if !c.asked || c.byHand != "" || c.ended || len(c.said) >= c.needed {
+					if c.ended || c.announce == 0 && (!c.asked || c.byHand != "" || len(c.said) >= c.needed) {
 						t.Fatalf("%s was put off: %+v", id, c)
 					}
 					*c = askAccount{snoozed: until, lost: c.lost, nth: c.nth}

@@ -21,6 +21,20 @@ func (c *Case) Question() uint64 {
 	return 0
 }
 
+// YesCommand is the command that says yes to a case's question as it is shown, and to no
+// other: its plan, its question, and over no word of others that was said after seen,
+// which is Standing.Newest of what is shown with it. Zero shows none. The case has an Ask.
+func (c *Case) YesCommand(seen time.Time) string {
+	out := fmt.Sprintf("warden approve %s --plan-hash %s", c.ID, c.Ask.PlanHash)
+	if n := c.Question(); n != 0 {
+		out += fmt.Sprintf(" --question %d", n)
+		if !seen.IsZero() {
+			out += " --seen " + seen.UTC().Format(time.RFC3339Nano)
+		}
+	}
+	return out
+}
+
 // superseded refuses what was said to another question than the one that the case asks
 // now, which may rest on other evidence: a click may be committed minutes later. Nil for
 // what was said to this one, or doesn't say to which. A no to what acts by itself is

@@ -9,8 +9,9 @@ import (
 // MaxSnooze bounds a snooze whatever the config says.
 const MaxSnooze = 24 * time.Hour
 
-// CaseSnooze takes a question back until an instant. It only delays, so anybody
-// may. What is asked then is decided afresh, if the host is still bad.
+// CaseSnooze takes a question, or an announcement, back until an instant. It only
+// delays, so anybody may. What is asked or announced then is decided afresh, if the
+// host is still bad.
 type CaseSnooze struct {
 	Case   remedy.CaseID `json:"case"`
 	Until  time.Time     `json:"until"`
@@ -30,22 +31,20 @@ func (b *CaseSnooze) apply(m *machine, x step) Result {
 		return refuse(RefusedNoCase, "there is no case %s", b.Case)
 	case !x.by.Person:
 		return refuse(RefusedPerson, "only a person may put a question off")
-	case c.Stage == remedy.StageWaiting && c.Veto != nil:
-		return refuse(RefusedStage, "%s asks nothing, it is announced: stop it with `warden deny %s`, or hold %s", c.ID, c.ID, c.Host)
 	case c.Asleep(x.at):
 		return refuse(RefusedDecided, "%s put it off until %s already", c.Snooze.By.Name, c.Snooze.Until.Format(timeLayout))
-	case c.Stage != remedy.StageWaiting || c.Ask == nil:
+	case c.Stage != remedy.StageWaiting || c.Ask == nil && c.Veto == nil:
 		return refuse(RefusedStage, "%s is %s: there is no question to put off", c.ID, c.Stage)
 	case c.Answer != nil:
 		return refuse(RefusedDecided, "%s approved it at %s, and it is being carried out: stop it with `warden cancel %s`", c.Answer.By.Name, c.Answer.At.Format(timeLayout), c.ID)
 	case c.superseded(b.Question) != nil:
 		return *c.superseded(b.Question)
-	case c.Ask.ByHand:
+	case c.Ask != nil && c.Ask.ByHand:
 		return refuse(RefusedStage, "%s was asked for by %s by hand: deny it, and they can ask again", c.ID, c.Manual.By.Name)
-	case !x.at.Before(c.Ask.ExpiresAt):
+	case c.Ask != nil && !x.at.Before(c.Ask.ExpiresAt):
 		return refuse(RefusedExpired, "the question expired at %s", c.Ask.ExpiresAt.Format(timeLayout))
 	case !until.After(x.at) || until.After(after(x.at, MaxSnooze)):
-		return refuse(RefusedBad, "a question is put off for more than nothing and for %s at most", MaxSnooze)
+		return refuse(RefusedBad, "it is put off for more than nothing and for %s at most", MaxSnooze)
 	}
 	c = m.edit(c, x)
 	c.unquestion()

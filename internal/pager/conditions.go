@@ -151,7 +151,7 @@ func caseConditions(st State, s *Settings) []condition {
 			q := base
 			q.kind, q.severity, q.since, q.mark = kindConfirm, serious, c.Ask.AskedAt, c.ID.String()+"/"+c.Ask.PlanHash
 			q.summary = fmt.Sprintf("warden wants to %s %s, needs a yes. %s", verb(c.Action, false), name(string(c.Host)), why(c))
-			q.do = fmt.Sprintf("warden approve %s --plan-hash %s, or warden deny %s --reason not-now", c.ID, c.Ask.PlanHash, c.ID)
+			q.do = fmt.Sprintf("%s, or warden deny %s --reason not-now", c.YesCommand(time.Time{}), c.ID)
 			out = append(out, q)
 		}
 		x := c.Acted()

@@ -88,7 +88,7 @@ func (w *noter) question() bool {
 	if n := c.Ask.NeededYes(); n > 1 {
 		needs = fmt.Sprintf("a yes of %d people", n)
 	}
-	w.line("Approve: warden approve %s --plan-hash %s", c.ID, c.Ask.PlanHash)
+	w.line("Approve: %s", c.YesCommand(time.Time{}))
 	w.line("Asked: %s", strings.Join(c.Ask.WhoWords(), " "))
 	w.line("If nobody answers by %s nothing is done.", when(c.Ask.ExpiresAt, w.now))
 	w.line("%s", inService(c))

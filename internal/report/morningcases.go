@@ -265,7 +265,7 @@ func (w *morning) waits(c *ledger.Case, q question) chat.MorningItem {
 		stress(&i, "expires %s", w.when(c.Ask.ExpiresAt))
 		i.Ask = &chat.MorningAsk{PlanHash: c.Ask.PlanHash, AskedAt: c.Ask.AskedAt, ExpiresAt: c.Ask.ExpiresAt, Question: c.Question()}
 		i.Offers = append(i.Offers,
-			chat.MorningOffer{Verb: chat.OfferApprove, Label: label(do+"%s", c.Host), Command: fmt.Sprintf("warden approve %s --plan-hash %s", c.ID, c.Ask.PlanHash)},
+			chat.MorningOffer{Verb: chat.OfferApprove, Label: label(do+"%s", c.Host), Command: c.YesCommand(time.Time{})},
 			chat.MorningOffer{Verb: chat.OfferDeny, Label: label("Leave %s", c.Host), Command: fmt.Sprintf("warden deny %s", c.ID)})
 	}
 	i.Offers = append(i.Offers, chat.MorningOffer{

@@ -71,7 +71,7 @@ func (s *surface) caseWrites(api huma.API) {
 	caseRoute(s, api, "deny", "Say no to a case's question", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q DenyRequest) error {
 		return s.Engine.Answer(ctx, by, ledger.CaseAnswer{Case: id, Reason: q.Reason, Question: q.Question})
 	})
-	caseRoute(s, api, "snooze", "Ask a case's question again later", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q SnoozeRequest) error {
+	caseRoute(s, api, "snooze", "Ask, or announce, a case again later", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q SnoozeRequest) error {
 		return s.Engine.Snooze(ctx, by, ledger.CaseSnooze{Case: id, Reason: q.Reason, Question: q.Question}, time.Duration(q.Seconds)*time.Second)
 	})
 	caseRoute(s, api, "cancel", "Stop a case before its effect", func(ctx context.Context, by remedy.Actor, id remedy.CaseID, q CancelRequest) error {

@@ -44,8 +44,8 @@ type trouble struct {
 	class chat.Reason
 	half  half
 	wide  bool // whatever is asked of that half would meet it
-	// unclear says that the call may have been carried out: it was sent whole, and what
-	// came back doesn't say.
+	// unclear says that the call may have been carried out: it may have left whole, and
+	// what came back doesn't say.
 	unclear bool
 }
 
@@ -146,7 +146,7 @@ type sighting struct {
 	wait   time.Duration
 	err    error
 	events bool
-	// sent says that all of the request was written.
+	// sent says that the request may have left whole.
 	sent atomic.Bool
 }
 
@@ -170,7 +170,7 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	seen.events = r.Header.Get("Authorization") == ""
 	resp, err := w.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-		WroteRequest: func(i httptrace.WroteRequestInfo) { seen.sent.Store(i.Err == nil) },
+		WroteHeaders: func() { seen.sent.Store(true) }, // before any of it leaves; WroteRequest may come after the answer
 	})))
 	if err != nil {
 		seen.err = err

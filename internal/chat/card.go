@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -150,6 +151,7 @@ func CardOf(m Message, o CardOptions) Card {
 	for i := range k.Facts {
 		k.Facts[i] = CardFact{Label: Clean(k.Facts[i].Label), Text: Clean(k.Facts[i].Text)}
 	}
+	k.Buttons = slices.DeleteFunc(k.Buttons, func(b Button) bool { return vain(m.Case, b.Verb) })
 	for i := range k.Buttons {
 		k.Buttons[i].Label = clip(Clean(k.Buttons[i].Label), maxButton)
 	}
@@ -161,6 +163,20 @@ func CardOf(m Message, o CardOptions) Card {
 		k.Calls = calling(w.c)
 	}
 	return k
+}
+
+// vain reports whether the ledger would refuse a tap whatever holds by then: no
+// detector was right or wrong about a run by hand, and some actions have no undo.
+func vain(c *ledger.Case, v Verb) bool {
+	// The others depend on what holds when they are tapped.
+	//exhaustive:ignore
+	switch v {
+	case VerbRight, VerbWrong:
+		return c.Detector == ""
+	case VerbUndo:
+		return c.Plan != nil && len(c.Plan.UndoSteps) == 0
+	}
+	return false
 }
 
 // The bounds of what people can take in, below what any surface allows.

@@ -204,7 +204,8 @@ func (v *validator) approversOK(name remedy.ActionName) bool {
 
 // enough checks that as many different people as have to say yes may be among those
 // who may. Who is in a group is known when they come, and nothing of it is said here:
-// nobody could end a warning of it. The question itself says so where they are too few.
+// nobody could end a warning of it, and a group may be of any size. Where one holds too
+// few, the question is put, and expires.
 func (v *validator) enough(p []string, name remedy.ActionName) {
 	c := v.config
 	who, n := c.ApproversOf(name), c.ApprovalsOf(name)

@@ -105,7 +105,7 @@ func (e *Engine) secondYes(cfg *Config, by remedy.Actor, q RunRequest, p Preview
 	}
 	a := cfg.Actions[q.Action]
 	if why := e.unanswerable(cfg, q.Action, q.Target.Pool, w.Approvals, &by); why != "" {
-		return nil, refusal(ledger.RefusedApproval, "%s needs %d people, and nobody else can say yes (%s): add approvers to the config", q.Action, w.Approvals, why)
+		return nil, refusal(ledger.RefusedApproval, "%s needs %d people, and nobody who is known to be somebody else can say yes (%s): add an approver, or put email and unix of each into [approvals.people], which tells them apart", q.Action, w.Approvals, why)
 	}
 	if !e.asks() {
 		return nil, refusal(RefusedTransient, "%s needs %d people, and not every node knows what that is: upgrade them", q.Action, w.Approvals)

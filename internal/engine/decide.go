@@ -276,7 +276,7 @@ func (e *Engine) plan(ctx context.Context, p *poolRound, a Action, host remedy.H
 	}
 	bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
 	defer cancel()
-	defer e.beat()
+	defer e.took(a.Spec.Timeout)
 	plan, err := a.Plan(bounded, p.name, host)
 	if err != nil {
 		e.Logger.Warn("no plan can be made", zap.String("pool", string(p.name)), zap.String("host", string(host)), zap.Error(err))

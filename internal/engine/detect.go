@@ -58,6 +58,7 @@ func (m *poolMemory) listed(hosts []inventory.Host) *remedy.Roster {
 type round struct {
 	cfg   *Config
 	now   time.Time
+	began looked // see unwatched
 	pools map[remedy.PoolName]*poolRound
 	// complete says that every detector judged with an answer to each query.
 	complete bool
@@ -273,7 +274,7 @@ func (e *Engine) fetchFresh(ctx context.Context, cfg *Config, queries []remedy.Q
 func (e *Engine) fetchFrom(ctx context.Context, cfg *Config, queries []remedy.Query, which func(source.Source) source.Source) remedy.Results {
 	sources := make(map[remedy.SourceName]source.Source, len(cfg.Sources))
 	for name, s := range cfg.Sources {
-		sources[name] = which(s.Source)
+		sources[name] = stepping{which(s.Source), e.beat}
 	}
 	defer e.beat()
 	return source.FetchAll(ctx, sources, queries, parallelFetches)
@@ -328,7 +329,7 @@ func (e *Engine) observe(ctx context.Context, cfg *Config, p *poolRound) {
 		bounded, cancel := context.WithTimeout(ctx, a.Spec.Timeout)
 		seen, err := a.Observe(bounded, p.name, hosts)
 		cancel()
-		e.beat()
+		e.took(a.Spec.Timeout)
 		if err != nil {
 			e.Logger.Warn("the backend can't be observed", zap.String("pool", string(p.name)), zap.String("action", string(name)), zap.Error(err))
 			p.failed[name] = err.Error()

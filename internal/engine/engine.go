@@ -98,6 +98,7 @@ type Engine struct {
 	post       post
 	outSeen    outSeen
 	pulse      atomic.Uint64 // see pulse.go
+	silence    silence       // see unseen.go
 	clicks     clickGate
 	// stamps is a copy of what is known of the clock, for stamping entries.
 	stampMu sync.Mutex
@@ -255,6 +256,7 @@ func (e *Engine) attend(ctx context.Context) {
 		e.putBack(ctx, cfg)
 		e.startReady(ctx, cfg)
 		e.announce(ctx)
+		e.looksOn()
 	})
 }
 
@@ -325,9 +327,12 @@ func (e *Engine) idle() {
 func (e *Engine) Round(ctx context.Context) {
 	cfg, m := e.Config(), e.baton.memory
 	e.readClock(cfg)
+	e.beat()
+	began := e.watching()
 	clocks := make(chan *comparedClocks, 1)
 	go func() { clocks <- e.compareClocks(ctx, cfg) }() // they need not wait for the sources
 	r := e.detect(ctx, cfg, m, e.reloaded.Swap(false))
+	r.began = began
 	e.clocksSeen.Store(<-clocks)
 	e.askOthers(ctx, r)
 	e.locked(func() {
@@ -343,6 +348,7 @@ func (e *Engine) Round(ctx context.Context) {
 // conclude is the second half of a round, from what was seen to what is done.
 // It reports whether the round was recorded.
 func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
+	e.recorded = false
 	if cfg != e.Config() || ctx.Err() != nil {
 		return false // reloaded or deposed meanwhile: the next round sees it afresh
 	}
@@ -350,7 +356,7 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		e.Logger.Warn("the round is dropped: the config can't be reported", zap.Error(err))
 		return false
 	}
-	e.unwatched(cfg)
+	e.unwatched(cfg, r.began)
 	e.outSeen.mu.Lock()
 	for name, p := range r.pools {
 		p.outdated = !e.outSeen.current(name, p.at)
@@ -379,7 +385,7 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 		return false
 	}
 	e.blind, e.deaf, e.stepped = r.blind, r.deaf, ""
-	e.lastLook, e.lookAgain = e.watching(), false
+	e.lastLook, e.lookAgain, e.recorded = e.watching(), false, true
 	if e.rounds++; e.began.IsZero() {
 		e.began = e.lastLook.stamp
 	}
@@ -392,6 +398,7 @@ func (e *Engine) conclude(ctx context.Context, cfg *Config, r *round) bool {
 	e.putBack(ctx, cfg)
 	e.startReady(ctx, cfg)
 	e.announce(ctx)
+	e.looksOn()
 	return true
 }
 

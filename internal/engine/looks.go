@@ -59,7 +59,7 @@ func (e *Engine) observeWith(ctx context.Context, x *execution) (map[remedy.Host
 	bounded, cancel := context.WithTimeout(ctx, x.action.Spec.Timeout)
 	defer cancel()
 	seen, err := x.action.Observe(bounded, x.c.Pool, hosts)
-	e.beat()
+	e.took(x.action.Spec.Timeout)
 	if together {
 		x.looks.seen[at] = look{seen, err}
 	}
@@ -73,7 +73,7 @@ func (e *Engine) verifyBy(ctx context.Context, ask func(context.Context, remedy.
 	}
 	bounded, cancel := clock.WithTimeout(ctx, e.Clock, x.action.Spec.Timeout)
 	defer cancel()
-	defer e.beat()
+	defer e.took(x.action.Spec.Timeout)
 	return ask(bounded, x.c.Pool, x.c.Host)
 }
 

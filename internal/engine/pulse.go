@@ -10,7 +10,13 @@ import "time"
 func (e *Engine) Pulse() uint64 { return e.pulse.Load() }
 
 // beat says that a step is over.
-func (e *Engine) beat() { e.pulse.Add(1) }
+func (e *Engine) beat() { e.took(0) }
+
+// took says that a step is over that was given so long.
+func (e *Engine) took(most time.Duration) {
+	e.pulse.Add(1)
+	e.silence.step(e.watching(), most)
+}
 
 // Standstill is how long Pulse may stand still while rounds are run: the time
 // between two rounds and the longest step there is, fetch being how long asking

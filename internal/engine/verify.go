@@ -33,7 +33,7 @@ func (e *Engine) unfinished() bool {
 // another hand, and whether it helped. Between rounds it leaves out those that
 // are simply out. The caller holds e.mu.
 func (e *Engine) verify(ctx context.Context, cfg *Config, all bool) {
-	e.unwatched(cfg)
+	e.unwatched(cfg, e.watching())
 	var open []*ledger.Case
 	for _, name := range sorted(cfg.Pools) {
 		open = append(open, e.Ledger.Pool(name, e.Clock.Now()).Open...)

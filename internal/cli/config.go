@@ -184,7 +184,7 @@ func (p *program) newConfigExampleCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&minimal, "minimal", false, "the smallest one that does something useful")
-	cmd.Flags().BoolVar(&tests, "tests", false, "instead, unit tests of the example, which warden test runs")
+	cmd.Flags().BoolVar(&tests, "tests", false, "instead, unit tests of the whole example, which warden test runs")
 	exclusive(cmd, "minimal", "tests")
 	return cmd
 }

@@ -110,6 +110,9 @@ func (p *program) unitSuite(ctx context.Context, path string, only *regexp.Regex
 		s.Failed = fmt.Sprintf("%s: config = %q: %s", path, f.Config, plainError(err))
 		return s
 	}
+	if s.Failed = f.Elsewhere(cfg); s.Failed != "" {
+		return s
+	}
 	built, err := builder{clock: p.clock, env: noEnv}.build(cfg)
 	if err != nil {
 		s.Failed = plainError(err)

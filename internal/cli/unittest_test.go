@@ -67,6 +67,17 @@ func TestExampleTests(t *testing.T) {
 	}
 }
 
+// TestExampleTestsOfTheMinimalFile: the example's tests beside another configuration say
+// in one line that they are of another.
+func TestExampleTestsOfTheMinimalFile(t *testing.T) {
+	t.Parallel()
+	s := runUnit(t, writeUnit(t, config.Minimal(), unit.Example()))
+	if got := said(s); s.OK() || len(s.Results) != 0 || strings.Count(got, "\n") != 0 || !strings.Contains(got, "warden_test.toml:") ||
+		!strings.Contains(got, "these tests are of pool ingest, and warden.toml has only web") {
+		t.Errorf("%d tests, and it says %q", len(s.Results), got)
+	}
+}
+
 // Each change of the configuration that makes warden do something else is
 // noticed by the example's tests.
 func TestExampleTestsNotice(t *testing.T) {

@@ -1,6 +1,7 @@
 package slack_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,52 @@ func TestWhomAnAnnouncementCalls(t *testing.T) {
 			}
 			if len(tt.who) != 1 || tt.who[0].Match != lost.Match { // who is asked for, and isn't there
 				w.clean()
+			}
+		})
+	}
+}
+
+// Whom a question calls holds it up neither by how many they are, where each look-up
+// fails, nor by one that hangs.
+func TestAQuestionIsNotHeldUpByWhomItCalls(t *testing.T) {
+	t.Parallel()
+	who := []remedy.Approver{}
+	for i := range 30 {
+		who = append(who, remedy.Approver{Match: fmt.Sprintf("p%d@example.net", i)}, remedy.Approver{Match: fmt.Sprintf("slack:@g%d", i)})
+	}
+	for name, how := range map[string]fakeslack.Failure{"trouble": fakeslack.Says("internal_error"), "limited": fakeslack.RateLimited(time.Minute), "hangs": fakeslack.Hang()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := quick(t)
+			w.fake.Fail("users.lookupByEmail", how, -1)
+			w.fake.Fail("usergroups.list", how, -1)
+			w.put(copyOf(question(), func(n *ledger.Case) { a := *n.Ask; a.Who = who; n.Ask = &a }), ledger.NoticeQuestion)
+			if _, err := w.once(); err != nil || len(w.owed) != 0 {
+				t.Errorf("%d notices are owed: %v", len(w.owed), err)
+			}
+			n := 0
+			for _, c := range w.fake.Calls() {
+				if c.Method == "users.lookupByEmail" || c.Method == "usergroups.list" {
+					n++
+				}
+			}
+			if n > 2 {
+				t.Errorf("%d look-ups that fail before one question", n)
+			}
+			if name == "hangs" {
+				return
+			}
+			// Another round looks again.
+			w.fake.Heal()
+			<-w.clk.After(2 * time.Minute)
+			w.put(copyOf(question(), func(n *ledger.Case) {
+				a := *n.Ask
+				a.Who = []remedy.Approver{{Match: "fran@example.net"}, {Match: "slack:@oncall-ops"}}
+				n.ID, n.Ask = 8, &a
+			}), ledger.NoticeQuestion)
+			w.settle()
+			if all := w.fake.Messages(fakeslack.Ops); !strings.Contains(unescaped(all[len(all)-1].Blocks), "<@U0FRAN> <!subteam^S0ONCALL>") {
+				t.Errorf("nobody is called: %s", all[len(all)-1].Blocks)
 			}
 		})
 	}

@@ -32,6 +32,7 @@ type round struct {
 	// trouble is what went wrong with messages that are held for it, so many.
 	trouble  error
 	troubles int
+	calls    calls
 }
 
 // Deliver implements chat.Courier. It sends what may be sent now, at most one

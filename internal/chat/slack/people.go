@@ -150,9 +150,11 @@ func (r *round) called(ctx context.Context, a remedy.Approver) string {
 	}
 	switch {
 	case isKey && isGroup:
-		groups, err := r.userGroups(ctx, r.x)
-		if err != nil {
-			r.Logger.Warn("user groups can't be looked up for a call: as they were last seen they are called", zap.Error(err))
+		var groups []api.UserGroup
+		if err := r.lookUp(ctx, "usergroups.list", func(ctx context.Context) (err error) {
+			groups, err = r.userGroups(ctx, r.x)
+			return err
+		}); err != nil {
 			groups = r.lastGroups() // a call decides nothing
 		}
 		for _, g := range groups {
@@ -179,12 +181,16 @@ func (r *round) byMail(ctx context.Context, mail string) string {
 		return have.id
 	}
 	id := ""
-	u, err := r.x.client.GetUserByEmailContext(ctx, mail)
-	switch {
-	case err == nil:
-		id = u.ID
-	case slackCode(err) != "users_not_found":
-		r.Logger.Warn("somebody who may answer can't be called, but where they were seen before", zap.Error(err))
+	if err := r.lookUp(ctx, "users.lookupByEmail", func(ctx context.Context) error {
+		u, err := r.x.client.GetUserByEmailContext(ctx, mail)
+		switch {
+		case err == nil:
+			id = u.ID
+		case slackCode(err) == "users_not_found":
+			return nil
+		}
+		return err
+	}); err != nil {
 		return have.id
 	}
 	r.mu.Lock()

@@ -28,10 +28,11 @@ func ofOne(err error) bool {
 }
 
 // answeredBadly reports whether Slack, or a proxy before it, answered with a status
-// alone. That is everybody's as far as the round knows.
+// alone, or with a page. That is everybody's as far as the round knows.
 func answeredBadly(err error) bool {
-	_, ok := errors.AsType[api.StatusCodeError](err)
-	return ok
+	_, status := errors.AsType[api.StatusCodeError](err)
+	page, ok := errors.AsType[*unanswered](err)
+	return status || ok && page.cause == nil
 }
 
 // codeOf is what went wrong, in a word that may be shown.

@@ -33,7 +33,7 @@ func TestTroubleOfOneMessageHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]fakeslack.Failure{
 		"internal_error": fakeslack.Says("internal_error"), "fatal_error": fakeslack.Says("fatal_error"),
-		"missing_scope": fakeslack.Says("missing_scope"), "no word": fakeslack.Says("<html>"), "status": fakeslack.Status(500),
+		"missing_scope": fakeslack.Says("missing_scope"), "no word": fakeslack.Says("<html>"), "status": fakeslack.Status(500), "page": fakeslack.HTML(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -61,15 +61,18 @@ func (l *Ledger) Words(c *Case) []Objection {
 // wrong again after somebody said yes has said something new: that they heard the
 // yes, and that it is wrong all the same.
 //
-// The yes is that to the open case that the word binds, which may be a later one.
+// The yes is that to an open case that the word binds, which may be a later one.
 func (m *machine) repeats(c *Case, last *trust.Statement, said trust.Statement) bool {
 	if last == nil || !said.Repeats(*last) {
 		return false
 	}
-	if o := m.subject(c); o != nil {
-		c = o
+	yes := m.subjects(c)
+	if len(yes) == 0 {
+		yes = []*Case{c}
 	}
-	return said.Label != trust.Wrong || !slices.ContainsFunc(c.Approved(), func(a CaseReply) bool { return a.At.After(last.At) })
+	return said.Label != trust.Wrong || !slices.ContainsFunc(yes, func(c *Case) bool {
+		return slices.ContainsFunc(c.Approved(), func(a CaseReply) bool { return a.At.After(last.At) })
+	})
 }
 
 // voidYes takes back what was approved before somebody said that the detector is

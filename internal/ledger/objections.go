@@ -179,8 +179,8 @@ func (m *machine) overruled(c *Case, e *Execution) {
 
 // saysOtherwise ends what a person said of a case, of which they say something else now;
 // what they said of those before it binds nothing while they do.
-func (m *machine) saysOtherwise(c *Case, by string) {
-	m.unsays(c, by)
+func (m *machine) saysOtherwise(c *Case, by string, x step) {
+	m.unsays(c, by, x)
 	m.otherwise(c, by, func(w *word) {
 		if w.About < c.ID {
 			w.Otherwise = c.ID
@@ -189,11 +189,15 @@ func (m *machine) saysOtherwise(c *Case, by string) {
 }
 
 // unsays ends what a person said of one case, and that they say something else of it.
-func (m *machine) unsays(c *Case, by string) {
+// A word that binds again by that counts as said now: while it bound nothing nobody was
+// shown it, and a yes was given without it.
+func (m *machine) unsays(c *Case, by string, x step) {
+	p := m.pool(c.Pool)
+	now := p.sayable(x.at)
 	m.pool(c.Pool).endWords(c.Host, c.Action, func(w word) bool { return w.By == by && w.About == c.ID })
 	m.otherwise(c, by, func(w *word) {
 		if w.Otherwise == c.ID {
-			w.Otherwise = 0
+			w.Otherwise, w.At, p.Spoken = 0, now, now
 		}
 	})
 }
@@ -299,41 +303,47 @@ func (m *machine) objected(p *pool, host remedy.HostName, action remedy.ActionNa
 	return newest(all)
 }
 
-// subject is the open case that a word about a case binds: itself, or the one of
-// its host and action that came after it; nil for none.
-func (m *machine) subject(c *Case) *Case {
-	if c.Open() {
-		return c
+// subjects are the open cases that a word about a case binds: itself first, or else the
+// one of its very host and action that came after it; and those under another spelling
+// of the host.
+func (m *machine) subjects(c *Case) []*Case {
+	p, first := m.findPool(c.Pool), c
+	if !c.Open() {
+		if first = m.openCase(p, c.Host, c.Action); first == nil {
+			return m.openOn(p, c.Host, c.Action)
+		}
 	}
-	p := m.findPool(c.Pool)
-	if o := m.openCase(p, c.Host, c.Action); o != nil {
-		return o
-	}
-	if all := m.openOn(p, c.Host, c.Action); len(all) > 0 {
-		return all[0]
-	}
-	return nil
+	others := slices.DeleteFunc(m.openOn(p, c.Host, c.Action), func(o *Case) bool { return o.ID == first.ID })
+	return append([]*Case{first}, others...)
 }
 
-// hears is the word that stands against the open case that a word about a case binds,
+// hears are the words that stand against the open cases that a word about a case binds,
 // before that is said.
-func (m *machine) hears(c *Case) *Objection {
-	if open := m.subject(c); open != nil {
-		return m.against(open)
+func (m *machine) hears(c *Case) map[remedy.CaseID]*Objection {
+	stood := map[remedy.CaseID]*Objection{}
+	for _, open := range m.subjects(c) {
+		stood[open.ID] = m.against(open)
 	}
-	return nil
+	return stood
 }
 
-// heard has the open case that a word about a case binds hear what was just said: a
-// yes from before a word against it is void, and a question that was only put because
-// of a word is taken back with it. It returns in words what that did, and whether
-// people have to be told because they are asked, or would be surprised, by what was
-// said now for the first time.
-func (m *machine) heard(about *Case, before *Objection, x step) (did string, tell bool) {
-	c := m.subject(about)
-	if c == nil {
-		return "", false
+// heard has the open cases that a word about a case binds hear what was just said. It
+// returns in words what that did, and whether people have to be told because they are
+// asked, or would be surprised, by what was said now for the first time.
+func (m *machine) heard(about *Case, stood map[remedy.CaseID]*Objection, x step) (did string, tell bool) {
+	for i, c := range m.subjects(about) {
+		void, asked := m.hearsOf(c, stood[c.ID], x)
+		if void != "" && i > 0 {
+			void += " for " + c.ID.String()
+		}
+		did, tell = did+void, tell || asked
 	}
+	return did, tell
+}
+
+// hearsOf has an open case hear what was just said against it: a yes from before it is
+// void, and a question that was only put because of a word is taken back with it.
+func (m *machine) hearsOf(c *Case, before *Objection, x step) (did string, tell bool) {
 	now := m.against(c)
 	switch {
 	case now != nil && c.Stage == remedy.StageWaiting:

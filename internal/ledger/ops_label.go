@@ -118,12 +118,12 @@ const uncounted = "so many say so that it isn't counted as evidence; it keeps wa
 func (m *machine) objectsAs(c *Case, said trust.Statement, x step) (gone *word) {
 	switch said.Label {
 	case trust.Wrong:
-		m.unsays(c, said.By)
+		m.unsays(c, said.By, x)
 		gone, _ = m.speaks(c, said, x) // there is room: the caller has looked
 	case trust.Unlabelled:
-		m.unsays(c, said.By)
+		m.unsays(c, said.By, x)
 	case trust.Right, trust.Unclear:
-		m.saysOtherwise(c, said.By)
+		m.saysOtherwise(c, said.By, x)
 	}
 	return gone
 }

@@ -1,0 +1,69 @@
+package ledger_test
+
+import (
+	"testing"
+	"time"
+
+	"warden/internal/ledger"
+	"warden/internal/remedy"
+	"warden/internal/trust"
+)
+
+// TestAWordIsHeardInBothSpellings: of two open cases of one host in two spellings, a word
+// about one takes back the yes to the other, which can be said again.
+func TestAWordIsHeardInBothSpellings(t *testing.T) {
+	t.Parallel()
+	r := trusting(t, remedy.LevelConfirm)
+	first := r.ok(judge("Web-07", remedy.LevelConfirm, r.asks("alice")))
+	id := r.ok(judge("web-07", remedy.LevelConfirm, r.asks("alice")))
+	r.okAs(alice(), r.yes(id))
+	r.pass(time.Second)
+	r.wrong(first)
+	if c := r.get(id); c.Answer != nil {
+		t.Errorf("her yes stands, and nothing starts on it: %+v", c.Answer)
+	}
+	r.refused(ledger.RefusedApproval, remedy.Warden(), r.starting(id))
+	r.pass(time.Second)
+	if res := r.as(alice(), r.yes(id)).Results[0]; !res.OK {
+		t.Errorf("she can't say it again: %s", res.Reason)
+	}
+	r.pass(time.Second)
+	r.ok(r.starting(id))
+}
+
+// TestAHiddenWordComesBackAsNew: bob's wrong about W-1 binds nothing while he says unclear
+// of W-2. He takes that back, and it binds again: no yes passes over it that was given
+// before, or whose message never showed it.
+func TestAHiddenWordComesBackAsNew(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{false, true} {
+		r := trusting(t, remedy.LevelConfirm)
+		first := r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice")))
+		r.wrong(first) // bob
+		r.closed(first, remedy.OutcomeSelfRecovered)
+		r.pass(time.Minute)
+		id := r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice")))
+		r.okAs(bob(), &ledger.CaseLabel{Case: id, Label: trust.Unclear, Lowers: true})
+		r.pass(time.Minute)
+		if !before {
+			r.okAs(person("carol"), lowers(id, trust.Wrong))
+			r.pass(time.Minute)
+		}
+		yes := r.shown(id, true)
+		if before {
+			r.okAs(alice(), yes)
+			r.pass(time.Minute)
+		}
+		r.okAs(bob(), &ledger.CaseLabel{Case: id, Withdraw: true})
+		r.pass(time.Minute)
+		if !before {
+			if res := r.as(alice(), yes).Results[0]; res.OK {
+				t.Errorf("the yes passed over bob's word, which was never shown")
+			}
+			continue
+		}
+		if c := r.get(id); c.Answer != nil {
+			t.Errorf("alice's yes stands: bob's word, hidden when she gave it, is back")
+		}
+	}
+}

@@ -39,7 +39,7 @@ func (p *program) newShowCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&f.incident, "incident", "", "the timeline of PagerDuty's incident `ID`: what warden saw, did and did not do")
 	cmd.Flags().StringSliceVar(&f.hosts, "host", nil, "the timeline of a `HOST`, for an incident that warden has no note on; may be repeated")
-	cmd.Flags().StringVar(&f.since, "since", "", "where the timeline begins, a `TIME` such as 02:30 (default: half an hour before its first case)")
+	cmd.Flags().StringVar(&f.since, "since", "", "where the timeline begins, a `TIME` such as 02:30 (default with --incident: half an hour before its first case)")
 	cmd.Flags().StringVar(&f.until, "until", "", "where it ends, a `TIME` (default: with its last case)")
 	cmd.Flags().StringVar(&f.out, "out", "md", "the timeline's `FORMAT`: md, to paste in a review")
 	complete(cmd, "out", "md")

@@ -115,7 +115,7 @@ func (s *surface) timeline(in *timelineInput) (*Timeline, error) {
 		return nil, problem(http.StatusNotFound, ledger.RefusedNoCase, "warden has no note on incident "+in.Incident+": give `--since`, `--until` and `--host` instead")
 	}
 	if r.From.IsZero() && len(noted) == 0 {
-		return nil, problem(http.StatusUnprocessableEntity, CodeInvalid, "a timeline of hosts needs to know from when: add `since`")
+		return nil, problem(http.StatusUnprocessableEntity, CodeInvalid, "a timeline of hosts needs to know from when: add `--since`, a time such as 02:30")
 	}
 	s.span(r, noted)
 	s.fillTimeline(r, noted)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"warden/internal/remedy"
 )
 
 // span spells a duration the way the config does: "6h", "5m30s", "250ms".
@@ -45,7 +47,7 @@ func (s Stop) standing(verb string, now time.Time) string {
 		b.WriteString(" by " + s.By)
 	}
 	if s.Reason != "" {
-		b.WriteString(": " + s.Reason)
+		b.WriteString(": " + remedy.Bare(s.Reason))
 	}
 	switch {
 	case s.Until.IsZero():

@@ -1,14 +1,14 @@
 package chat
 
 import (
-	"strings"
+	"slices"
 
 	"warden/internal/ledger"
+	"warden/internal/remedy"
 )
 
-// Bare is what somebody wrote, without the marks that warden's own commands stand
-// in: those are there to be copied, and nobody else's words are.
-func Bare(s string) string { return strings.ReplaceAll(s, "`", "ˋ") }
+// Bare is remedy.Bare.
+func Bare(s string) string { return remedy.Bare(s) }
 
 // bare is a message whose free text holds no marks of commands. Records are copied,
 // and never changed.
@@ -27,7 +27,13 @@ func bare(m Message) Message {
 	if m.Case == nil {
 		return m
 	}
-	c := *m.Case
+	m.Case = bareCase(m.Case)
+	return m
+}
+
+// bareCase is a copy of a case whose people's words hold no marks of commands.
+func bareCase(of *ledger.Case) *ledger.Case {
+	c := *of
 	reply := func(r *ledger.CaseReply) *ledger.CaseReply {
 		if r == nil {
 			return nil
@@ -47,6 +53,14 @@ func bare(m Message) Message {
 		out.Reason, out.By.Name = Bare(r.Reason), Bare(r.By.Name)
 		c.Manual = &out
 	}
-	m.Case = &c
-	return m
+	if s := c.Cancel; s != nil {
+		out := *s
+		out.Reason, out.By.Name = Bare(s.Reason), Bare(s.By.Name)
+		c.Cancel = &out
+	}
+	c.Events = slices.Clone(c.Events)
+	for i := range c.Events {
+		c.Events[i].What = Bare(c.Events[i].What)
+	}
+	return &c
 }

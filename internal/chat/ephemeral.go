@@ -81,7 +81,7 @@ func Details(c *ledger.Case, zone *time.Location) []string {
 		}
 	}
 	for _, e := range c.Events {
-		out = append(out, Clean(w.when(e.At)+"  "+e.What+suffixed(" · ", e.By)))
+		out = append(out, Clean(w.when(e.At)+"  "+Bare(e.What+suffixed(" · ", e.By))))
 	}
 	out = append(out, fmt.Sprintf("All of it: warden show %s", c.ID))
 	const most = 40

@@ -28,6 +28,7 @@ type Late struct {
 // before: then they have what they want. It is empty for a case of which there
 // is nothing to say but what the ledger says.
 func TooLate(l Late) (words string, repeated bool) {
+	l.Case = bareCase(l.Case)
 	words, repeated = l.words()
 	return Clean(words), repeated
 }

@@ -51,7 +51,7 @@ func (m *machine) admit(b *ExecStart, c *Case, p *pool, x step) Result {
 // admitForward checks what binds an action but not an undo.
 func (m *machine) admitForward(b *ExecStart, c *Case, x step) Result {
 	if m.freeze != nil {
-		return refuse(RefusedFrozen, "frozen by %s: %s", m.freeze.By.Name, m.freeze.Reason)
+		return refuse(RefusedFrozen, "frozen by %s: %s", m.freeze.By.Name, remedy.Bare(m.freeze.Reason))
 	}
 	if b.PlanHash == "" || b.PlanHash != c.PlanHash {
 		return refuse(RefusedApproval, "the plan changed: decide again")
@@ -69,12 +69,12 @@ func (m *machine) admitForward(b *ExecStart, c *Case, x step) Result {
 			return r
 		}
 		if h := m.unknownHold(c); h != nil {
-			return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, h.Reason)
+			return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, remedy.Bare(h.Reason))
 		}
 		return done(c.ID)
 	case remedy.KindAct:
 		if h := m.hold(c.Pool, c.Host); h != nil {
-			return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, h.Reason)
+			return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, remedy.Bare(h.Reason))
 		}
 		if c.Latest == nil || c.Latest.Verdict != remedy.VerdictBad {
 			return refuse(RefusedVerdict, "the newest verdict on %s is not bad: nothing acts on it", c.Host)

@@ -115,7 +115,7 @@ func (m *machine) admitReassert(b *ExecStart, c *Case, p *pool, l Limits, x step
 	case c.Forgotten.Cancelled:
 		return refuse(RefusedDecided, "%s called it off", c.Cancel.By.Name)
 	case m.freeze != nil:
-		return refuse(RefusedFrozen, "frozen by %s: %s", m.freeze.By.Name, m.freeze.Reason)
+		return refuse(RefusedFrozen, "frozen by %s: %s", m.freeze.By.Name, remedy.Bare(m.freeze.Reason))
 	case b.PlanHash == "" || b.PlanHash != c.PlanHash:
 		return refuse(RefusedApproval, "the plan changed since it was done: leave it, or run it by hand")
 	case !last.IsZero() && x.at.Sub(last) < reassertEvery:
@@ -125,7 +125,7 @@ func (m *machine) admitReassert(b *ExecStart, c *Case, p *pool, l Limits, x step
 		return refuse(RefusedApproval, "%s: it is put back by hand, or not at all", w.Words())
 	}
 	if h := m.hold(c.Pool, c.Host); h != nil {
-		return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, h.Reason)
+		return refuse(RefusedHeld, "%s is held by %s: %s", h.what(), h.By.Name, remedy.Bare(h.Reason))
 	}
 	if level := m.effective(c.Action, c.Pool); c.Manual == nil && level < remedy.LevelConfirm {
 		return refuse(RefusedLevel, "%s is at %s in pool %s", c.Action, level, c.Pool)

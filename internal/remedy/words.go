@@ -176,3 +176,7 @@ func ParseUndoReason(s string) (UndoReason, error) {
 		return "", fmt.Errorf("%q is not a reason for an undo: use fixed, was-fine or test", s)
 	}
 }
+
+// Bare is what somebody wrote, without the marks that warden's own commands stand
+// in: those are there to be copied, and nobody else's words are.
+func Bare(s string) string { return strings.ReplaceAll(s, "`", "ˋ") }

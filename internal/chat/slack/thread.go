@@ -70,7 +70,7 @@ func threadOf(c *ledger.Case, since time.Time, zone *time.Location) rendered {
 			if e.By != "" && e.By != "warden" {
 				by = " · " + e.By
 			}
-			lines = append(lines, chat.When(e.At, c.ChangedAt, zone)+"  "+e.What+by)
+			lines = append(lines, chat.When(e.At, c.ChangedAt, zone)+"  "+chat.Bare(e.What+by))
 		}
 	}
 	b.lines("events", lines)

@@ -278,7 +278,11 @@ func (r *round) share(ctx context.Context, key string, jobs []job) error {
 		lines = append(lines, chat.CardOf(in[id], chat.CardOptions{Zone: r.set.Zone, Tone: chat.TonePlain}).Text)
 	}
 	say := fmt.Sprintf("%d more in pool %s this hour, told together", len(ids), pool)
-	card := chat.Card{State: chat.CardNews, Title: say, Text: say, Lead: lines, Foot: []string{fmt.Sprintf("more than %d messages an hour: see budget_per_hour", r.set.Budget)}}
+	budget := fmt.Sprintf("more than %d messages an hour: see budget_per_hour", r.set.Budget)
+	if r.set.Budget == 1 {
+		budget = "more than one message an hour: see budget_per_hour"
+	}
+	card := chat.Card{State: chat.CardNews, Title: say, Text: say, Lead: lines, Foot: []string{budget}}
 	all := links{Cut: "warden cases has all of it"}
 	made := render(card, nil, "", all)
 	mark := made.hash()

@@ -3,6 +3,7 @@ package slack_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"warden/internal/ledger"
 	"warden/internal/remedy"
@@ -76,5 +77,29 @@ func TestANewTokenSignsWhatStandsAnew(t *testing.T) {
 		if strings.Contains(p.Hash, "xoxb") {
 			t.Errorf("a receipt holds a token: %+v", p)
 		}
+	}
+}
+
+// After a new bot token the buttons of a summary that is kept up to date work.
+func TestANewTokenSignsASummaryAnew(t *testing.T) {
+	t.Parallel()
+	w := quick(t)
+	w.mu.Lock()
+	w.morning = morning()
+	w.cases[3] = question()
+	w.owe(ledger.Notice{Kind: ledger.NoticeSummary, Detail: w.morning.Date, At: w.now})
+	w.mu.Unlock()
+	w.settle()
+	before := string(w.fake.Messages(fakeslack.Ops)[0].Blocks)
+	if !strings.Contains(before, "warden.") {
+		t.Fatal("it has no buttons")
+	}
+	w.rotate()
+	for range 5 {
+		<-w.clk.After(2 * time.Minute)
+		_, _ = w.once()
+	}
+	if string(w.fake.Messages(fakeslack.Ops)[0].Blocks) == before {
+		t.Error("the summary's buttons are those of the old token")
 	}
 }

@@ -60,8 +60,8 @@ api_url        = %q
 	n := 0
 	l.eventually("people are told in Slack", func() bool {
 		if n++; n%50 == 1 {
-			if code, out, talk := l.run("hold", "web-1", "1h", "--reason", fmt.Sprintf("try %d", n)); code != ExitOK {
-				t.Fatalf("%d %s %s", code, out, talk)
+			if code, _, _ := l.run("hold", "web-1", "1h", "--reason", fmt.Sprintf("try %d", n)); code != ExitOK {
+				n = 0 // no round has told yet which hosts there are
 			}
 		}
 		return told("hold on web-1")() || told("Hold on web-1")()

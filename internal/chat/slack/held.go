@@ -24,8 +24,8 @@ const mostHeld = 1000
 const editTries = 3
 
 // giveUpAfter is how old a notice is that is given up where Slack refuses to have it
-// told, and giveUpTries how often it did so here. What waits for an answer is never
-// given up.
+// told, and giveUpTries how often it did so here. What waits for a person, by an answer
+// or because nobody knows what happened, is never given up.
 const (
 	giveUpAfter = 24 * time.Hour
 	giveUpTries = 3
@@ -160,7 +160,7 @@ func (r *round) refusedAs(j job) string {
 // ledger and the audit.
 func (r *round) giveUp(j job, key string) {
 	c := j.m.Case
-	waits := c != nil && (c.Ask != nil || c.Veto != nil)
+	waits := j.m.Notice.Page || c != nil && (c.Ask != nil || c.Veto != nil || c.UnknownExecution())
 	if len(j.seqs) == 0 || waits || r.owed.Now.Sub(j.oldest) < giveUpAfter || r.tries(key, target{channel: r.set.Channel}) < giveUpTries {
 		return
 	}

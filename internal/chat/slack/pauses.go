@@ -40,7 +40,7 @@ func newPauses(c clock.Clock) *pauses { return &pauses{clock: c, until: map[stri
 
 // pauseKey is what a limit is of.
 func pauseKey(method, channel string) string {
-	if method == methodPost {
+	if method == methodPost || method == methodHook {
 		return method + " " + channel
 	}
 	return method
@@ -75,11 +75,12 @@ func (p *pauses) note(method, channel string, d time.Duration) {
 }
 
 // methodOf is which method a request calls, and in which channel. An address to
-// answer at is no method, and a secret.
+// answer at is no method, and a secret: a digest of it stands for it, so that one
+// that is limited mutes no other.
 func methodOf(r *http.Request, form url.Values) (method, channel string) {
 	dir, method := path.Split(r.URL.Path)
 	if !strings.HasSuffix(dir, "/api/") {
-		return methodHook, ""
+		return methodHook, digest(r.URL.Path)
 	}
 	return method, form.Get("channel")
 }

@@ -19,7 +19,11 @@ func TestClosedFilesAreFree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(child)
+	defer func() {
+		if err := unix.Close(child); err != nil {
+			t.Error(err)
+		}
+	}()
 	if _, err := l.take(); err == nil {
 		t.Fatal("the files were taken twice")
 	}

@@ -20,7 +20,11 @@ func TestReleasedDirectoryIsFree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(child)
+	defer func() {
+		if err := unix.Close(child); err != nil {
+			t.Error(err)
+		}
+	}()
 	if _, err := lockDir(dir); !errors.Is(err, ErrRunning) {
 		t.Fatalf("the directory was locked twice: %v", err)
 	}

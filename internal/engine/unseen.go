@@ -93,6 +93,9 @@ func (e *Engine) unwatched(cfg *Config, began looked) {
 	if gap = max(gap, began.since(e.lastLook)); gap <= max(unwatchedRounds*cfg.interval(), unwatchedLeast) {
 		return
 	}
+	if gap >= vainFor {
+		clear(e.vain) // rounds from before a suspension are no looking after it
+	}
 	e.began, e.lastLook, e.lookAgain = time.Time{}, looked{}, true
 	e.Logger.Warn("nobody looked for a while: what was not seen is no evidence, and none is made of that time", zap.Duration("for", gap))
 }

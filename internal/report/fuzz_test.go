@@ -23,6 +23,7 @@ func FuzzPage(f *testing.F) {
 		f.Add("web", s)
 	}
 	page := func(t *testing.T, name, said string) string {
+		t.Helper()
 		e := evidence(12, 4, "")
 		e.Action, e.Pool, e.Demotion = remedy.ActionName(name), remedy.PoolName(name), &trust.Demotion{
 			Action: remedy.ActionName(name), Pool: remedy.PoolName(name), To: remedy.LevelNotify, From: remedy.LevelConfirm, At: now, By: remedy.Actor{Name: name, Person: true}, Why: trust.WhyPerson, Reason: said,

@@ -114,7 +114,7 @@ func (r *round) send(ctx context.Context, x session, key string, to target, made
 		return at, false, errHeld
 	case ofOne(err):
 		return at, false, r.troubled(key, to, err)
-	case answeredBadly(err):
+	case answeredBadly(err), ctx.Err() == nil && brokeOff(err):
 		r.hold(key, to, err) // the next round is the others'
 	}
 	if _, limited := errors.AsType[*api.RateLimitedError](err); limited {

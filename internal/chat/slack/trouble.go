@@ -3,6 +3,7 @@ package slack
 import (
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	api "github.com/slack-go/slack"
@@ -35,6 +36,15 @@ func answeredBadly(err error) bool {
 	return status || ok && page.cause == nil
 }
 
+// brokeOff reports whether a call reached Slack, or something before it, and ended
+// without an answer. It may be this message that something there can't take; the round
+// ends, as all may be away.
+func brokeOff(err error) bool {
+	_, cut := errors.AsType[*unanswered](err)
+	_, lost := errors.AsType[net.Error](err)
+	return (cut || lost) && ambiguous(err)
+}
+
 // codeOf is what went wrong, in a word that may be shown.
 func codeOf(err error) string {
 	if code := slackCode(err); code != "" {
@@ -45,6 +55,9 @@ func codeOf(err error) string {
 	}
 	if errors.Is(err, errBug) {
 		return "nothing: it is a fault in warden itself, which the log has; please report it"
+	}
+	if brokeOff(err) && !answeredBadly(err) {
+		return "no answer"
 	}
 	return "what can't be right"
 }

@@ -123,10 +123,11 @@ type Node struct {
 	leaving        atomic.Pointer[aside] // why, and who should lead then
 
 	lead    leadership
-	leading atomic.Bool // a Lead loop runs
-	up      atomic.Bool // raft was started
-	atOpen  uint64      // the last entry in the log when the node was opened
-	caught  atomic.Bool // everything up to atOpen is applied
+	leading atomic.Bool   // a Lead loop runs
+	up      atomic.Bool   // raft was started
+	atOpen  uint64        // the last entry in the log when the node was opened
+	joined  atomic.Uint64 // the last entry the cluster had when a node without a log joined it
+	caught  atomic.Bool   // everything up to atOpen, or joined, is applied
 	opened  time.Time
 	waits   atomic.Pointer[string] // what it takes to be in a cluster, as people were told
 	ready   atomic.Uint64          // the term in which this node has applied all earlier ones

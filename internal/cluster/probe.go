@@ -153,9 +153,11 @@ func (n *Node) probeAll(ctx context.Context) map[string]sighting {
 	return out
 }
 
-// watchPeers keeps the view fresh.
+// watchPeers keeps the view fresh, and sees that this node is ready when it is, so
+// that nobody has to ask twice.
 func (n *Node) watchPeers() {
 	for n.ring.conns.pause(n.tune.probeEvery) {
 		n.probeAll(n.ring.conns.ctx)
+		_ = n.Ready() // remembered there
 	}
 }

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/hashicorp/raft"
+
+	"warden/internal/remedy"
 )
 
 // ErrReplaying means that the machine has not yet applied everything that was
@@ -47,21 +51,42 @@ func (n *Node) Ready() error {
 	if n.caught.Load() {
 		return nil
 	}
+	bar := n.atOpen
 	if n.ring != nil && n.atOpen == 0 {
-		commit := n.raft.CommitIndex()
-		if lag, err := n.lag(commit); commit == 0 || err != nil || lag != 0 || !slices.Contains(n.voters(), n.id) {
+		if bar = n.joinedAt(); bar == 0 || n.raft.CommitIndex() < bar {
 			return n.notReady()
 		}
-		n.caught.Store(true)
-		return nil
 	}
 	// Raft counts an entry as applied when it hands it over, so the machine
 	// itself is asked.
-	if waiting, err := n.lastCommand(n.atOpen); err != nil || waiting != 0 {
+	if waiting, err := n.lastCommand(bar); err != nil || waiting != 0 {
 		return n.notReady()
 	}
 	n.caught.Store(true)
 	return nil
+}
+
+// joinedAt is the last entry that the cluster had when this node, which began without
+// a log, was first seen to be a voter that has heard what is committed; 0 before. It
+// stays what it was: in a busy cluster there may always be one entry more to apply,
+// and a node that is up to date to the last of them is rarely seen.
+func (n *Node) joinedAt() uint64 {
+	if bar := n.joined.Load(); bar != 0 {
+		return bar
+	}
+	commit, config := n.raft.CommitIndex(), n.raft.GetConfiguration()
+	if commit == 0 || !votes(config.Configuration(), n.id) {
+		return 0
+	}
+	n.joined.CompareAndSwap(0, max(commit, config.Index()))
+	return n.joined.Load()
+}
+
+// votes reports whether a node is a voter of a configuration.
+func votes(c raft.Configuration, id remedy.NodeID) bool {
+	return slices.ContainsFunc(c.Servers, func(s raft.Server) bool {
+		return s.Suffrage == raft.Voter && remedy.NodeID(s.ID) == id
+	})
 }
 
 // notReady says why the machine is not up to date.

@@ -147,7 +147,8 @@ func TestPeakSees(t *testing.T) {
 	for i := range b {
 		b[i] = 1
 	}
-	if most := stop(); most < 2*mostMemory {
+	// What else was freed meanwhile is missing from it.
+	if most := stop(); most <= mostMemory {
 		t.Errorf("%d bytes were seen as %d", len(b), most)
 	}
 	runtime.KeepAlive(b)

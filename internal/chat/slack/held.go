@@ -156,15 +156,19 @@ func (r *round) refusedAs(j job) string {
 }
 
 // giveUp counts a job's notices as told where Slack has refused them for a day, or
-// the message under a key that has them: what they tell is over, and stands in the
-// ledger and the audit.
+// the message under a key that has them, or where warden failed at either: what they
+// tell is over, and stands in the ledger and the audit.
 func (r *round) giveUp(j job, key string) {
 	c := j.m.Case
 	waits := j.m.Notice.Page || c != nil && (c.Ask != nil || c.Veto != nil || c.UnknownExecution())
-	if len(j.seqs) == 0 || waits || r.owed.Now.Sub(j.oldest) < giveUpAfter || r.tries(key, target{channel: r.set.Channel}) < giveUpTries {
+	home, tries := target{channel: r.set.Channel}, 0
+	for _, k := range []string{key, faultKey + key, faultKey + j.key} {
+		tries = max(tries, r.tries(k, home))
+	}
+	if len(j.seqs) == 0 || waits || r.owed.Now.Sub(j.oldest) < giveUpAfter || tries < giveUpTries {
 		return
 	}
-	r.Logger.Error("a message is given up: Slack has refused it for a day; `warden show` and `warden cases` have what it says", zap.String("key", j.key), zap.Int("notices", len(j.seqs)))
+	r.Logger.Error("a message is given up: for a day Slack has refused it, or warden failed at it; `warden show` and `warden cases` have what it says", zap.String("key", j.key), zap.Int("notices", len(j.seqs)))
 	r.got.Seqs = append(r.got.Seqs, j.seqs...)
 	r.got.Dropped += len(j.seqs)
 }

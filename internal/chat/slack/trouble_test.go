@@ -77,23 +77,33 @@ type roundTrip func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// breaks has warden fail at every request that has some words in it, for as long as
+// what it returns is true.
+func (w *engine) breaks(words string) *atomic.Bool {
+	var broken atomic.Bool
+	broken.Store(true)
+	w.slack.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.GetBody == nil {
+			return http.DefaultTransport.RoundTrip(r)
+		}
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		if b, _ := io.ReadAll(body); broken.Load() && strings.Contains(string(b), words) {
+			panic("a fault of the test's")
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})}
+	return &broken
+}
+
 // A message that ends in a fault of warden's own is held by itself, and said
 // once the fault is gone.
 func TestAFaultOfOneMessageHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	w := &engine{world: quick(t)}
-	var broken atomic.Bool
-	broken.Store(true)
-	w.slack.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-		body, err := r.GetBody()
-		if err != nil {
-			return nil, err
-		}
-		if b, _ := io.ReadAll(body); broken.Load() && strings.Contains(string(b), "W-50") {
-			panic("a fault of the test's")
-		}
-		return http.DefaultTransport.RoundTrip(r)
-	})}
+	broken := w.breaks("W-50")
 	w.put(copyOf(question(), func(n *ledger.Case) { n.ID = 50 }), ledger.NoticeQuestion)
 	if _, err := w.once(); err == nil {
 		t.Fatal("nothing got through, and yet there is no error")
@@ -117,6 +127,32 @@ func TestAFaultOfOneMessageHoldsUpNoOther(t *testing.T) {
 	}
 	if w.spent > 20*time.Minute || len(w.slack.Refusals()) != 0 {
 		t.Errorf("told %s after the fault was gone; %+v", w.spent, w.slack.Refusals())
+	}
+}
+
+// What is over and always ends in a fault is given up after a day like what Slack
+// refuses, also where it is told together.
+func TestAFaultThatLastsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := &engine{world: quick(t)}
+	w.breaks("W-50")
+	for i := range 2 {
+		w.put(copyOf(expired(), func(n *ledger.Case) {
+			n.ID, n.Host, n.Outcome = remedy.CaseID(50+i), remedy.HostName(fmt.Sprintf("web-5%d", i)), remedy.OutcomeSelfRecovered
+		}), ledger.NoticeOutcome)
+	}
+	w.passes(time.Hour)
+	for i := range 26 {
+		w.put(complain(remedy.CaseID(100+i), fmt.Sprintf("web-%d", 100+i)), ledger.NoticeComplaint) // others get through
+		for range 4 {
+			for range 3 { // the second that its try takes of the channel's passes
+				w.turn()
+			}
+			w.passes(15 * time.Minute)
+		}
+	}
+	if len(w.owed) != 0 {
+		t.Errorf("after a day %d are owed still, the first %+v", len(w.owed), w.owed[0].Notice)
 	}
 }
 

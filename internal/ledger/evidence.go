@@ -201,8 +201,7 @@ func (m *machine) answered(c *Case, b *CaseAnswer, x step) {
 	said := trust.Statement{Label: label, Source: trust.SourceDeny, By: x.by.Name, Via: x.by.Via, At: x.at, Note: b.Reason, Lowers: b.Lowers}
 	m.say(c, said, trust.WhyWrong, x)
 	if label == trust.Wrong { // also of what was asked before evidence was kept
-		gone, _ := m.speaks(c, said, x) // there is always room
-		c.madeRoom(gone, x.by.Name, x)
+		m.speaksByTheWay(c, said, x)
 	} else {
 		m.stands(c, x)
 	}
@@ -231,8 +230,7 @@ func (m *machine) undone(c *Case, before, reason remedy.UndoReason, x step) {
 		m.say(c, said, trust.WhyRegretted, x)
 	}
 	if label == trust.Wrong {
-		gone, _ := m.speaks(c, said, x) // there is always room
-		c.madeRoom(gone, x.by.Name, x)
+		m.speaksByTheWay(c, said, x)
 	} else {
 		m.stands(c, x)
 	}

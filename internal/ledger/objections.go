@@ -341,6 +341,22 @@ func (m *machine) heard(about *Case, stood map[remedy.CaseID]*Objection, x step)
 	return did, tell
 }
 
+// speaksByTheWay keeps a wrong that somebody says as they deny or undo. The case itself is
+// answered by that; what is open under another spelling of its host hears it as well.
+func (m *machine) speaksByTheWay(c *Case, said trust.Statement, x step) {
+	stood := m.hears(c)
+	gone, _ := m.speaks(c, said, x) // there is always room
+	c.madeRoom(gone, x.by.Name, x)
+	for _, other := range m.subjects(c) {
+		if other.ID == c.ID {
+			continue
+		}
+		if void, tell := m.hearsOf(other, stood[other.ID], x); tell {
+			m.notify(Notice{Kind: NoticeLabel, Case: other.ID, Pool: other.Pool, Detail: x.by.Name + " says wrong of " + c.ID.String() + suffix(said.Note) + void}, x)
+		}
+	}
+}
+
 // hearsOf has an open case hear what was just said against it: a yes from before it is
 // void, and a question that was only put because of a word is taken back with it.
 func (m *machine) hearsOf(c *Case, before *Objection, x step) (did string, tell bool) {

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,40 @@ func TestAWordIsHeardInBothSpellings(t *testing.T) {
 	}
 	r.pass(time.Second)
 	r.ok(r.starting(id))
+}
+
+// TestADenialIsHeardInTheOtherSpelling: who denies the one as a false alarm, or undoes it
+// as one, takes back the yes to the other, which can be said again; people are told.
+func TestADenialIsHeardInTheOtherSpelling(t *testing.T) {
+	t.Parallel()
+	for _, undo := range []bool{false, true} {
+		r := trusting(t, remedy.LevelConfirm)
+		var first remedy.CaseID
+		if undo {
+			first = r.drainByYes("Web-07")
+		} else {
+			first = r.ok(judge("Web-07", remedy.LevelConfirm, r.asks("alice", "bob")))
+		}
+		id := r.ok(judge("web-07", remedy.LevelConfirm, r.asks("alice")))
+		r.okAs(alice(), r.yes(id))
+		r.pass(time.Second)
+		if undo {
+			r.start(first, bob(), undoing, func(b *ledger.ExecStart) { b.UndoReason = remedy.UndoWasFine })
+		} else {
+			r.okAs(bob(), &ledger.CaseAnswer{Case: first, Reason: "false-alarm"})
+		}
+		if c := r.get(id); c.Answer != nil {
+			t.Fatalf("undo %t: her yes stands, and nothing starts on it: %+v", undo, c.Answer)
+		}
+		told := r.ofKind(ledger.NoticeLabel)
+		if len(told) != 1 || told[0].Case != id || !strings.Contains(told[0].Detail, "says wrong of "+first.String()) || !strings.Contains(told[0].Detail, "the yes of alice counts no more") {
+			t.Errorf("undo %t: told %+v", undo, told)
+		}
+		r.pass(time.Second)
+		if res := r.as(alice(), r.yes(id)).Results[0]; !res.OK {
+			t.Errorf("undo %t: she can't say it again: %s", undo, res.Reason)
+		}
+	}
 }
 
 // TestAHiddenWordComesBackAsNew: bob's wrong about W-1 binds nothing while he says unclear

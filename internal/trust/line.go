@@ -32,6 +32,12 @@ func (a *Assessment) Line(to remedy.Level) string {
 // the leader commits, and what Assessment.Line shows. Held is what is left while
 // the gate is not met, where gates are enforced.
 func (v Verdict) Line(rules Rules, held string) string {
+	if rest, quoted := v.beyondShort(); quoted && !v.Met {
+		if rules.Enforce {
+			return fmt.Sprintf("%s: not met%s, held at %s until it is", v.Short, rest, held)
+		}
+		return fmt.Sprintf("%s: not met%s; the file's level holds", v.Short, rest)
+	}
 	switch {
 	case v.Met:
 		return v.Short + ": PASS"
@@ -39,6 +45,26 @@ func (v Verdict) Line(rules Rules, held string) string {
 		return fmt.Sprintf("%s: not met, held at %s until %s", v.Short, held, lacks(&v, 1))
 	}
 	return fmt.Sprintf("%s: not met: %s; the file's level holds", v.Short, lacks(&v, 1))
+}
+
+// beyondShort is what a line has to add, in brackets, where the short form quotes the
+// first check that failed already: what that one needs, and how many others there are.
+func (v Verdict) beyondShort() (rest string, quoted bool) {
+	failed := v.Failed()
+	if len(failed) == 0 || v.Short != failed[0].quote() {
+		return "", false
+	}
+	var parts []string
+	if failed[0].Need != "" {
+		parts = append(parts, failed[0].Need)
+	}
+	if more := len(failed) - 1; more > 0 {
+		parts = append(parts, plural(more, "more check"))
+	}
+	if len(parts) == 0 {
+		return "", true
+	}
+	return " (" + strings.Join(parts, "; ") + ")", true
 }
 
 // Brief is Line for where there is little room: what is missing by name only.

@@ -67,9 +67,12 @@ func (v *Verdict) quoteFailed(g Gate) {
 		}
 	}
 	if len(failed) > 0 {
-		v.Short = fmt.Sprintf("%s: %s (gate %s)", failed[0].What, failed[0].Observed, failed[0].Limit)
+		v.Short = failed[0].quote()
 	}
 }
+
+// quote is a check as the short form of a gate has it.
+func (c Check) quote() string { return fmt.Sprintf("%s: %s (gate %s)", c.What, c.Observed, c.Limit) }
 
 // manyRight words how many right ones in a row would do.
 func manyRight(passes func(more int) bool) string {

@@ -76,8 +76,18 @@ func (c *Console) block(m Message) string {
 	if m.Notice.Case != 0 {
 		b.WriteString("  " + m.Notice.Case.String())
 	}
-	b.WriteString("\n  " + c.paint(m, text.Headline) + "\n")
-	for _, l := range text.Lines {
+	b.WriteString("\n")
+	head, lines := text.Headline, text.Lines
+	if cut, ok := strings.CutSuffix(head, "…"); ok && len(lines) > 0 && strings.HasPrefix(lines[0], strings.TrimRight(cut, " ")) {
+		head, lines = lines[0], lines[1:] // there is room for all of it here, and it is said once
+	}
+	for i, part := range wrap(head, c.opts.Width-len("    ")) {
+		if i > 0 {
+			part = "  " + part
+		}
+		b.WriteString("  " + c.paint(m, part) + "\n")
+	}
+	for _, l := range lines {
 		for i, part := range wrap(l, c.opts.Width-len("      ")) {
 			if i > 0 {
 				part = "  " + part

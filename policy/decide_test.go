@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"warden/internal/golden"
 	"warden/internal/remedy"
 	"warden/policy"
 )
@@ -341,21 +342,7 @@ func TestDecisionGolden(t *testing.T) {
 			}
 			got = append(got, '\n')
 			path := filepath.Join("testdata", name+".golden.json")
-			if *update {
-				if err := os.MkdirAll("testdata", 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v: write it with go test ./policy -update", err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("decision (-want +got):\n%s", diff)
-			}
+			golden.Check(t, *update, path, got)
 			var back remedy.Decision
 			if err := json.Unmarshal(got, &back); err != nil {
 				t.Fatal(err)

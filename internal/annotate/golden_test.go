@@ -3,14 +3,12 @@ package annotate
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"warden/internal/chat"
+	"warden/internal/golden"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
@@ -97,16 +95,5 @@ func TestMarksAreWordedSo(t *testing.T) {
 		show("a notice: "+string(n.kind), []Mark{ofNotice(chat.Message{Notice: ledger.Notice{Seq: 4, At: at(15), Kind: n.kind, Pool: "edge", Detail: n.detail}}, []string{"warden"})})
 	}
 	const file = "testdata/marks.txt"
-	if *update {
-		if err := os.WriteFile(file, []byte(out.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Error(diff)
-	}
+	golden.Check(t, *update, file, out.String())
 }

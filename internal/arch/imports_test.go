@@ -75,6 +75,7 @@ func layers() []row {
 
 		{pkg: "internal/cluster/clustertest"},
 		{pkg: "internal/arch"},
+		{pkg: "internal/golden"}, // ADR 0005
 		{pkg: "internal/realtest"},
 		{pkg: "internal/realtest/hostile"},
 	}
@@ -82,7 +83,7 @@ func layers() []row {
 
 // testOnly are packages that no part of the binary may import.
 var testOnly = []string{
-	"testing", "internal/realtest", "internal/cluster/clustertest", "internal/arch",
+	"testing", "internal/realtest", "internal/cluster/clustertest", "internal/arch", "internal/golden",
 	"github.com/google/go-cmp", "pgregory.net/rapid", "go.uber.org/goleak", "github.com/rogpeppe/go-internal",
 	"golang.org/x/tools",
 }
@@ -115,7 +116,7 @@ func importTable(tr *tree) ([]finding, error) {
 			own, isOwn := strings.CutPrefix(imported, module+"/")
 			switch {
 			case slices.ContainsFunc(testOnly, func(p string) bool { return under(strings.TrimPrefix(imported, module+"/"), p) }):
-				if f.dir != "internal/realtest" && f.dir != "internal/cluster/clustertest" {
+				if !slices.Contains([]string{"internal/realtest", "internal/cluster/clustertest", "internal/golden"}, f.dir) {
 					findings = append(findings, tr.at(spec.Pos(), "%s imports %s, which is for tests only", f.dir, imported))
 				}
 			case isOwn && !slices.ContainsFunc(table[i].may, func(e string) bool { return covers(e, own) }):

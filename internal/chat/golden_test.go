@@ -3,15 +3,13 @@ package chat_test
 import (
 	"bytes"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"warden/internal/chat"
+	"warden/internal/golden"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/trust"
@@ -234,18 +232,7 @@ func TestMessagesReadAsInTheGoldenFiles(t *testing.T) {
 				}
 			}
 			path := filepath.Join("testdata", name+".golden")
-			if *update {
-				if err := os.WriteFile(path, got.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v: run go test -update and read what it wrote", err)
-			}
-			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("messages differ from %s (-want +got):\n%s", path, diff)
-			}
+			golden.Check(t, *update, path, got.String())
 		})
 	}
 }

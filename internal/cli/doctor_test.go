@@ -20,6 +20,7 @@ import (
 
 	"warden/internal/clock"
 	"warden/internal/doctor"
+	"warden/internal/golden"
 	"warden/internal/peertls"
 )
 
@@ -70,18 +71,7 @@ func unplaced(out, dir string) string {
 func doctorGolden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
-	if update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s (WARDEN_UPDATE=1 rewrites it):\n%s", file, d)
-	}
+	golden.Check(t, update, file, got)
 }
 
 // sickbed is a machine where each thing that can be told from a file, a server or

@@ -105,7 +105,7 @@ func TestAlertsAreWordedSo(t *testing.T) {
 		kept.withinLimits(kind.name)
 		out.WriteString("# " + kind.name + "\n" + kept.events() + "\n")
 	}
-	golden(t, "alerts.txt", out.String())
+	reads(t, "alerts.txt", out.String())
 }
 
 // TestChangesAreWordedSo has everything that is a change event sent, and what is none
@@ -161,5 +161,5 @@ func TestChangesAreWordedSo(t *testing.T) {
 			out.WriteString("# " + tt.name + "\n" + kept.events() + "\n")
 		}
 	}
-	golden(t, "changes.txt", out.String())
+	reads(t, "changes.txt", out.String())
 }

@@ -2,7 +2,6 @@ package pager
 
 import (
 	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,8 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
+	"warden/internal/golden"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/simulate/fakepager"
@@ -19,21 +17,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func golden(t *testing.T, name, got string) {
+func reads(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s (-want +got):\n%s", name, d)
-	}
+	golden.Check(t, *update, filepath.Join("testdata", name), got)
 }
 
 // TestNotesTellTheStory goes through a case that was asked about, approved and
@@ -68,7 +54,7 @@ func TestNotesTellTheStory(t *testing.T) {
 			r.notice(ledger.NoticeOutcome, r.undone(done))
 			r.must()
 			got := r.notesOn(id)
-			golden(t, "story."+mode+".txt", strings.Join(got, "\n\n")+"\n")
+			reads(t, "story."+mode+".txt", strings.Join(got, "\n\n")+"\n")
 			for _, n := range got {
 				if utf8.RuneCountInString(n) > maxNote || !strings.HasPrefix(n, "warden: ") {
 					t.Errorf("%q", n)
@@ -168,7 +154,7 @@ func TestNotes(t *testing.T) {
 			t.Error("what waits its turn is a refusal")
 		}
 	}
-	golden(t, "notes.txt", out.String())
+	reads(t, "notes.txt", out.String())
 }
 
 // TestMatch finds the incident of a host, or none.

@@ -3,7 +3,6 @@ package report_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"warden/internal/chat"
+	"warden/internal/golden"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/report"
@@ -199,7 +199,7 @@ func TestMornings(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			m := report.Morning(test.night, test.s, test.now, test.o)
-			golden(t, test.name, m)
+			reads(t, test.name, m)
 			safe(t, m)
 			if again := report.Morning(test.night, test.s, test.now, test.o); !cmp.Equal(m, again) {
 				t.Errorf("the same night reads differently: %s", cmp.Diff(m, again))
@@ -208,8 +208,8 @@ func TestMornings(t *testing.T) {
 	}
 }
 
-// golden holds a summary to its file: as text, and what buttons are made of.
-func golden(t *testing.T, name string, m *chat.Morning) {
+// reads holds a summary to its file: as text, and what buttons are made of.
+func reads(t *testing.T, name string, m *chat.Morning) {
 	t.Helper()
 	text := chat.MorningText(m)
 	var out strings.Builder
@@ -222,18 +222,7 @@ func golden(t *testing.T, name string, m *chat.Morning) {
 		}
 	}
 	path := filepath.Join("testdata", "morning_"+name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Errorf("%s (-want +got), if that is right run go test ./internal/report -update:\n%s", path, diff)
-	}
+	golden.Check(t, *update, path, out.String())
 }
 
 // safe fails unless every string is one short line of printable text.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"warden/internal/golden"
 	"warden/internal/remedy"
 	"warden/internal/report"
 	"warden/internal/trust"
@@ -123,18 +123,7 @@ func TestGolden(t *testing.T) {
 	for name, p := range map[string]report.Page{"two": pageOf(evidence(106, 53, ""), demoted()), "empty": pageOf(empty), "none": pageOf()} {
 		got := render(t, p)
 		path := "testdata/" + name + ".golden.html"
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatalf("%v: write it with go test ./internal/report -update", err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
+		golden.Check(t, *update, path, got)
 	}
 }
 

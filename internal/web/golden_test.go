@@ -6,36 +6,19 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"warden/internal/golden"
 	"warden/internal/remedy"
 )
 
 // update rewrites the golden files: go test ./internal/web -update.
 var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got), if that is right run go test ./internal/web -update:\n%s", path, diff)
-	}
-}
 
 func fetch(t *testing.T, w *world, path string) []byte {
 	t.Helper()
@@ -54,7 +37,7 @@ func TestOpenAPI(t *testing.T) {
 	w := newWorld(t, remedy.LevelMetricOnly)
 	w.serve()
 	got := append(fetch(t, w, openAPIPath+".json"), '\n')
-	golden(t, filepath.Join("..", "..", "docs", "openapi.json"), got)
+	golden.Check(t, *update, filepath.Join("..", "..", "docs", "openapi.json"), got)
 	for _, word := range []string{"ErrorModel", "Fact", "#/components/schemas/Problem"} {
 		if bytes.Contains(got, []byte(word)) != (word == "#/components/schemas/Problem") {
 			t.Errorf("%s in the description, or not", word)
@@ -92,7 +75,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fetch(t, w, "/metrics")
-	golden(t, filepath.Join("testdata", "metrics.txt"), got)
+	golden.Check(t, *update, filepath.Join("testdata", "metrics.txt"), got)
 	for _, m := range described() {
 		if !strings.Contains(string(got), "\n"+m.name+"{") && !strings.Contains(string(got), "\n"+m.name+" ") {
 			t.Errorf("%s has no sample", m.name)

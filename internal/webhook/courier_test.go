@@ -24,6 +24,7 @@ import (
 
 	"warden/internal/chat"
 	"warden/internal/clock"
+	"warden/internal/golden"
 	"warden/internal/ledger"
 	"warden/internal/outbound"
 	"warden/internal/remedy"
@@ -174,20 +175,9 @@ func TestEventIsTheDocumentedOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.WriteByte('\n')
-	if *update {
-		if err := os.WriteFile("testdata/event.json", b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile("testdata/event.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Error(diff)
-	}
+	golden.Check(t, *update, "testdata/event.json", b.String())
 	page, err := os.ReadFile("../../docs/webhook.md")
-	if err != nil || !strings.Contains(string(page), "```json\n"+string(want)+"```") {
+	if err != nil || !strings.Contains(string(page), "```json\n"+b.String()+"```") {
 		t.Errorf("docs/webhook.md has another example than testdata/event.json (%v)", err)
 	}
 	for _, k := range []string{"schema", "id", "seq", "kind", "at", "cluster", "pool", "headline", "page", "skipped", "repeat", "case"} {

@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"warden/internal/chat"
+	"warden/internal/golden"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/internal/trust"
@@ -97,16 +95,5 @@ func TestEventsAreWordedSo(t *testing.T) {
 		fmt.Fprintf(&out, "# %s\n%s\n\n", tt.name, pretty.String())
 	}
 	const file = "testdata/events.txt"
-	if flag.Lookup("update").Value.String() == "true" {
-		if err := os.WriteFile(file, []byte(out.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Error(diff)
-	}
+	golden.Check(t, flag.Lookup("update").Value.String() == "true", file, out.String())
 }

@@ -1,15 +1,9 @@
 package slack_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"warden/internal/chat"
 	"warden/internal/chat/slack"
@@ -73,30 +67,7 @@ func TestGoldenMessages(t *testing.T) {
 	w.set.Budget = 0
 	for _, k := range states() {
 		m := w.show(k)
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", " ")
-		if err := e.Encode(struct {
-			Text   string          `json:"text"`
-			Blocks json.RawMessage `json:"blocks"`
-		}{m.Text, m.Blocks}); err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join("testdata", k.name+".json")
-		if *update {
-			if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := cmp.Diff(string(want), b.String()); d != "" {
-			t.Errorf("%s differs (-golden +now); go test ./internal/chat/slack -run Golden -update\n%s", k.name, d)
-		}
+		reads(t, k.name, m)
 		if len([]rune(m.Text)) > chat.MaxHeadline+20 { // entities
 			t.Errorf("%s: a lock screen doesn't show all of %q", k.name, m.Text)
 		}

@@ -4,15 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"warden/internal/chat"
+	"warden/internal/golden"
 	"warden/internal/ledger"
 	"warden/internal/remedy"
 	"warden/simulate/fakeslack"
@@ -63,8 +61,8 @@ func (w *world) tell(m *chat.Morning) fakeslack.Message {
 	return all[len(all)-1]
 }
 
-// golden compares a message with the one of the file.
-func golden(t *testing.T, name string, m fakeslack.Message) {
+// reads holds a message to the one of the file.
+func reads(t *testing.T, name string, m fakeslack.Message) {
 	t.Helper()
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -76,34 +74,21 @@ func golden(t *testing.T, name string, m fakeslack.Message) {
 	}{m.Text, m.Blocks}); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join("testdata", name+".json")
-	if *update {
-		if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), b.String()); d != "" {
-		t.Errorf("%s differs (-golden +now); go test ./internal/chat/slack -run Golden -update\n%s", name, d)
-	}
+	golden.Check(t, *update, filepath.Join("testdata", name+".json"), b.String())
 }
 
 func TestGoldenSummaries(t *testing.T) {
 	t.Parallel()
 	w := quick(t)
-	golden(t, "summary", w.tell(morning()))
+	reads(t, "summary", w.tell(morning()))
 	extra := morning()
 	extra.Date, extra.By, extra.Title = "2026-11-20T10:00:00Z", "kim", "So far, for kim: did 1."
 	extra.Parts, extra.Chart = extra.Parts[:1], nil
-	golden(t, "summary_extra", w.tell(extra))
+	reads(t, "summary_extra", w.tell(extra))
 	quiet := morning()
 	quiet.Date, quiet.Quiet, quiet.Title, quiet.Gaps = "2026-11-21", true, "Good morning. Nothing to report: 82 hosts, 9,840 checks an hour. 3 of 3 nodes fine.", nil
 	quiet.Parts = quiet.Parts[5:6]
-	golden(t, "summary_quiet", w.tell(quiet))
+	reads(t, "summary_quiet", w.tell(quiet))
 	w.clean()
 	before := len(w.fake.Everything())
 	quiet.Date, quiet.Skip = "2026-11-22", true

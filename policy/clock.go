@@ -21,7 +21,7 @@ func checkClock(_ *Proposal, w *World) remedy.Answer {
 	case c.Max < 0:
 		return unreadable("the largest acceptable clock error is negative")
 	}
-	limit := span(c.Max)
+	limit := remedy.Span(c.Max)
 	if c.Answered < c.Voters/2+1 || c.Answered > c.Voters {
 		a := block(fmt.Sprintf("%d of %d voters told their time", c.Answered, c.Voters),
 			fmt.Sprintf("at least %d", max(1, c.Voters/2+1)))
@@ -35,8 +35,8 @@ func checkClock(_ *Proposal, w *World) remedy.Answer {
 		return block("stepped by "+offBy(c.Step), limit)
 	}
 	// Rounded so that jitter does not reword the decision every round.
-	return allow(fmt.Sprintf("off by %s, stepped by %s", span(c.Offset.Round(100*time.Millisecond)),
-		span(c.Step.Round(100*time.Millisecond))), limit)
+	return allow(fmt.Sprintf("off by %s, stepped by %s", remedy.Span(c.Offset.Round(100*time.Millisecond)),
+		remedy.Span(c.Step.Round(100*time.Millisecond))), limit)
 }
 
 // offBy spells a clock error to the millisecond, so that one just past the

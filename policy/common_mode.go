@@ -43,7 +43,7 @@ func checkCommonMode(_ *Proposal, w *World) remedy.Answer {
 	}
 	if until := c.EndedAt.Add(c.Cooldown); w.Now.Before(until) {
 		return block(observed+"; the storm ended "+instant(c.EndedAt, w.Now),
-			limit+", and "+span(c.Cooldown)+" after a storm: until "+instant(until, w.Now))
+			limit+", and "+remedy.Span(c.Cooldown)+" after a storm: until "+instant(until, w.Now))
 	}
 	return allow(observed, limit)
 }

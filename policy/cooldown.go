@@ -16,7 +16,7 @@ func checkCooldown(_ *Proposal, w *World) remedy.Answer {
 	if flaw != "" {
 		return unreadable(flaw)
 	}
-	limit := span(l.CooldownPerHost)
+	limit := remedy.Span(l.CooldownPerHost)
 	switch {
 	case last.IsZero():
 		return allow("first time on this host", limit)

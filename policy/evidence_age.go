@@ -17,13 +17,13 @@ func checkEvidenceAge(_ *Proposal, w *World) remedy.Answer {
 	case e.MaxAge <= 0:
 		return unreadable("max_evidence_age allows no age at all")
 	}
-	limit := "at most " + span(e.MaxAge) + " old"
+	limit := "at most " + remedy.Span(e.MaxAge) + " old"
 	if w.Now.Before(e.At) {
 		return block("judged in the future, at "+instant(e.At, w.Now)+": a clock is wrong", limit)
 	}
 	observed := "judged at " + instant(e.At, w.Now)
 	if age := w.Now.Sub(e.At); age > e.MaxAge {
-		return block(observed+", "+span(age)+" ago", limit)
+		return block(observed+", "+remedy.Span(age)+" ago", limit)
 	}
 	return allow(observed, limit)
 }

@@ -15,7 +15,7 @@ func checkSettle(_ *Proposal, w *World) remedy.Answer {
 	if flaw != "" {
 		return unreadable(flaw)
 	}
-	limit := span(l.SettleAfterAction)
+	limit := remedy.Span(l.SettleAfterAction)
 	switch {
 	case last.IsZero():
 		return allow("nothing has run in this pool", limit)

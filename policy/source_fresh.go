@@ -12,19 +12,19 @@ func checkSourceFresh(_ *Proposal, w *World) remedy.Answer {
 	}
 	limit := ""
 	if s.MaxStaleness > 0 {
-		limit = "at most " + span(s.MaxStaleness) + " old"
+		limit = "at most " + remedy.Span(s.MaxStaleness) + " old"
 	}
 	if !s.Fresh {
 		observed := "not fresh"
 		if s.Why != "" {
 			observed += ": " + s.Why
 		} else if s.Age > 0 {
-			observed += ": " + span(s.Age) + " old"
+			observed += ": " + remedy.Span(s.Age) + " old"
 		}
 		return block(observed, limit)
 	}
 	if s.Age > 0 {
-		return allow(span(s.Age)+" old", limit)
+		return allow(remedy.Span(s.Age)+" old", limit)
 	}
 	return allow("fresh", limit)
 }

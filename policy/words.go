@@ -8,23 +8,6 @@ import (
 	"warden/internal/remedy"
 )
 
-// span spells a duration the way the config does: "6h", "5m30s", "250ms".
-func span(d time.Duration) string {
-	if d.Abs() >= time.Second {
-		d = d.Round(time.Second)
-	} else {
-		d = d.Round(time.Millisecond)
-	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
 // instant spells a time in UTC, with the date only where it is not today's.
 // Answers say when something ends, not how long it still takes, so that the
 // words of a decision change only when a fact does.

@@ -139,7 +139,7 @@ func examples() map[string][]example {
 			outcomeOf("done, in place", restart, ran(remedy.KindAct, warden, remedy.OutcomeDone, took(true), inPlace), closed(remedy.OutcomeDone, "")),
 			{"unverified", page(outcomeOf("", wasOut, staged(remedy.StageOut, remedy.OutcomeUnverified, "still has traffic after 3m0s: 12 sessions, 4/s")).m)},
 			outcomeOf("done, put back", wasOut, ran(remedy.KindReassert, warden, remedy.OutcomeDone, took(true)), staged(remedy.StageOut, remedy.OutcomeDone, "traffic gone after 4s")),
-			outcomeOf("returned, forgotten", wasOut, closed(remedy.OutcomeReturned, "not put back within 10m0s: freeze: frozen by sam"), forgot("freeze")),
+			outcomeOf("returned, forgotten", wasOut, closed(remedy.OutcomeReturned, "not put back within 10m: freeze: frozen by sam"), forgot("freeze")),
 			outcomeOf("partial", wasOut, staged(remedy.StageOut, remedy.OutcomePartial, "lb-1 took it, lb-2 did not")),
 			{"failed", page(outcomeOf("", ran(remedy.KindAct, sam, remedy.OutcomeFailed, output("No such server.\n\n")), closed(remedy.OutcomeFailed, "HAProxy refused")).m)},
 			{"unknown", page(outcomeOf("", ran(remedy.KindAct, sam, remedy.OutcomeUnknown), staged(remedy.StageExecuting, remedy.OutcomeUnknown, "the connection broke after the command was sent")).m)},
@@ -160,7 +160,7 @@ func examples() map[string][]example {
 				c.Cancel = &ledger.Cancel{By: fran, At: at(3, 15, 0), Reason: "known work"}
 			}, closed(remedy.OutcomeCancelled, "by fran: known work")),
 			outcomeOf("self_recovered", func(c *ledger.Case) { c.Latest = goodFinding() }, closed(remedy.OutcomeSelfRecovered, "")),
-			outcomeOf("no_data", closed(remedy.OutcomeNoData, "unknown for 24h0m0s: no_series")),
+			outcomeOf("no_data", closed(remedy.OutcomeNoData, "unknown for 24h: no_series")),
 			outcomeOf("undone, test", wasOut, undo(remedy.UndoTest, remedy.OutcomeDone), closed(remedy.OutcomeUndone, "test")),
 			outcomeOf("undone, no reason", wasOut, undo("", remedy.OutcomeDone), closed(remedy.OutcomeUndone, "")),
 			outcomeOf("undone, resolved", wasOut, undo(remedy.UndoFixed, remedy.OutcomeUnknown), closed(remedy.OutcomeUndone, "resolved by kim: looked at it")),

@@ -181,7 +181,7 @@ func (f *fakeAPI) explain(r *http.Request) (any, error) {
 		one.Guardrails = []engine.Recalled{
 			{Guardrail: "freeze", Answer: "unknown", Observed: "earlier freezes are not kept"},
 			{Guardrail: "common_mode", Answer: "allow", Observed: "1 of 40 hosts bad at once", Limit: "8"},
-			{Guardrail: "cooldown", Answer: "block", Observed: "last ran 2h0m0s before", Limit: "6h0m0s"},
+			{Guardrail: "cooldown", Answer: "block", Observed: "last ran 2h before", Limit: "6h"},
 		}
 		x.Nearby = []remedy.CaseID{1043}
 	case "ingest-23":

@@ -196,9 +196,9 @@ func (e *Engine) reconsider(cfg *Config, c *ledger.Case, now time.Time) ledger.B
 	case !e.mayExpire(cfg):
 		return nil
 	case c.Veto.Lost(now):
-		return &ledger.CaseReconsider{Case: c.ID, Undelivered: true, Why: "it could not be delivered for " + c.Veto.Within.String() + ": a person has to say yes"}
+		return &ledger.CaseReconsider{Case: c.ID, Undelivered: true, Why: "it could not be delivered for " + remedy.Span(c.Veto.Within) + ": a person has to say yes"}
 	case c.Veto.Over(now):
-		return &ledger.CaseReconsider{Case: c.ID, Why: "it could not start for " + c.Veto.Within.String() + " after its time"}
+		return &ledger.CaseReconsider{Case: c.ID, Why: "it could not start for " + remedy.Span(c.Veto.Within) + " after its time"}
 	}
 	return nil
 }

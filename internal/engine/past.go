@@ -152,7 +152,7 @@ func (p past) counted(cfg *Config, spec detectors.Spec, t Target, at time.Time, 
 	if last.IsZero() {
 		say("cooldown", false, cooldown.String(), "nothing had run on this host")
 	} else {
-		say("cooldown", at.Sub(last) < cooldown, cooldown.String(), "last ran %s before", at.Sub(last).Round(time.Second))
+		say("cooldown", at.Sub(last) < cooldown, remedy.Span(cooldown), "last ran %s before", remedy.Span(at.Sub(last)))
 	}
 	say("rate", hour >= limits.PerHour || day >= limits.PerDay, fmt.Sprintf("%d an hour, %d a day", limits.PerHour, limits.PerDay), "%d in the hour, %d in the day before", hour, day)
 }

@@ -150,7 +150,7 @@ func (e *Engine) storm(r *round, p *poolRound, j *judgement) []ledger.Body {
 	if on {
 		more := ""
 		if bad > badNow {
-			more = fmt.Sprintf(", %d more taken out within %s", bad-badNow, spec.CommonModeWindow)
+			more = fmt.Sprintf(", %d more taken out within %s", bad-badNow, remedy.Span(spec.CommonModeWindow))
 		}
 		b.Detail = fmt.Sprintf("%s: %d of %d hosts are bad at once%s, and %d may be: this is not a host problem, hands off", spec.Name, badNow, f.N, more, limit)
 	}
@@ -254,7 +254,7 @@ func (e *Engine) closing(r *round, p *poolRound, c *ledger.Case) ledger.Body {
 		}
 	case remedy.VerdictUnknown:
 		if sure && !c.UnknownSince.IsZero() && r.now.Sub(c.UnknownSince) >= r.cfg.UnknownClose {
-			return shut(remedy.OutcomeNoData, &f, "unknown for "+r.cfg.UnknownClose.String()+": "+f.Reason)
+			return shut(remedy.OutcomeNoData, &f, "unknown for "+remedy.Span(r.cfg.UnknownClose)+": "+f.Reason)
 		}
 	case remedy.VerdictBad:
 	}

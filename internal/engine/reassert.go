@@ -153,7 +153,7 @@ func (e *Engine) remembered(ctx context.Context, c *ledger.Case, o remedy.Observ
 		return &ledger.CaseForgot{Case: c.ID, Balancers: forgot, Note: lives(o, forgot)}, true
 	case now.Sub(f.At) >= reassertWithin:
 		delete(e.intact, c.ID) // from here on it is as nobody's reload left it
-		note := "not put back within " + reassertWithin.String() + suffixed(f.Why)
+		note := "not put back within " + remedy.Span(reassertWithin) + suffixed(f.Why)
 		if o.Partial() {
 			return &ledger.CaseForgot{Case: c.ID, Note: note}, false
 		}

@@ -238,5 +238,9 @@ func (m *machine) recordWords(action remedy.ActionName, pool remedy.PoolName) st
 			}
 		}
 	}
-	return fmt.Sprintf("\non record: %d cases, %d of them right and %d wrong", all, right, wrong)
+	cases := "cases"
+	if all == 1 {
+		cases = "case"
+	}
+	return fmt.Sprintf("\non record: %d %s, %d of them right and %d wrong", all, cases, right, wrong)
 }

@@ -221,4 +221,6 @@ func newestGone[T any](all []*T, gone func(*T) time.Time) []*T {
 }
 
 // countWords words failures in a while.
-func countWords(n int, within time.Duration) string { return fmt.Sprintf("%d within %s", n, within) }
+func countWords(n int, within time.Duration) string {
+	return fmt.Sprintf("%d within %s", n, remedy.Span(within))
+}

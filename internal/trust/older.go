@@ -51,7 +51,7 @@ func keptAway(r *Record, wrong *Sample, now Settings) (Suggestion, bool) {
 	}
 	if sooner(wrong) {
 		bad, _ := wrong.badInAll()
-		s := Suggestion{Key: "for", To: strconv.Quote(brief(now.For)), Cause: fmt.Sprintf("%s was good again by itself after %s", wrong.Host, brief(bad))}
+		s := Suggestion{Key: "for", To: strconv.Quote(remedy.Span(now.For)), Cause: fmt.Sprintf("%s was good again by itself after %s", wrong.Host, remedy.Span(bad))}
 		return s.weigh(r, sooner), true
 	}
 	// Common mode is more than max(1, floor(fraction × N)) at once.

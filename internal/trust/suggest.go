@@ -48,7 +48,7 @@ func (s Suggestion) String() string {
 	text := fmt.Sprintf("`%s = %s` instead of %s would have removed %s and cost %s", s.Key, s.To, s.From,
 		plural(len(s.Removes), "wrong call"), plural(len(s.Costs), "right call"))
 	if s.Later > 0 {
-		text += fmt.Sprintf(", and all others would have come %s later", brief(s.Later))
+		text += fmt.Sprintf(", and all others would have come %s later", remedy.Span(s.Later))
 	}
 	return text
 }
@@ -156,8 +156,8 @@ func suggestFor(wrong *Sample, settings Settings, add addSuggestion) {
 	}
 	to := nice(bad)
 	add(Suggestion{
-		Key: "for", From: strconv.Quote(brief(settings.For)), To: strconv.Quote(brief(to)),
-		Cause: fmt.Sprintf("%s was good again by itself after %s", wrong.Host, brief(bad)),
+		Key: "for", From: strconv.Quote(remedy.Span(settings.For)), To: strconv.Quote(remedy.Span(to)),
+		Cause: fmt.Sprintf("%s was good again by itself after %s", wrong.Host, remedy.Span(bad)),
 		Later: to - settings.For,
 	}, func(s *Sample) bool {
 		bad, ended := s.badInAll()
@@ -237,18 +237,3 @@ func namedOf(s *Sample) Named {
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
-// brief is a duration without the units that are zero: 5m, 1h30m.
-func brief(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d >= 2*day && d%day == 0 {
-		return fmt.Sprintf("%dd", d/day)
-	}
-	s := d.Round(time.Second).String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if n := len(s) - len(zero) + 1; n > 0 && s[n-1:] == zero {
-			s = s[:n]
-		}
-	}
-	return s
-}

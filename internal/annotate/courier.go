@@ -70,10 +70,13 @@ type Options struct {
 }
 
 // Courier is a chat.Courier for one Place. It keeps nothing between calls.
-type Courier struct{ o Options }
+type Courier struct {
+	o    Options
+	held outbound.Held
+}
 
 // New makes a Courier.
-func New(o Options) *Courier { return &Courier{o} }
+func New(o Options) *Courier { return &Courier{o: o} }
 
 // Surface implements chat.Courier.
 func (c *Courier) Surface() ledger.Surface { return SurfaceOf(c.o.Place.Name()) }
@@ -90,6 +93,9 @@ type job struct {
 	piece int         // which of the pieces it belongs to
 }
 
+// key is what a refusal of it is remembered by: another mark is another try.
+func (j job) key() string { return j.mark.Key + " " + j.mark.hash() }
+
 // piece is what is done when all of its jobs are.
 type piece struct {
 	seqs []uint64
@@ -98,6 +104,20 @@ type piece struct {
 	old  bool      // ... and is given up
 	// marks is how many of its jobs are done.
 	marks int
+	// about is the case, nil for a notice by itself, and posts are the receipts of it.
+	about *ledger.Case
+	posts []ledger.Post
+}
+
+// receipts say how far what was marked shows the case: only as far as its opening where
+// something is left to be done.
+func (p *piece) receipts() []ledger.Post {
+	for i := range p.posts {
+		if p.posts[i].Of = p.about.ChangedAt; p.bad {
+			p.posts[i].Of = p.about.OpenedAt
+		}
+	}
+	return p.posts
 }
 
 // Deliver implements chat.Courier.
@@ -105,20 +125,28 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 	pieces, jobs := c.plan(owed)
 	var d chat.Delivery
 	var stop, failed error
-	for i, j := range jobs {
-		if stop != nil || i >= batch {
+	tried, left := 0, 0
+	for _, j := range jobs {
+		if c.held.Waits(j.key(), owed.Now) {
 			pieces[j.piece].bad = true
 			continue
 		}
+		if stop != nil || tried == batch {
+			left++
+			pieces[j.piece].bad = true
+			continue
+		}
+		tried++
 		post, r, err := c.do(ctx, j)
 		switch {
 		case err == nil && r.OK():
 			c.o.Count(Delivered)
 			d.Sent++
 			pieces[j.piece].marks++
-			d.Posts = append(d.Posts, post...)
+			pieces[j.piece].posts = append(pieces[j.piece].posts, post...)
 		case err == nil && r.Refused():
 			c.o.Count(Refused)
+			c.held.Refused(j.key(), owed.Now)
 			failed = fmt.Errorf("annotations/%s: %w", c.o.Place.Name(), r.Failure(c.o.Place.Name()))
 			p := &pieces[j.piece]
 			p.bad = true
@@ -135,6 +163,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		}
 	}
 	for _, p := range pieces {
+		d.Posts = append(d.Posts, p.receipts()...)
 		if p.bad && !p.old {
 			continue
 		}
@@ -148,7 +177,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 			d.Merged += max(n-p.marks, 0)
 		}
 	}
-	if stop == nil && len(jobs) > batch {
+	if stop == nil && left > 0 {
 		d.Wait = more
 	}
 	if stop == nil {
@@ -160,7 +189,6 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 // plan lists what there is to be done, and for which notices.
 func (c *Courier) plan(owed chat.Owed) (pieces []piece, jobs []job) {
 	of := map[remedy.CaseID]int{} // cases, where in pieces
-	cases := map[int]*ledger.Case{}
 	for _, m := range owed.Messages {
 		if c.point(m) {
 			mark := ofNotice(m, c.o.Tags)
@@ -175,22 +203,22 @@ func (c *Courier) plan(owed chat.Owed) (pieces []piece, jobs []job) {
 		i, ok := of[m.Case.ID]
 		if !ok {
 			i = len(pieces)
-			pieces = append(pieces, piece{})
-			of[m.Case.ID], cases[i] = i, m.Case
+			pieces = append(pieces, piece{about: m.Case})
+			of[m.Case.ID] = i
 		}
 		pieces[i].seqs, pieces[i].at = append(pieces[i].seqs, m.Notice.Seq), m.Notice.At
 	}
 	for _, k := range owed.Changed {
 		if _, ok := of[k.ID]; !ok {
-			of[k.ID], cases[len(pieces)] = len(pieces), k
-			pieces = append(pieces, piece{at: k.ChangedAt})
+			of[k.ID] = len(pieces)
+			pieces = append(pieces, piece{at: k.ChangedAt, about: k})
 		}
 	}
 	for i := range pieces {
-		if cases[i] == nil {
+		if pieces[i].about == nil {
 			continue
 		}
-		for _, m := range ofCase(cases[i], c.o.Tags, c.o.Regions) {
+		for _, m := range ofCase(pieces[i].about, c.o.Tags, c.o.Regions) {
 			p, ok := owed.Post(m.Key)
 			if !ok || p.Hash != m.hash() {
 				jobs = append(jobs, job{mark: m, post: p, piece: i})

@@ -31,6 +31,8 @@ func client(t *testing.T) *outbound.Client {
 
 // desk is a Courier with its receipts, kept as the ledger would.
 type desk struct {
+	// later is how long after the desk's first hour it is.
+	later time.Duration
 	*annotate.Courier
 	posts  map[string]ledger.Post
 	counts map[annotate.Result]int
@@ -50,7 +52,7 @@ func onGrafana(t *testing.T, f *fakeGrafana) *desk {
 }
 
 func (d *desk) bring(ctx context.Context, changed []*ledger.Case, all ...chat.Message) (chat.Delivery, error) {
-	got, err := d.Deliver(ctx, chat.Owed{Messages: all, Changed: changed, Now: at(12, 0), Post: func(k string) (ledger.Post, bool) { p, ok := d.posts[k]; return p, ok }})
+	got, err := d.Deliver(ctx, chat.Owed{Messages: all, Changed: changed, Now: at(12, 0).Add(d.later), Post: func(k string) (ledger.Post, bool) { p, ok := d.posts[k]; return p, ok }})
 	for _, p := range got.Posts {
 		d.posts[p.Key] = p
 	}
@@ -234,6 +236,7 @@ func TestGrafanaTrouble(t *testing.T) {
 			f.mu.Lock()
 			f.fail = nil
 			f.mu.Unlock()
+			d.later = time.Minute
 			if got, err := d.bring(t.Context(), nil, message(1, ledger.NoticeOutcome, newCase())); err != nil || len(got.Seqs) != 1 || len(f.list()) != 1 {
 				t.Errorf("afterwards: %+v, %v", got, err)
 			}

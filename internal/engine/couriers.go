@@ -217,17 +217,10 @@ func (e *Engine) owed(s ledger.Surface, again uint64) chat.Owed {
 		o.Messages = append(o.Messages, e.message(n, again))
 	}
 	o.Posts, o.About, o.Morning = e.Ledger.Posts(s), e.aboutCase, e.morningOf
-	// A case may have several posts, and not all are touched again: it is the newest
-	// that says how far people were told, or receipt would follow receipt for ever.
-	told := map[remedy.CaseID]time.Time{}
-	for _, p := range o.Posts {
-		if p.Case != 0 && p.At.After(told[p.Case]) {
-			told[p.Case] = p.At
-		}
-	}
+	told := chat.Shown(o.Posts)
 	for _, id := range sorted(told) {
 		c, ok := e.Ledger.Case(id)
-		if ok && (c.ChangedAt.After(told[id]) || s == ledger.SurfaceSlack && e.newsOfIncident(id, told[id])) {
+		if ok && (chat.Stale(told[id], c.ChangedAt, o.Now) || s == ledger.SurfaceSlack && e.newsOfIncident(id, told[id])) {
 			o.Changed = append(o.Changed, c)
 		}
 	}

@@ -36,6 +36,9 @@ type Post struct {
 	Link  string `json:"link,omitempty"`
 	// Hash is of what it says, so that nothing is edited that says the same.
 	Hash string `json:"hash,omitempty"`
+	// Of is how far it shows its case: the instant of the newest change of what it says.
+	// Zero where it doesn't stand for the whole case, such as a thread.
+	Of time.Time `json:"of,omitzero"`
 	// Seq is the newest notice that it covers.
 	Seq uint64 `json:"seq,omitempty"`
 	// At is when its receipt was committed.

@@ -74,10 +74,13 @@ type Options struct {
 }
 
 // Courier is a chat.Courier for one receiver. It keeps nothing between calls.
-type Courier struct{ o Options }
+type Courier struct {
+	o    Options
+	held outbound.Held
+}
 
 // New makes a Courier.
-func New(o Options) *Courier { return &Courier{o} }
+func New(o Options) *Courier { return &Courier{o: o} }
 
 // Surface implements chat.Courier.
 func (c *Courier) Surface() ledger.Surface { return SurfaceOf(c.o.Name) }
@@ -108,11 +111,16 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 	letters, unwanted := c.letters(owed.Messages)
 	d.Seqs, d.Unwanted = unwanted, len(unwanted)
 	var failed error
-	for i, l := range letters {
-		if i == batch {
+	tried := 0
+	for _, l := range letters {
+		if c.held.Waits(l.event.ID, owed.Now) {
+			continue
+		}
+		if tried == batch {
 			d.Wait = max(d.Wait, more)
 			break
 		}
+		tried++
 		r, err := c.send(ctx, l.event)
 		switch {
 		case err != nil:
@@ -127,6 +135,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 			return c.giveUp(owed, d), nil
 		case r.Refused():
 			c.o.Count(Refused)
+			c.held.Refused(l.event.ID, owed.Now)
 			failed = fmt.Errorf("webhook %s: %w", c.o.Name, r.Failure("the receiver"))
 			if owed.Now.Sub(l.at) > giveUpAfter {
 				c.o.Logger.Warn("an event is dropped: the receiver has refused it for a day", zap.String("webhook", c.o.Name), zap.String("event", l.event.ID), zap.Error(failed))

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,6 +100,8 @@ func verify(t *testing.T, header string, body []byte) {
 
 // desk is a Courier with all that it says.
 type desk struct {
+	// later is how long after the desk's first hour it is.
+	later time.Duration
 	*webhook.Courier
 	counts map[webhook.Result]int
 	said   []string
@@ -130,7 +133,7 @@ func newDesk(t *testing.T, url string, change ...func(*webhook.Options)) *desk {
 // bring delivers, and keeps the receipts as the ledger would.
 func (d *desk) bring(t *testing.T, all ...chat.Message) (chat.Delivery, error) {
 	t.Helper()
-	got, err := d.Deliver(t.Context(), chat.Owed{Messages: all, Now: at(4, 0), Post: func(k string) (ledger.Post, bool) { p, ok := d.posts[k]; return p, ok }})
+	got, err := d.Deliver(t.Context(), chat.Owed{Messages: all, Now: at(4, 0).Add(d.later), Post: func(k string) (ledger.Post, bool) { p, ok := d.posts[k]; return p, ok }})
 	for _, p := range got.Posts {
 		d.posts[p.Key] = p
 	}
@@ -304,11 +307,43 @@ func TestRefused(t *testing.T) {
 	}
 	old := message(1, ledger.NoticeStop, nil)
 	old.Notice.At = at(4, 0).Add(-25 * time.Hour)
+	if got, err := d.bring(t, old); err != nil || len(got.Seqs) != 0 {
+		t.Errorf("at once: %+v, %v", got, err)
+	}
+	d.later = time.Minute
 	if got, err := d.bring(t, old); err == nil || len(got.Seqs) != 1 || got.Dropped != 1 || chat.ReasonOf(err) != chat.ReasonRefused {
 		t.Errorf("after a day: %+v, %v", got, err)
 	}
 	if d.counts[webhook.Refused] != 2 {
 		t.Errorf("%v", d.counts)
+	}
+}
+
+// However many it refuses, which are the oldest from then on: the others are sent.
+func TestWhatIsRefusedIsNotTriedBeforeAllOthers(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, nil)
+	r.answer = func(n int, w http.ResponseWriter) {
+		if n <= 25 {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		}
+	}
+	d := newDesk(t, r.URL)
+	var owed []chat.Message
+	for i := range uint64(25) {
+		owed = append(owed, message(i+1, ledger.NoticeStop, nil))
+	}
+	owed = append(owed, message(26, ledger.NoticeStop, nil))
+	first, err := d.bring(t, owed...)
+	if err == nil || len(first.Seqs) != 0 || first.Wait == 0 {
+		t.Errorf("the first twenty: %+v, %v", first, err)
+	}
+	if got, err := d.bring(t, owed...); err == nil || !slices.Equal(got.Seqs, []uint64{26}) {
+		t.Errorf("the others: %+v, %v", got, err)
+	}
+	d.later = time.Minute
+	if got, err := d.bring(t, owed[:25]...); err != nil || len(got.Seqs) != 20 || got.Wait == 0 {
+		t.Errorf("after a while: %+v, %v", got, err)
 	}
 }
 

@@ -123,21 +123,17 @@ func (r *round) send(ctx context.Context, x session, key string, to target, made
 	return at, gone, err
 }
 
-// known reports whether the ledger has all that a receipt says already, and had
-// it when the case, or its incident, changed last. Such a receipt would do nothing but wake this
-// courier, which would write it once more, and so for ever.
+// known reports whether the ledger has all that a receipt says already. Such a receipt
+// would do nothing but wake this courier, which would write it once more, and so for ever.
 func (r *round) known(p ledger.Post) bool {
 	have, ok := r.owed.Post(p.Key)
 	if !ok {
 		return false
 	}
-	if r.owed.About != nil && p.Case != 0 {
-		m, ok := r.owed.About(p.Case)
-		if ok && (m.Case != nil && m.Case.ChangedAt.After(have.At) || m.Incident != nil && m.Incident.At.After(have.At)) {
-			return false
-		}
-	}
-	return receipt(have) == receipt(p)
+	have, p = receipt(have), receipt(p)
+	same := have.Of.Equal(p.Of)
+	have.Of, p.Of = time.Time{}, time.Time{}
+	return same && have == p
 }
 
 // later notes when a message may be sent. One that is refused has nobody wait.
@@ -298,14 +294,14 @@ func (s *Slack) free(channel string) {
 
 // told notes what got through.
 func (r *round) told(j job, post ledger.Post, mark string, complaint *ledger.Post, fresh bool) {
-	post.Hash = mark
+	post.Hash, post.Of = mark, shows(j.m)
 	for _, q := range j.seqs {
 		post.Seq = max(post.Seq, q)
 	}
 	r.got.Seqs = append(r.got.Seqs, j.seqs...)
 	r.got.Posts = append(r.got.Posts, receipt(post))
 	if complaint != nil {
-		complaint.Place, complaint.ID, complaint.Link = post.Place, post.ID, post.Link
+		complaint.Place, complaint.ID, complaint.Link, complaint.Of = post.Place, post.ID, post.Link, post.Of
 		r.got.Posts = append(r.got.Posts, receipt(*complaint))
 		r.spoke[complaint.Key] = complaint.Case
 	}
@@ -313,6 +309,18 @@ func (r *round) told(j job, post ledger.Post, mark string, complaint *ledger.Pos
 		// What led to the message is in it: its thread begins with what comes next.
 		r.got.Posts = append(r.got.Posts, ledger.Post{Key: threadKey(j.m.Case.ID), Case: j.m.Case.ID, Place: post.Place, ID: post.ID, Hash: shown(lastEvent(j.m.Case))})
 	}
+}
+
+// shows is how far a message shows its case; zero for news.
+func shows(m chat.Message) time.Time {
+	if m.Case == nil {
+		return time.Time{}
+	}
+	at := m.Case.ChangedAt
+	if m.Incident != nil && m.Incident.At.After(at) {
+		at = m.Incident.At
+	}
+	return at
 }
 
 // receipt is a post as the ledger takes it.

@@ -304,7 +304,7 @@ func (r *round) share(ctx context.Context, key string, jobs []job) error {
 	}
 	for _, j := range jobs {
 		r.got.Seqs = append(r.got.Seqs, j.seqs...)
-		r.got.Posts = append(r.got.Posts, ledger.Post{Key: j.key, Case: j.m.Case.ID, Place: shared.Place, ID: shared.ID, Link: shared.Link, Hash: digestMark + key})
+		r.got.Posts = append(r.got.Posts, ledger.Post{Key: j.key, Case: j.m.Case.ID, Place: shared.Place, ID: shared.ID, Link: shared.Link, Hash: digestMark + key, Of: shows(j.m)})
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package slack_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -238,7 +239,10 @@ func (w *world) view() chat.Owed {
 	}
 	for _, p := range w.posts {
 		o.Posts = append(o.Posts, p)
-		if c := w.cases[p.Case]; c != nil && strings.HasPrefix(p.Key, "case/") {
+	}
+	told := chat.Shown(o.Posts)
+	for _, id := range slices.Sorted(maps.Keys(told)) {
+		if c := w.cases[id]; c != nil && (chat.Stale(told[id], c.ChangedAt, w.now) || w.message(ledger.Notice{Case: id}).Incident != nil) {
 			o.Changed = append(o.Changed, c)
 		}
 	}

@@ -81,7 +81,7 @@ func (b builder) build(c *config.Config) (*engine.Config, error) {
 			errs = append(errs, err)
 			continue
 		}
-		out.Sources[name] = engine.Source{Source: s, MaxStaleness: c.Sources[name].MaxStaleness.Std()}
+		out.Sources[name] = engine.Source{Source: s, MaxStaleness: c.Sources[name].MaxStaleness.Std(), Timeout: c.Sources[name].Timeout.Std()}
 	}
 	for _, name := range sortedKeys(c.Pools) {
 		p, err := b.pool(c, name)

@@ -75,7 +75,7 @@ func (e *Engine) Snooze(ctx context.Context, by remedy.Actor, b ledger.CaseSnooz
 	}
 	switch {
 	case d <= 0 || d > most:
-		return refusal(ledger.RefusedBad, "a question can be put off for %s at once: say how long, such as 30m", most)
+		return refusal(ledger.RefusedBad, "it can be put off for %s at once: say how long, such as 30m", remedy.Span(most))
 	case !e.asks():
 		return refusal(RefusedTransient, "not every node knows how to ask again later: upgrade them, or deny it")
 	}

@@ -93,6 +93,8 @@ type Source struct {
 	source.Source
 	// MaxStaleness is what its canary_target is held against, for showing.
 	MaxStaleness time.Duration
+	// Timeout is how long it may take over one request.
+	Timeout time.Duration
 }
 
 // Action is one action of a Config.

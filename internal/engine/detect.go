@@ -274,7 +274,8 @@ func (e *Engine) fetchFresh(ctx context.Context, cfg *Config, queries []remedy.Q
 func (e *Engine) fetchFrom(ctx context.Context, cfg *Config, queries []remedy.Query, which func(source.Source) source.Source) remedy.Results {
 	sources := make(map[remedy.SourceName]source.Source, len(cfg.Sources))
 	for name, s := range cfg.Sources {
-		sources[name] = stepping{which(s.Source), e.beat}
+		// A question may be asked twice, by POST and by GET.
+		sources[name] = stepping{which(s.Source), func() { e.took(2 * s.Timeout) }}
 	}
 	defer e.beat()
 	return source.FetchAll(ctx, sources, queries, parallelFetches)

@@ -155,3 +155,25 @@ func TestVerificationEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestASlowSourceIsLookedAt: a source that hangs for as long as it may, which is longer
+// than rounds may be apart, is being asked all the while.
+func TestASlowSourceIsLookedAt(t *testing.T) {
+	t.Parallel()
+	var after time.Duration
+	r := newRig(t, rules(nil), level(remedy.LevelAuto))
+	s := r.cfg.Sources["prom"]
+	s.Source, s.Timeout = tardy{Source: s.Source, clk: r.clk, after: &after}, 3*time.Minute
+	r.cfg.Sources["prom"] = s
+	r.lb.linger = 24 * time.Hour
+	r.bad(3)
+	c := r.reaches(3, remedy.StageVerifying)
+	r.lb.down = true
+	after = 3 * time.Minute
+	for range 6 {
+		r.round()
+	}
+	if now, _ := r.l.Case(c.ID); begunAgain(r) != 0 || now.Stage == remedy.StageVerifying {
+		t.Errorf("it is %s, and the ledger was told %d times that nobody looked", now.Stage, begunAgain(r))
+	}
+}

@@ -275,8 +275,13 @@ func (m *machine) adoptWords(p *pool, was []word, at time.Time) {
 	})
 	all = slices.CompactFunc(all, func(a, b word) bool { return compareWords(a, b) == 0 })
 	for i := range all {
-		if w := &all[i]; w.Until.IsZero() && !m.isAbout(p, w) {
+		w := &all[i]
+		if w.Until.IsZero() && !m.isAbout(p, w) {
 			w.Until = stamp(after(at, max(objectionsFor, m.cooldown(w.Action, p.Name))))
+		}
+		if w.Otherwise != 0 && m.find(w.Otherwise) == nil { // what hid it isn't there: it binds again, as if said now
+			w.Otherwise, w.At = 0, p.sayable(at)
+			p.Spoken = w.At
 		}
 	}
 	if p.Words = all; len(all) == 0 {
@@ -331,9 +336,9 @@ func (m *machine) hears(c *Case) map[remedy.CaseID]*Objection {
 // returns in words what that did, and whether people have to be told because they are
 // asked, or would be surprised, by what was said now for the first time.
 func (m *machine) heard(about *Case, stood map[remedy.CaseID]*Objection, x step) (did string, tell bool) {
-	for i, c := range m.subjects(about) {
+	for _, c := range m.subjects(about) {
 		void, asked := m.hearsOf(c, stood[c.ID], x)
-		if void != "" && i > 0 {
+		if void != "" && c.ID != about.ID {
 			void += " for " + c.ID.String()
 		}
 		did, tell = did+void, tell || asked

@@ -102,3 +102,47 @@ func TestAHiddenWordComesBackAsNew(t *testing.T) {
 		}
 	}
 }
+
+// TestAWordHiddenByACaseThatIsGoneBinds: where a saved state is gone on from, a word that
+// its speaker hid by what they said of a later case binds again if that case isn't there.
+func TestAWordHiddenByACaseThatIsGoneBinds(t *testing.T) {
+	t.Parallel()
+	r := trusting(t, remedy.LevelAuto)
+	first := r.ok(judge("h1", remedy.LevelAuto, counted, r.justNow))
+	r.okAs(bob(), lowers(first, trust.Wrong))
+	r.closed(first, remedy.OutcomeSelfRecovered)
+	r.pass(time.Second)
+	saved := snapshotOf(t, r.l)
+	r.pass(time.Minute)
+	second := r.ok(judge("h1", remedy.LevelAuto, counted, r.justNow))
+	r.okAs(bob(), &ledger.CaseLabel{Case: second, Label: trust.Unclear, Lowers: true})
+	if o, is := r.l.Against(r.get(second)); is {
+		t.Fatalf("hidden: %+v", o)
+	}
+	out := r.goesOn(t, saved)
+	id := out.ok(judge("h1", remedy.LevelAuto, counted, out.justNow))
+	if o, is := out.l.Against(out.get(id)); !is || o.By != "bob" || o.About != first {
+		t.Errorf("bob's wrong of %s binds nothing, and what hid it, %s, isn't there: %+v", first, second, o)
+	}
+	out.refused(ledger.RefusedApproval, remedy.Warden(), out.starting(id))
+	out.okAs(bob(), &ledger.CaseLabel{Case: first, Withdraw: true})
+	if o, is := out.l.Against(out.get(id)); is {
+		t.Errorf("what he took back stands: %+v", o)
+	}
+}
+
+// TestItIsSaidWhoseYesIsVoid: what a word about a closed case does to the open one names that.
+func TestItIsSaidWhoseYesIsVoid(t *testing.T) {
+	t.Parallel()
+	r := trusting(t, remedy.LevelConfirm)
+	first := r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice")))
+	r.closed(first, remedy.OutcomeSelfRecovered)
+	id := r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice")))
+	r.okAs(alice(), r.yes(id))
+	r.pass(time.Second)
+	r.wrong(first)
+	all := r.ofKind(ledger.NoticeLabel)
+	if len(all) != 1 || !strings.Contains(all[0].Detail, "the yes of alice counts no more for "+id.String()) {
+		t.Errorf("told %+v", all)
+	}
+}

@@ -128,12 +128,21 @@ func (w *writer) announced() headline {
 	return w.head(when+": "+w.verb().do, say)
 }
 
+// AfterSnooze says what comes of a case that was put off, once that is over and the host
+// is still bad.
+func AfterSnooze(announced bool) string {
+	if announced {
+		return "it is announced again, and done unless somebody says no"
+	}
+	return "it is asked again"
+}
+
 // putOff says that a question or an announcement was taken back.
 func (w *writer) putOff() headline {
 	c := w.c
 	if s := c.Snooze; s != nil && w.m.Notice.Detail == "" {
 		w.line("Put off by %s%s until %s%s.", s.By.Name, suffixed(" via ", s.By.Via), w.when(s.Until), suffixed(": ", s.Reason))
-		w.line("Nothing is done before. If %s is still bad then, I ask or announce it again.", c.Host)
+		w.line("Nothing is done before. If %s is still bad then, %s.", c.Host, AfterSnooze(s.Announced))
 		w.byHand()
 		return w.head("put off: "+w.verb().do, ", by "+s.By.Name+", until "+w.clock(s.Until))
 	}

@@ -134,7 +134,7 @@ func TestTooLate(t *testing.T) {
 		"well again":              {c: newCase(asked, closed(remedy.OutcomeSelfRecovered, "")), by: fran, want: "web-07 recovered by itself at 03:20:00 UTC, so nothing is left to answer"},
 		"put off": {c: newCase(func(c *ledger.Case) {
 			c.Stage, c.Snooze = remedy.StageProposed, &ledger.Snooze{By: kim, Until: at(3, 43, 0)}
-		}), by: fran, want: "kim put W-3 off until 03:43:00 UTC, and it is asked again then if web-07 is still bad; `warden run drain web-07 --pool edge --reason ...` does it now"},
+		}), by: fran, want: "kim put W-3 off until 03:43:00 UTC: if web-07 is still bad then, it is asked again; `warden run drain web-07 --pool edge --reason ...` does it now"},
 		"not asked before morning": {c: newCase(func(c *ledger.Case) {
 			c.Stage, c.Unasked = remedy.StageProposed, &ledger.Unasked{Why: "quiet hours", Until: at(8, 0, 0)}
 		}), by: fran, want: "W-3 is not asked yet: quiet hours, until 08:00:00 UTC; `warden run drain web-07 --pool edge --reason ...` does it now"},

@@ -197,7 +197,7 @@ func (w *cardWriter) pausedCard() Card {
 	k.Text = headline{lead: "Not now: " + w.verb().do, name: string(w.c.Host), say: ": " + w.standing(), tail: ". " + w.c.ID.String()}.fit()
 	k.Lead = []string{capital(w.standing()) + "."}
 	if s := w.c.Snooze; s != nil {
-		k.Lead = []string{fmt.Sprintf("Put off by %s until %s%s. If %s is still bad then, I ask or announce it again.", s.By.Name, w.when(s.Until), suffixed(": ", s.Reason), w.c.Host)}
+		k.Lead = []string{fmt.Sprintf("Put off by %s until %s%s. If %s is still bad then, %s.", s.By.Name, w.when(s.Until), suffixed(": ", s.Reason), w.c.Host, AfterSnooze(s.Announced))}
 	}
 	k.Buttons = []Button{{Verb: VerbDetails, Label: "Details"}}
 	return k

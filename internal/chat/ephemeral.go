@@ -20,8 +20,8 @@ func NotDone(why string, notYours bool) string {
 }
 
 // Noted is what somebody is told whose answer was taken, where the message of the
-// case doesn't say it; empty where it does.
-func Noted(v Verb, id remedy.CaseID, d time.Duration) string {
+// case doesn't say it; empty where it does. Announced says that what is put off was.
+func Noted(v Verb, id remedy.CaseID, d time.Duration, announced bool) string {
 	switch v {
 	case VerbRight:
 		return fmt.Sprintf("Noted: %s was a good call.", id)
@@ -30,7 +30,7 @@ func Noted(v Verb, id remedy.CaseID, d time.Duration) string {
 	case VerbDid:
 		return fmt.Sprintf("Noted: %s was a good call, and you saw to it.", id)
 	case VerbSnooze:
-		return fmt.Sprintf("%s is asked again in %s, if it is still bad.", id, Span(d))
+		return fmt.Sprintf("%s is put off for %s: if the host is still bad then, %s.", id, Span(d), AfterSnooze(announced))
 	case VerbHold:
 		return fmt.Sprintf("The host of %s is held for %s, in your name.", id, Span(d))
 	case VerbOnIt:

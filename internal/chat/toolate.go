@@ -52,8 +52,8 @@ func (l Late) words() (string, bool) {
 	case c.Stage == remedy.StageWaiting && c.Ask != nil && !l.Now.Before(c.Ask.ExpiresAt):
 		return fmt.Sprintf("the question of %s expired at %s and nothing was done; %s", c.ID, clockOf(c.Ask.ExpiresAt, l.Now), l.byHand()), false
 	case c.Open() && c.Asleep(l.Now):
-		return fmt.Sprintf("%s put %s off until %s, and it is asked again then if %s is still bad; %s",
-			c.Snooze.By.Name, c.ID, clockOf(c.Snooze.Until, l.Now), c.Host, l.byHand()), false
+		return fmt.Sprintf("%s put %s off until %s: if %s is still bad then, %s; %s",
+			c.Snooze.By.Name, c.ID, clockOf(c.Snooze.Until, l.Now), c.Host, AfterSnooze(c.Snooze.Announced), l.byHand()), false
 	case c.Open() && c.Unasked != nil:
 		return fmt.Sprintf("%s is not asked yet: %s; %s", c.ID, UnaskedWords(c.Unasked, l.Now), l.byHand()), false
 	case c.Stage == remedy.StageClosed:

@@ -345,7 +345,7 @@ func (f *fakeAPI) snooze(c *ledger.Case, r *http.Request) error {
 		return refuse(http.StatusConflict, ledger.RefusedStage, why)
 	}
 	c.Stage, c.Ask = remedy.StageProposed, nil
-	c.Snooze = &ledger.Snooze{By: f.user(), At: fakeNow, Until: fakeNow.Add(time.Duration(q.Seconds) * time.Second), Reason: q.Reason}
+	c.Snooze = &ledger.Snooze{By: f.user(), At: fakeNow, Until: fakeNow.Add(time.Duration(q.Seconds) * time.Second), Reason: q.Reason, Announced: c.Veto != nil}
 	return nil
 }
 

@@ -147,7 +147,7 @@ func unsnoozable(c *ledger.Case) string {
 	case c.Answer != nil && c.Stage == remedy.StageWaiting:
 		return c.Answer.By.Name + " approved it, and it is being carried out: stop it with `warden cancel " + c.ID.String() + "`"
 	case c.Stage != remedy.StageWaiting:
-		return c.ID.String() + " is " + string(c.Stage) + ": there is no question to put off"
+		return c.ID.String() + " is " + string(c.Stage) + ": there is no question to put off; `warden show " + c.ID.String() + "` says how it stands"
 	case c.Ask != nil && c.Ask.ByHand:
 		return c.ID.String() + " was asked for by " + c.Manual.By.Name + " by hand: deny it, and they can ask again"
 	}

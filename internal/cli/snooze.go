@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"warden/internal/chat"
 	"warden/internal/remedy"
 	"warden/internal/web"
 )
@@ -16,8 +17,9 @@ func (p *program) newSnoozeCommand() *cobra.Command {
 		Use: "snooze CASE TIME", Short: "Have a case ask, or announce, again later", GroupID: groupDecide, Args: cobra.ExactArgs(2),
 		Example: `  warden snooze W-1042 30m
   warden snooze W-1042 2h --reason 'deploy until noon'`,
-		Long: `Take a case's question back and have it asked again after TIME, if the host is still
-bad then. Anybody who reaches warden may: it only delays. Nothing is done on the case
+		Long: `Take a case's question, or what is announced about it, back for TIME. If the host is
+still bad then it is asked, or announced, again; what is announced is done unless somebody
+says no. Anybody who reaches warden may: it only delays. Nothing is done on the case
 meanwhile, but what a person runs by hand. One that was approved is not put off any more.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := caseArg(args[0])
@@ -50,11 +52,11 @@ func (p *program) snooze(ctx context.Context, id remedy.CaseID, q web.SnoozeRequ
 		return p.printer.object(d)
 	}
 	k := d.Case
-	until := "then"
-	if k.Snooze != nil {
-		until = "at " + p.printer.stamp(k.Snooze.Until)
+	until, announced := "then", false
+	if s := k.Snooze; s != nil {
+		until, announced = p.printer.stamp(s.Until), s.Announced
 	}
-	p.printer.line(say("%s put off: nothing is done, and it is asked again %s if %s is still bad.", id, until, k.Host))
+	p.printer.line(say("%s put off: nothing is done before %s. If %s is still bad then, %s.", id, until, k.Host, chat.AfterSnooze(announced)))
 	p.printer.talk("Now after all: warden run %s %s --pool %s --reason TEXT", k.Action, k.Host, k.Pool)
 	return nil
 }

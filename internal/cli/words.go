@@ -117,6 +117,9 @@ func whatNext(k *ledger.Case) string {
 		}
 		return "asked a person, because " + on
 	case remedy.LevelAuto:
+		if k.Stage == remedy.StageProposed && k.Snooze != nil {
+			return "was to act by itself and was put off, because " + on
+		}
 		return "acts by itself, because " + on
 	case remedy.LevelBlocked:
 	}

@@ -13,7 +13,7 @@ import (
 func (v *validator) approvals(a Approvals) {
 	at := func(keys ...string) []string { return append([]string{"approvals"}, keys...) }
 	v.between(at("expires_after"), a.ExpiresAfter, 60*second, day)
-	v.between(at("max_snooze"), a.MaxSnooze, 60*second, day)
+	v.between(at("max_snooze"), a.MaxSnooze, 30*60*second, day) // a button asks for half an hour
 	v.manyApprovals(at("approvals"), a.Approvals)
 	v.people(a)
 	for _, name := range slices.Sorted(maps.Keys(a.Roles)) {

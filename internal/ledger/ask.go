@@ -9,12 +9,15 @@ import (
 	"warden/internal/remedy"
 )
 
-// Snooze is a person's word that a question is to be asked again later.
+// Snooze is a person's word that a question is to be asked, or an act announced, again
+// later.
 type Snooze struct {
 	By     remedy.Actor `json:"by"`
 	At     time.Time    `json:"at"`
 	Until  time.Time    `json:"until"`
 	Reason string       `json:"reason,omitempty"`
+	// Announced says that it was announced: who does nothing then lets it act.
+	Announced bool `json:"announced,omitempty"`
 }
 
 // Unasked says why a case that is to be asked about isn't yet.

@@ -273,7 +273,7 @@ func (b *CaseAnswer) apply(m *machine, x step) Result {
 		if c.Answer != nil {
 			return refuse(RefusedDecided, "%s answered already at %s", c.Answer.By.Name, c.Answer.At.Format(timeLayout))
 		}
-		return refuse(RefusedStage, "%s is %s: there is nothing to answer", c.ID, c.Stage)
+		return refuse(RefusedStage, "%s is %s: there is nothing to answer; %s", c.ID, c.Stage, c.instead())
 	case c.Ask == nil && b.Approve:
 		return refuse(RefusedStage, "%s asks nobody, it is announced: it acts by itself once people could say no", c.ID)
 	case c.Ask == nil: // a no to an announcement, which anybody may say

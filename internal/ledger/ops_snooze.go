@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"time"
 
 	"warden/internal/remedy"
@@ -34,7 +35,7 @@ func (b *CaseSnooze) apply(m *machine, x step) Result {
 	case c.Asleep(x.at):
 		return refuse(RefusedDecided, "%s put it off until %s already", c.Snooze.By.Name, c.Snooze.Until.Format(timeLayout))
 	case c.Stage != remedy.StageWaiting || c.Ask == nil && c.Veto == nil:
-		return refuse(RefusedStage, "%s is %s: there is no question to put off", c.ID, c.Stage)
+		return refuse(RefusedStage, "%s is %s: there is no question to put off; %s", c.ID, c.Stage, c.instead())
 	case c.Answer != nil:
 		return refuse(RefusedDecided, "%s approved it at %s, and it is being carried out: stop it with `warden cancel %s`", c.Answer.By.Name, c.Answer.At.Format(timeLayout), c.ID)
 	case c.superseded(b.Question) != nil:
@@ -46,13 +47,27 @@ func (b *CaseSnooze) apply(m *machine, x step) Result {
 	case !until.After(x.at) || until.After(after(x.at, MaxSnooze)):
 		return refuse(RefusedBad, "it is put off for more than nothing and for %s at most", MaxSnooze)
 	}
+	announced := c.Veto != nil
 	c = m.edit(c, x)
 	c.unquestion()
 	c.Stage, c.Outcome = remedy.StageProposed, ""
-	c.Snooze = &Snooze{By: x.by, At: x.at, Until: until, Reason: b.Reason}
+	c.Snooze = &Snooze{By: x.by, At: x.at, Until: until, Reason: b.Reason, Announced: announced}
 	c.event(x, "put off until "+until.Format(timeLayout)+suffix(b.Reason))
 	m.notify(Notice{Kind: NoticePutOff, Case: c.ID, Pool: c.Pool}, x)
 	return done(c.ID)
+}
+
+// instead is what can be done about a case that isn't waiting for an answer.
+func (c *Case) instead() string {
+	// Here the others have nothing to stop or to put back.
+	//exhaustive:ignore
+	switch c.Stage {
+	case remedy.StageExecuting:
+		return fmt.Sprintf("`warden cancel %s` stops it if its effect hasn't begun", c.ID)
+	case remedy.StageVerifying, remedy.StageOut:
+		return fmt.Sprintf("`warden undo %s` puts %s back", c.ID, c.Host)
+	}
+	return fmt.Sprintf("`warden show %s` says how it stands", c.ID)
 }
 
 // CaseReconsider takes an announcement back, so that its case is decided

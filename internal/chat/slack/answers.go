@@ -144,8 +144,8 @@ func (s *Slack) current(v Value) error {
 	if v.asked(c) || c.Ask == nil && c.Veto == nil {
 		return nil // the ledger says what became of it
 	}
-	if v.Verb == chat.VerbDeny && c.Veto != nil {
-		return nil // what acts by itself is stopped by a no to whatever it was asked before
+	if v.Verb != chat.VerbApprove && c.Veto != nil {
+		return nil // what acts by itself is stopped, or put off, by whatever it was asked before
 	}
 	return fmt.Errorf("this question of %s %w: answer the newest message of it", v.Case, errOutdated)
 }
@@ -171,13 +171,17 @@ func wishOf(v Value) Wish {
 
 // do has the desk do it, and says what people can't see in the message.
 func (s *Slack) do(ctx context.Context, x session, where place, by remedy.Actor, w Wish) {
+	announced := false
+	if c, ok := s.Case(w.Case); ok {
+		announced = c.Veto != nil
+	}
 	if err := s.Desk.Do(ctx, by, w); err != nil {
 		s.refuse(ctx, x, where, request{what: string(w.Verb) + " " + w.Case.String(), by: by.Name, verb: w.Verb, id: w.Case}, err)
 		return
 	}
 	s.lookAgain()
 	s.Logger.Info("somebody answered in Slack", zap.String("verb", string(w.Verb)), zap.Stringer("case", w.Case), zap.String("by", by.Name))
-	said := chat.Noted(w.Verb, w.Case, w.For)
+	said := chat.Noted(w.Verb, w.Case, w.For, announced)
 	if said == "" && where.channel == "" {
 		said = "Noted: " + string(w.Verb) + " of " + w.Case.String() + "." // no message shows it there
 	}

@@ -106,7 +106,7 @@ func TestHome(t *testing.T) {
 	if got := w.asked()[0]; got.Verb != chat.VerbSnooze || got.Case != 3 || got.Plan != question().PlanHash {
 		t.Errorf("%+v", got)
 	}
-	w.shows(fakeslack.Alice, "W-3 is asked again in 30m")
+	w.shows(fakeslack.Alice, "W-3 is put off for 30m")
 	w.mu.Lock()
 	w.says = func(remedy.Actor, slack.Wish) error { return &slack.NotYours{Err: errNot} }
 	w.mu.Unlock()

@@ -163,7 +163,8 @@ func sources(all []trust.SourceCount) string {
 func differ(said []trust.Statement) string {
 	parts := make([]string, len(said))
 	for i, s := range said {
-		parts[i] = s.By + " said " + s.Label.String()
+		how := map[trust.Source]string{trust.SourceUndo: " by an undo", trust.SourceDeny: " by a denial"}[s.Source]
+		parts[i] = s.By + " said " + s.Label.String() + how
 	}
 	return strings.Join(parts, ", ")
 }

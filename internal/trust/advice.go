@@ -2,6 +2,7 @@ package trust
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"warden/internal/remedy"
@@ -163,8 +164,19 @@ func limits(a *Assessment) []string {
 			out = append(out, fmt.Sprintf("%s%s unclear or unlabelled. If all of them were wrong: %d of %d, at least %s.",
 				about, pluralAre(open, "episode"), w.Right, w.Episodes, percent(w.StrictLow)))
 		}
-		if n := len(w.Conflicts); n > 0 {
-			out = append(out, fmt.Sprintf("%speople differ on %s; the worse word counts.", about, plural(n, "case")))
+		differ, regretted := 0, 0
+		for i := range w.Conflicts {
+			if c := &w.Conflicts[i]; slices.ContainsFunc(c.Said, func(s Statement) bool { return s.Label > c.Label }) {
+				regretted++
+			} else {
+				differ++
+			}
+		}
+		if differ > 0 {
+			out = append(out, fmt.Sprintf("%speople differ on %s; the worse word counts.", about, plural(differ, "case")))
+		}
+		if regretted > 0 {
+			out = append(out, fmt.Sprintf("%sby a denial or an undo %s wrong; a label says otherwise, and counts.", about, pluralAre(regretted, "case")))
 		}
 		if hand := bySource(w.Sources, SourceHand); hand > 0 && 2*hand > w.Labelled() {
 			out = append(out, fmt.Sprintf("%smost labels come from what people did by hand, and they act most on hosts that they see.", about))

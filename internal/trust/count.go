@@ -192,8 +192,8 @@ func (n *Numbers) name(s *Sample, episode Label, said Resolution) {
 	named := Named{
 		Case: s.Case, Host: s.Host, At: s.At, Label: said.Label, Source: said.Source, By: said.By, Acted: s.Acted,
 	}
-	if said.Conflict {
-		named.Said = said.Counts
+	if regrets := s.regrets(said.Label); said.Conflict || len(regrets) > 0 {
+		named.Said = slices.Concat(said.Counts, regrets)
 		n.Conflicts = append(n.Conflicts, named)
 	}
 	switch {
@@ -202,6 +202,21 @@ func (n *Numbers) name(s *Sample, episode Label, said Resolution) {
 	case episode == Unlabelled:
 		n.ToLabel = append(n.ToLabel, named)
 	}
+}
+
+// regrets are the people's words that say wrong of a case that counts as something else,
+// since a stronger source says so, such as an undo as was-fine beside a label. They change
+// no number, but nobody is to read that all were content.
+func (s *Sample) regrets(label Label) (all []Statement) {
+	if label == Wrong {
+		return nil
+	}
+	for i, said := range s.Said {
+		if said.Label == Wrong && said.Source.OfPeople() && s.stands(i) {
+			all = append(all, said)
+		}
+	}
+	return all
 }
 
 func (n *Numbers) finish(confidence float64) {

@@ -34,30 +34,32 @@ func TestCount(t *testing.T) {
 	s = add(800, said(trust.Unclear, trust.SourceNoData, "warden", 900))
 	s.HandAt, s.Crowd = s.At.Add(time.Hour), true
 	s.AskedAt = s.At // nobody answered
+	add(1000, said(trust.Right, trust.SourcePerson, "kim", 1010), said(trust.Wrong, trust.SourceUndo, "kim", 1020))
 	r.Folded = trust.Folded{Right: 3, Unlabelled: 1, Cases: 9, Until: day0.Add(-time.Hour)}
 
 	n := trust.Count(r, day0, rules)
-	want := trust.Tally{Episodes: 5, Right: 2, Wrong: 1, Unclear: 1, Unlabelled: 1}
-	if n.Tally != want || n.Cases != 6 || n.Folded != 0 {
+	want := trust.Tally{Episodes: 6, Right: 3, Wrong: 1, Unclear: 1, Unlabelled: 1}
+	if n.Tally != want || n.Cases != 7 || n.Folded != 0 {
 		t.Fatalf("%+v", n)
 	}
 	coverage, _ := n.Coverage.Get()
 	precision, _ := n.Precision.Get()
 	strict, _ := n.Strict.Get()
-	if coverage != 0.6 || precision != 2.0/3 || strict != 0.4 {
+	if coverage != 4.0/6 || precision != 0.75 || strict != 0.5 {
 		t.Errorf("coverage %v, precision %v, strict %v", coverage, precision, strict)
 	}
 	if len(n.WrongCases) != 1 || n.WrongCases[0].Case != 4 || n.WrongCases[0].By != "kim" || !n.WrongCases[0].Acted || n.WrongCases[0].Host != "host-4" {
 		t.Errorf("wrong: %+v", n.WrongCases)
 	}
-	if len(n.Conflicts) != 1 || n.Conflicts[0].Case != 4 || len(n.Conflicts[0].Said) != 2 {
+	// Of the newest, which counts as right, the undo as was-fine is told all the same.
+	if len(n.Conflicts) != 2 || n.Conflicts[1].Case != 4 || len(n.Conflicts[1].Said) != 2 || n.Conflicts[0].Case != 7 || n.Conflicts[0].Label != trust.Right || len(n.Conflicts[0].Said) != 2 {
 		t.Errorf("conflicts: %+v", n.Conflicts)
 	}
 	if len(n.ToLabel) != 1 || n.ToLabel[0].Case != 5 {
 		t.Errorf("to label: %+v", n.ToLabel)
 	}
 	sources := []trust.SourceCount{
-		{Source: trust.SourcePerson, Right: 1, Wrong: 1}, {Source: trust.SourceStayed, Right: 1}, {Source: trust.SourceHand, Right: 1},
+		{Source: trust.SourcePerson, Right: 2, Wrong: 1}, {Source: trust.SourceStayed, Right: 1}, {Source: trust.SourceHand, Right: 1},
 		{Source: trust.SourceNoData, Unclear: 1},
 	}
 	if !reflect.DeepEqual(n.Sources, sources) {
@@ -75,13 +77,13 @@ func TestCount(t *testing.T) {
 	}
 
 	whole := trust.Count(r, time.Time{}, rules)
-	if whole.Tally != (trust.Tally{Episodes: 9, Right: 5, Wrong: 1, Unclear: 1, Unlabelled: 2}) || whole.Cases != 15 || whole.Folded != 4 {
+	if whole.Tally != (trust.Tally{Episodes: 10, Right: 6, Wrong: 1, Unclear: 1, Unlabelled: 2}) || whole.Cases != 16 || whole.Folded != 4 {
 		t.Errorf("the whole record: %+v", whole.Tally)
 	}
 	if reaching := trust.Count(r, day0.Add(-2*time.Hour), rules); reaching.Folded != 4 {
 		t.Errorf("folded ones that reach into the window don't count: %+v", reaching.Tally)
 	}
-	if window := trust.Count(r, day0.Add(15*time.Minute), rules); window.Episodes != 4 {
+	if window := trust.Count(r, day0.Add(15*time.Minute), rules); window.Episodes != 5 {
 		t.Errorf("an episode that began before the window counts: %+v", window.Tally)
 	}
 	empty := trust.Count(trust.Record{}, time.Time{}, rules)

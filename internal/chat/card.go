@@ -35,6 +35,8 @@ type Card struct {
 	Data CardData
 	// Buttons are what can be done, at most four.
 	Buttons []Button
+	// Spelled are commands in the place of buttons, for CardOptions.Spelled.
+	Spelled []string
 	// ByHand is plan C: a command, or prose where Prose is set.
 	ByHand string
 	Prose  bool
@@ -126,6 +128,8 @@ type CardOptions struct {
 	Since  time.Time
 	// Plain leaves out the joke whatever the tone: something serious goes on.
 	Plain bool
+	// Spelled has commands in the place of buttons: nothing can be tapped there.
+	Spelled bool
 }
 
 // CardOf is the card of a message's case as it is now. It is pure: the same
@@ -154,6 +158,9 @@ func CardOf(m Message, o CardOptions) Card {
 	k.Buttons = slices.DeleteFunc(k.Buttons, func(b Button) bool { return vain(m.Case, b.Verb) })
 	for i := range k.Buttons {
 		k.Buttons[i].Label = clip(Clean(k.Buttons[i].Label), maxButton)
+	}
+	if o.Spelled {
+		k.Spelled, k.Buttons = w.spelled(k.Buttons), nil
 	}
 	k.hand(&w.writer)
 	k.Foot, k.Incident = append([]string{Clean(m.Case.ID.String())}, w.foot()...), w.incident()

@@ -54,7 +54,7 @@ func (w *cardWriter) questionCard() Card {
 	k.Lead = w.special()
 	k.Facts = []CardFact{
 		{"Why", capital(why) + "."},
-		{"If you tap " + w.tap(), capital(w.summary()+suffixed(": ", w.inService())) + w.second()},
+		{w.ifYes(), capital(w.summary()+suffixed(": ", w.inService())) + w.second()},
 		{"If you do nothing", "Nothing happens. Expires " + w.when(c.Ask.ExpiresAt) + "." + suffixed(" ", w.incident().Text, " stays open.")},
 		{"How sure", capital(noteOf(w.m.Sure, "nobody has counted yet, so treat it as a guess")) + "."},
 		{"Why you might not", capital(w.doubts(f)) + "."},
@@ -93,6 +93,14 @@ func (w *cardWriter) tap() string {
 	return "Run " + clip(Clean(string(w.c.Action)), shortName) + " on"
 }
 
+// ifYes is how a yes is said.
+func (w *cardWriter) ifYes() string {
+	if w.o.Spelled {
+		return "If you approve"
+	}
+	return "If you tap " + w.tap()
+}
+
 // special says what is not usual about a question.
 func (w *cardWriter) special() []string {
 	fresh := writer{m: w.m, c: w.c, o: w.writer.o}
@@ -114,7 +122,12 @@ func (w *cardWriter) second() string {
 
 func (w *cardWriter) wayBack() string {
 	p := w.c.Plan
-	if p == nil || len(p.UndoSteps) == 0 {
+	switch none := p == nil || len(p.UndoSteps) == 0; {
+	case w.o.Spelled && none:
+		return "There is none but by hand" + suffixed(": ", undoHint(p)) + "."
+	case w.o.Spelled:
+		return fmt.Sprintf("warden undo %s puts it back, in seconds: %s.", w.c.ID, strings.Join(p.UndoSteps, "; "))
+	case none:
 		return "There is none by a tap" + suffixed("; by hand: ", undoHint(p)) + "."
 	}
 	return "One tap puts it back, in seconds: " + strings.Join(p.UndoSteps, "; ") + "."

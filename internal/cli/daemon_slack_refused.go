@@ -19,6 +19,10 @@ func refusals(all []slack.Refusal) []web.Trouble {
 			what = fmt.Sprintf("Slack refuses to edit %s in %s", messages(r.N), r.Channel)
 			do = "what stands there is outdated, and is said anew in a message of its own; look at the app's permissions and membership"
 		}
+		if r.Spelled {
+			what = fmt.Sprintf("Slack refuses the blocks of %s in %s", messages(r.N), r.Channel)
+			do = "it stands there as text, with commands in the place of its buttons, which it gets as soon as Slack takes them; if that lasts, report it with what the log of this node says"
+		}
 		if r.Trouble {
 			what = fmt.Sprintf("%s for %s can't be posted or edited in Slack just now", messages(r.N), r.Channel)
 			do = "it is tried again, and the others go on; if it lasts, look at https://status.slack.com, for a proxy on the way there, and into the log of this node; warden cases has what waits"

@@ -14,6 +14,9 @@ type rendered struct {
 	Blocks []api.Block `json:"blocks"`
 	// Full is what had to be cut, for the thread; empty for nothing.
 	Full []whole `json:"-"`
+	// Spelled is all of it as text, for where the blocks are refused and the buttons
+	// with them; empty for what has none.
+	Spelled string `json:"-"`
 }
 
 // whole is escaped text that was cut, as it was; Code is what a command printed.
@@ -39,6 +42,7 @@ func render(k chat.Card, sign func(chat.Verb) string, mention string, l links) r
 	}
 	b.add(api.NewHeaderBlock(text(api.PlainTextType, short(plain(title), maxHeader))))
 	b.lines("lead", k.Lead)
+	b.lines("answers", k.Spelled)
 	b.facts(k.Facts)
 	if k.Joke != "" {
 		b.section("joke", "_"+short(mark(k.Joke), mostJoke)+"_")

@@ -204,7 +204,8 @@ func (r *round) deliver(ctx context.Context, j job) error {
 		r.digest(j, post)
 		return nil
 	}
-	return r.card(ctx, j, card, post, posted, complaint)
+	o.Spelled = true
+	return r.card(ctx, j, card, chat.CardOf(j.m, o), post, posted, complaint)
 }
 
 func orElse(post ledger.Post, posted bool, p ledger.Post) (ledger.Post, bool) {
@@ -214,8 +215,8 @@ func orElse(post ledger.Post, posted bool, p ledger.Post) (ledger.Post, bool) {
 	return p, p.ID != ""
 }
 
-// card posts or edits a case's message.
-func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Post, posted bool, complaint *ledger.Post) error {
+// card posts or edits a case's message; spelled is the same where nothing can be tapped.
+func (r *round) card(ctx context.Context, j job, card, spelled chat.Card, post ledger.Post, posted bool, complaint *ledger.Post) error {
 	c := j.m.Case
 	l, was := links{}, ledger.Post{}
 	to := target{channel: r.set.channelOf(j.m)}
@@ -227,8 +228,9 @@ func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Pos
 	}
 	card.Again = to.ts == "" && (card.Again || r.doubtful(j.key))
 	mark := stamp(card, c, r.render(withoutAgain(card), c, "", links{}).hash(), r.x.signer.id)
-	if posted && to.ts != "" && post.Hash == mark {
-		r.told(j, post, mark, complaint, false)
+	asText, spells := r.spelledStamp(spelled, c), c.Open() && r.spells(j.key, to)
+	if to.ts != "" && (post.Hash == mark || spells && post.Hash == asText) {
+		r.told(j, post, post.Hash, complaint, false)
 		return nil
 	}
 	if r.ready(r.x, to) > 0 {
@@ -238,12 +240,31 @@ func (r *round) card(ctx context.Context, j job, card chat.Card, post ledger.Pos
 	if to.ts == "" {
 		mention = r.mention(ctx, card, c)
 	}
-	made := r.render(card, c, mention, l)
+	both := func(mention string, l links) rendered {
+		made := r.render(card, c, mention, l)
+		spelled.Again = card.Again
+		made.Spelled = textOf(r.render(spelled, nil, mention, l))
+		return made
+	}
+	to.spelled = to.ts != "" && post.Hash == asText
+	made := both(mention, l)
+	if spells {
+		made = made.withoutBlocks()
+	}
 	at, err := r.put(ctx, j, to, made, func(earlier string) rendered {
-		return r.render(card, c, r.mention(ctx, card, c), links{Earlier: earlier})
+		return both(r.mention(ctx, card, c), links{Earlier: earlier})
 	}, post.Link)
 	if err != nil {
 		return err
+	}
+	switch {
+	case at.refused != nil:
+		mark = asText
+		r.hold(spelledKey+j.key, at, at.refused)
+	case spells && at.ts == to.ts:
+		mark = asText
+	default:
+		r.release(spelledKey+j.key, at)
 	}
 	fresh := at.ts != to.ts
 	if fresh {

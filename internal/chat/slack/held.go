@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,6 +37,8 @@ const (
 type held struct {
 	channel, code string
 	edit, trouble bool
+	// spelled says that it stands, but for its blocks.
+	spelled bool
 	// tries is how often, but for trouble that may be everybody's: see hold.
 	tries              int
 	since, last, until time.Time
@@ -114,6 +117,7 @@ func (r *round) hold(key string, to target, err error) {
 	h := r.held[holdKey(key, to)]
 	first := h.since.IsZero()
 	h.channel, h.code, h.edit, h.trouble = to.channel, codeOf(err), to.ts != "", trouble
+	h.spelled = strings.HasPrefix(key, spelledKey)
 	if first {
 		h.since = now
 	}
@@ -128,9 +132,12 @@ func (r *round) hold(key string, to target, err error) {
 	r.held[holdKey(key, to)] = h
 	r.mu.Unlock()
 	what := "Slack refuses a message; the others go on, and it is tried again"
-	if trouble {
+	switch {
+	case h.spelled:
+		what = "Slack refuses the blocks of a message: it stands as text, with commands in the place of buttons, and gets them as soon as Slack takes them"
+	case trouble:
 		what = "a message is in trouble; the others go on, and it is tried again"
-	} else {
+	default:
 		r.got.Refused++
 	}
 	r.Logger.Warn(what, zap.String("key", key), zap.String("channel", to.channel),
@@ -182,8 +189,9 @@ type Refusal struct {
 	Code string
 	// Trouble says that it isn't refused: it may go through the next time.
 	Trouble bool
-	// Edit says that the message stands, and says what isn't so any more.
-	Edit bool
+	// Edit says that the message stands, and says what isn't so any more; Spelled that
+	// it stands as it should, but as text, with commands in the place of its buttons.
+	Edit, Spelled bool
 	// N is how many messages are refused so, and Since when the first was.
 	N     int
 	Since time.Time
@@ -196,8 +204,8 @@ func (s *Slack) Refusals() []Refusal {
 	defer s.mu.Unlock()
 	now := s.Clock.Now()
 	type kind struct {
-		channel, code string
-		edit, trouble bool
+		channel, code          string
+		edit, trouble, spelled bool
 	}
 	by := map[kind]Refusal{}
 	s.forget(now)
@@ -205,12 +213,12 @@ func (s *Slack) Refusals() []Refusal {
 		if h.trouble && now.Sub(h.since) < heldFirst {
 			continue // a moment of it is nobody's worry
 		}
-		at := kind{h.channel, h.code, h.edit, h.trouble}
+		at := kind{h.channel, h.code, h.edit && !h.spelled, h.trouble, h.spelled}
 		x := by[at]
 		if x.N++; x.N == 1 || h.since.Before(x.Since) {
 			x.Since = h.since
 		}
-		x.Channel, x.Code, x.Edit, x.Trouble = h.channel, h.code, h.edit, h.trouble
+		x.Channel, x.Code, x.Edit, x.Trouble, x.Spelled = h.channel, h.code, at.edit, h.trouble, h.spelled
 		by[at] = x
 	}
 	var out []Refusal

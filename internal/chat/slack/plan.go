@@ -153,8 +153,8 @@ func signedWith(p ledger.Post) string {
 }
 
 // resigned are the jobs of messages that stand for an open case and whose buttons are
-// signed with another key than that of the token in force: nobody could answer by
-// them. Their receipts say so, whoever posted them.
+// signed with another key than that of the token in force, or are not there since Slack
+// refused them: nobody could answer by them. Their receipts say so, whoever posted them.
 func (s *Slack) resigned(owed chat.Owed, jobs []job) []job {
 	set := s.Settings()
 	if owed.About == nil || set.BotToken == nil || !slices.ContainsFunc(owed.Posts, ofCase) {
@@ -170,7 +170,7 @@ func (s *Slack) resigned(owed chat.Owed, jobs []job) []job {
 	}
 	var out []job
 	for _, p := range owed.Posts {
-		if !ofCase(p) || signedWith(p) == sign.id || slices.ContainsFunc(jobs, func(j job) bool { return j.key == p.Key }) {
+		if !ofCase(p) || signedWith(p) == sign.id && !isSpelled(p) || slices.ContainsFunc(jobs, func(j job) bool { return j.key == p.Key }) {
 			continue
 		}
 		if m, ok := owed.About(p.Case); ok && m.Case != nil && m.Case.Open() {

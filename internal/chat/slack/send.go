@@ -49,6 +49,10 @@ type target struct {
 	channel, ts string
 	// thread is the message that it answers; empty for none.
 	thread string
+	// refused is why it stands there without its blocks; nil where it has them.
+	refused error
+	// spelled says that it says so as text already, where its blocks are refused.
+	spelled bool
 }
 
 // send posts a message, or edits the one that is there. It returns where it is: a
@@ -59,14 +63,23 @@ func (s *Slack) send(ctx context.Context, x session, key string, to target, r re
 		return to, false, errLater
 	}
 	defer s.used(to.channel)
+	var refused error
 	for _, blocks := range [][]api.Block{r.Blocks, withoutCharts(r.Blocks), nil} {
 		if blocks != nil && len(blocks) == len(r.Blocks) && err != nil {
 			continue // it has no chart to leave out
 		}
+		if blocks == nil && refused != nil && to.spelled {
+			to.refused = refused
+			return to, false, nil
+		}
 		at, err = s.once(ctx, x, key, to, r, blocks, stand)
+		if blocks == nil {
+			at.refused = refused
+		}
 		if !refusedBlocks(err) {
 			break
 		}
+		refused = err
 		s.Logger.Warn("Slack refused the blocks of a message: it goes with less", zap.String("key", key), zap.Error(err))
 	}
 	code := slackCode(err)
@@ -143,10 +156,6 @@ func ambiguous(err error) bool {
 	return true
 }
 
-func refusedBlocks(err error) bool {
-	return slices.Contains([]string{"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}, slackCode(err))
-}
-
 // withoutCharts are blocks that every workspace takes.
 func withoutCharts(blocks []api.Block) []api.Block {
 	return slices.DeleteFunc(slices.Clone(blocks), func(b api.Block) bool { return b.BlockType() == api.MBTDataVisualization })
@@ -155,6 +164,9 @@ func withoutCharts(blocks []api.Block) []api.Block {
 // textOf is all that a message says, for where its blocks were refused: less
 // pretty, and nothing lost.
 func textOf(r rendered) string {
+	if r.Spelled != "" {
+		return r.Spelled
+	}
 	out := []string{r.Text}
 	for _, b := range r.Blocks {
 		switch b := b.(type) {

@@ -269,6 +269,9 @@ func (r *round) card(ctx context.Context, j job, card, spelled chat.Card, post l
 	fresh := at.ts != to.ts
 	if fresh {
 		r.spend(c.Pool)
+		if to.ts != "" && post.Hash != "" { // without, it stands for another case's complaint
+			was = post // which couldn't be edited
+		}
 		r.replaces(c, was)
 	}
 	post = ledger.Post{Key: j.key, Case: c.ID, Place: at.channel, ID: at.ts, Link: r.x.permalink(at.channel, at.ts), Seq: post.Seq}

@@ -10,6 +10,7 @@ import (
 
 	"warden/internal/chat"
 	"warden/internal/ledger"
+	"warden/internal/remedy"
 )
 
 // earlierPrefix is what the keys of messages begin with that a newer one of their case
@@ -17,7 +18,7 @@ import (
 const earlierPrefix = "was/"
 
 // replaces notes that a case's message is posted anew: the one before asks something
-// that is not asked any more. It is on record before it is edited, so that the next
+// that is not asked any more, or couldn't be edited. It is on record before it is edited, so that the next
 // leader edits it where this one can't. A complaint stands for other cases, too.
 func (r *round) replaces(c *ledger.Case, was ledger.Post) {
 	if state, _, _ := strings.Cut(was.Hash, "."); was.ID == "" || chat.CardState(state) == chat.CardComplaint {
@@ -50,13 +51,13 @@ func (r *round) earlier(ctx context.Context) error {
 		to := target{channel: p.Place, ts: p.ID}
 		var gone bool
 		err := r.alone(p.Key, func() (err error) {
-			_, gone, err = r.send(ctx, r.x, p.Key, to, askedAgain(m.Case, r.newest(p.Case.String())))
+			_, gone, err = r.send(ctx, r.x, p.Key, to, saidAnew(m.Case, r.newest(p.Case.String())))
 			return err
 		})
 		switch {
 		case gone: // nobody reads it any more
-		case errors.Is(err, errHeld) && r.hopeless(p.Key, to):
-			r.Logger.Warn("an earlier message of a case can't be edited: Slack refuses it, and its buttons do nothing", zap.Stringer("case", p.Case), zap.Error(err))
+		case errors.Is(err, errHeld) && r.hopeless(p.Key, to) && !p.At.IsZero() && r.owed.Now.Sub(p.At) > giveUpAfter:
+			r.Logger.Warn("an earlier message of a case is given up: for a day it couldn't be edited, and it doesn't lead to the newer one", zap.Stringer("case", p.Case), zap.Error(err))
 			r.release(p.Key, to)
 		case errors.Is(err, errLater):
 			_ = r.later(to, err)
@@ -82,14 +83,18 @@ func (r *round) newest(id string) string {
 	return p.Link
 }
 
-// askedAgain is a message in whose place a newer one is.
-func askedAgain(c *ledger.Case, newer string) rendered {
+// saidAnew is a message in whose place a newer one is.
+func saidAnew(c *ledger.Case, newer string) rendered {
 	about := c.ID.String() + ": " + string(c.Action) + " " + string(c.Host)
 	words := "a newer message"
 	if newer != "" {
 		words = "<" + entities.Replace(newer) + "|" + words + ">"
 	}
+	lead, is := "Said anew", "is told"
+	if c.Stage == remedy.StageWaiting && c.Answer == nil {
+		lead, is = "Asked again", "is asked"
+	}
 	b := &builder{}
-	b.section("again", short("*Asked again.* "+mark(chat.Clean(about))+" is asked in "+words+", and nothing can be answered here any more.", maxSection))
-	return rendered{Text: short(plain(chat.Clean("Asked again, in a newer message. "+about)), maxText), Blocks: b.blocks}
+	b.section("again", short("*"+lead+".* "+mark(chat.Clean(about))+" "+is+" in "+words+", and nothing can be answered here any more.", maxSection))
+	return rendered{Text: short(plain(chat.Clean(lead+", in a newer message. "+about)), maxText), Blocks: b.blocks}
 }

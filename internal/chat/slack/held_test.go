@@ -96,14 +96,17 @@ func TestARefusedEditIsPostedAnew(t *testing.T) {
 	if len(all) != 2 || !strings.Contains(string(all[1].Blocks), "p"+strings.ReplaceAll(old.TS, ".", "")) || strings.Contains(string(all[1].Blocks), "warden.approve") {
 		t.Fatalf("%d messages; the last is %s", len(all), all[len(all)-1].Blocks)
 	}
-	updates := 0
-	for _, c := range w.fake.Calls() {
-		if c.Method == "chat.update" {
-			updates++
-		}
+	if n := w.calls("chat.update"); n > 7 || len(w.owed) != 0 {
+		t.Errorf("%d edits were tried, and %d notices are owed", n, len(w.owed))
 	}
-	if updates != 3 || len(w.owed) != 0 {
-		t.Errorf("%d edits were tried, and %d notices are owed", updates, len(w.owed))
+	if all := w.slack.Refusals(); len(all) != 1 || !all[0].Edit || all[0].N != 1 {
+		t.Errorf("the old message still asks: %+v", all)
+	}
+	w.fake.Heal()
+	w.passes(15 * time.Minute)
+	w.settle()
+	if m := w.fake.Messages(fakeslack.Ops)[0]; m.TS != old.TS || len(m.Buttons()) != 0 || !strings.HasPrefix(m.Text, "Said anew") || !strings.Contains(string(m.Blocks), strings.ReplaceAll(all[1].TS, ".", "")) {
+		t.Errorf("once Slack takes edits again, it says %q: %s", m.Text, m.Blocks)
 	}
 	if all := w.slack.Refusals(); len(all) != 0 {
 		t.Errorf("it is told, and yet refused: %+v", all)

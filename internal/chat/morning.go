@@ -107,6 +107,11 @@ type MorningAsk struct {
 	ExpiresAt time.Time `json:"expires_at"`
 	// Question is its number: see ledger.Case.Question.
 	Question uint64 `json:"question,omitempty"`
+	// Against is what people say against it, Seen when the newest of it was said: whoever
+	// offers a yes shows all of it beside it. Where it is too much for that, Seen is zero
+	// and nothing offers a yes. See ledger.Standing.
+	Against string    `json:"against,omitempty"`
+	Seen    time.Time `json:"seen,omitzero"`
 }
 
 // MorningOffer is one thing that a person may do about an item.
@@ -131,6 +136,7 @@ const (
 	OfferOnIt    MorningVerb = "on_it"   // hold the host, in the person's name, for OnItFor
 	OfferHold    MorningVerb = "hold"    // hold the host, so that it is not asked about
 	OfferApprove MorningVerb = "approve" // say yes to the item's Ask
+	OfferLook    MorningVerb = "look"    // look at the case: its line has no room for what a yes has to have seen
 	OfferDeny    MorningVerb = "deny"    // say no to it
 	OfferRun     MorningVerb = "run"     // run the action by hand; a preview comes first
 	OfferResolve MorningVerb = "resolve" // say whether the host is out: the outcome is unknown

@@ -89,7 +89,18 @@ func (i MorningItem) Line(to time.Time, zone *time.Location) string {
 	if i.Earlier {
 		text += " (from before)"
 	}
+	if w := i.LookFirst(); w != "" {
+		text += "; " + w
+	}
 	return strings.Join(append(parts, text), " ")
+}
+
+// LookFirst is what people say against the question of an item; empty for nothing.
+func (i MorningItem) LookFirst() string {
+	if i.Ask == nil || i.Ask.Against == "" {
+		return ""
+	}
+	return i.Ask.Against + ": look first"
 }
 
 // commands are what a person can do about an item.

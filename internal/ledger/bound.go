@@ -85,13 +85,17 @@ const maxStanding = 3
 // also what some of them have passed over; from then on only what keeps warden from
 // acting. Nothing stands against a run by hand.
 func (l *Ledger) Standing(c *Case) Standing {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.m.saidAgainst(c)
+}
+
+func (m *machine) saidAgainst(c *Case) Standing {
 	if c == nil || !c.Open() || c.Manual != nil {
 		return Standing{}
 	}
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	all := l.m.objections(c)
-	if c.Answer != nil && l.m.against(c) == nil {
+	all := m.objections(c)
+	if c.Answer != nil && m.against(c) == nil {
 		return Standing{}
 	}
 	if len(all) == 0 {

@@ -231,6 +231,9 @@ func TestStandingShowsWhatACaseBeginsWith(t *testing.T) {
 	if !strings.HasPrefix(said.Words, "eve says that the detector is wrong about "+first.String()+"; dora says") || !strings.HasSuffix(said.Words, "; and 1 more say so") {
 		t.Errorf("it shows %q", said.Words)
 	}
+	if night := r.l.Night(t0()).Standing; len(night) != 1 || night[id] != said {
+		t.Errorf("a summary shows %+v", night)
+	}
 	b := r.shown(id, true)
 	b.Seen = b.Seen.Add(-time.Millisecond)
 	r.refused(ledger.RefusedUnread, alice(), b)

@@ -16,6 +16,9 @@ type Night struct {
 	// Cases are those that are open, or changed since the asked instant, by rising
 	// id. They must not be changed.
 	Cases []*Case
+	// Standing is what people say against those that wait for an answer, by id; none for
+	// nothing.
+	Standing map[remedy.CaseID]Standing
 	// Forgot is up to when closed cases may have been forgotten; zero while none was.
 	Forgot time.Time
 	Holds  []Hold
@@ -42,7 +45,7 @@ func (l *Ledger) Night(since time.Time) Night {
 	n := Night{
 		Now: m.time, Forgot: m.forgot, Holds: slices.Clone(m.holds), Latches: slices.Clone(m.latches),
 		Voters: slices.Clone(m.voters), Reports: slices.Clone(m.reports), Waivers: slices.Clone(m.waivers),
-		Happenings: slices.Clone(m.happenings), Summaries: slices.Clone(m.summaries),
+		Happenings: slices.Clone(m.happenings), Summaries: slices.Clone(m.summaries), Standing: map[remedy.CaseID]Standing{},
 	}
 	if m.freeze != nil {
 		n.Freeze = new(*m.freeze)
@@ -50,6 +53,9 @@ func (l *Ledger) Night(since time.Time) Night {
 	for c := range m.cases.all() {
 		if c.Open() || !c.ChangedAt.Before(since) {
 			n.Cases = append(n.Cases, c)
+			if said := m.saidAgainst(c); c.Stage == remedy.StageWaiting && said.Words != "" {
+				n.Standing[c.ID] = said
+			}
 		}
 	}
 	for _, p := range m.pools {

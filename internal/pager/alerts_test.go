@@ -86,6 +86,18 @@ func alertKinds() []alertKind {
 			r.reload()
 			r.state.Cases = []*ledger.Case{r.bad(1042, "ingest-17")}
 		}, 0, "confirm_waiting/ingest/ingest-17", serious, none, func(r *room) { r.state.Cases = []*ledger.Case{r.drained(r.state.Cases[0], sam())} }},
+		{"question that somebody opposes", func(r *room) {
+			r.set.PageOnConfirm = []remedy.PoolName{"ingest"}
+			r.reload()
+			r.state.Cases = []*ledger.Case{r.numbered(r.bad(1042, "ingest-17"))}
+			r.state.Standing = map[remedy.CaseID]ledger.Standing{1042: kimSays(1)}
+		}, 0, "confirm_waiting/ingest/ingest-17", serious, none, func(r *room) { r.state.Cases = nil }},
+		{"question that many oppose", func(r *room) {
+			r.set.PageOnConfirm = []remedy.PoolName{"ingest"}
+			r.reload()
+			r.state.Cases = []*ledger.Case{r.numbered(r.bad(1042, "ingest-17"))}
+			r.state.Standing = map[remedy.CaseID]ledger.Standing{1042: kimSays(5)}
+		}, 0, "confirm_waiting/ingest/ingest-17", serious, none, func(r *room) { r.state.Cases = nil }},
 	}
 }
 

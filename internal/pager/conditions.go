@@ -24,6 +24,9 @@ type State struct {
 	Cases []*ledger.Case
 	// Labelled are those of them that a person has labelled.
 	Labelled map[remedy.CaseID]bool
+	// Standing is what people say against those of them that wait for an answer; none for
+	// nothing.
+	Standing map[remedy.CaseID]ledger.Standing
 	Pools    []ledger.PoolStatus
 	Latches  []ledger.Latch
 	// Demotions are the levels that wait for a review.
@@ -151,7 +154,8 @@ func caseConditions(st State, s *Settings) []condition {
 			q := base
 			q.kind, q.severity, q.since, q.mark = kindConfirm, serious, c.Ask.AskedAt, c.ID.String()+"/"+c.Ask.PlanHash
 			q.summary = fmt.Sprintf("warden wants to %s %s, needs a yes. %s", verb(c.Action, false), name(string(c.Host)), why(c))
-			q.do = fmt.Sprintf("%s, or warden deny %s --reason not-now", c.YesCommand(time.Time{}), c.ID)
+			against, _, command := yes(c, st.Standing[c.ID])
+			q.do = strings.TrimSpace(fmt.Sprintf("%s %s, or warden deny %s --reason not-now", capital(against), command, c.ID))
 			out = append(out, q)
 		}
 		x := c.Acted()

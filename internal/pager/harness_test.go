@@ -253,6 +253,20 @@ func (r *room) bad(id remedy.CaseID, host string) *ledger.Case {
 	}
 }
 
+// numbered is a case whose question has a number.
+func (r *room) numbered(c *ledger.Case) *ledger.Case {
+	n, a := *c, *c.Ask
+	a.Notice = 77
+	n.Ask = &a
+	return &n
+}
+
+// kimSays is what is said against a question, so many times.
+func kimSays(times int) ledger.Standing {
+	words := slices.Repeat([]string{"kim says that the detector is wrong about W-1031"}, times)
+	return ledger.Standing{Words: strings.Join(words, "; "), Newest: began}
+}
+
 func sam() remedy.Actor { return remedy.Actor{Name: "sam", Person: true, Via: "cli"} }
 
 // drained is the case after it was done: by whom, and whether it was proven.

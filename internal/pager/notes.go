@@ -88,7 +88,9 @@ func (w *noter) question() bool {
 	if n := c.Ask.NeededYes(); n > 1 {
 		needs = fmt.Sprintf("a yes of %d people", n)
 	}
-	w.line("Approve: %s", c.YesCommand(time.Time{}))
+	against, what, command := yes(c, ledger.Standing{Words: w.m.Against, Newest: w.m.Seen})
+	w.line("%s", capital(against))
+	w.line("%s: %s", what, command)
 	w.line("Asked: %s", strings.Join(c.Ask.WhoWords(), " "))
 	w.line("If nobody answers by %s nothing is done.", when(c.Ask.ExpiresAt, w.now))
 	w.line("%s", inService(c))

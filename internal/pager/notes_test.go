@@ -90,6 +90,7 @@ func TestNotes(t *testing.T) {
 	closed := func(o remedy.Outcome) *ledger.Case {
 		return with(c, func(c *ledger.Case) { c.Stage, c.Outcome, c.Note = remedy.StageClosed, o, "" })
 	}
+	against := map[string]ledger.Standing{"asked, and somebody says that it is wrong": kimSays(1), "asked, and many say that it is wrong": kimSays(5)}
 	for _, tt := range []struct {
 		name string
 		kind ledger.NoticeKind
@@ -126,9 +127,14 @@ func TestNotes(t *testing.T) {
 		}), false},
 		{"put back by another hand", ledger.NoticeOutcome, with(auto, func(c *ledger.Case) { c.Stage, c.Outcome = remedy.StageClosed, remedy.OutcomeReturned }), false},
 		{"another action", ledger.NoticeOutcome, with(auto, func(c *ledger.Case) { c.Action = "restart_receiver" }), false},
+		{"asked, and somebody says that it is wrong", ledger.NoticeQuestion, r.numbered(c), false},
+		{"asked, and many say that it is wrong", ledger.NoticeQuestion, r.numbered(c), false},
 	} {
 		r.owed = nil
 		r.notice(tt.kind, tt.c)
+		if said, ok := against[tt.name]; ok {
+			r.owed[0].Against, r.owed[0].Seen = said.Words, said.Newest
+		}
 		n, ok := wording(r.owed[0], "", r.clk.Now())
 		if ok == tt.none {
 			t.Errorf("%s: a note: %t", tt.name, ok)

@@ -14,13 +14,16 @@ import (
 // round saw is for the caller to add.
 func StateOf(l *ledger.Ledger, pools []remedy.PoolName, now time.Time) State {
 	st := State{
-		Now: now, Labelled: map[remedy.CaseID]bool{}, Latches: l.Breakers().Latches, Demotions: l.Demotions(),
+		Now: now, Labelled: map[remedy.CaseID]bool{}, Standing: map[remedy.CaseID]ledger.Standing{}, Latches: l.Breakers().Latches, Demotions: l.Demotions(),
 		Waiting: map[ledger.Surface]time.Time{}, Configs: map[remedy.NodeID]string{}, Posts: l.Posts(ledger.SurfacePagerDuty),
 	}
 	st.Cases = casesOf(l, now, st.Posts)
 	for _, c := range st.Cases {
 		if c.Acted() != nil && labelled(l, c) {
 			st.Labelled[c.ID] = true
+		}
+		if said := l.Standing(c); c.Stage == remedy.StageWaiting && said.Words != "" {
+			st.Standing[c.ID] = said
 		}
 	}
 	for _, name := range pools {

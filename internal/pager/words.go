@@ -152,6 +152,20 @@ func byHand(m chat.Message) string {
 	return ""
 }
 
+// yes is how somebody says yes to a question over what people say against it, which comes
+// first; empty where nobody says anything. Where that is too much for a line, what it
+// does is to lead to where all of it is.
+func yes(c *ledger.Case, said ledger.Standing) (against, what, command string) {
+	said, whole := chat.Beside(said)
+	if said.Words != "" {
+		against = said.Words + ": look first."
+	}
+	if !whole {
+		return against, "Look", "warden show " + c.ID.String()
+	}
+	return against, "Approve", c.YesCommand(said.Newest)
+}
+
 // undoLine is how it is put back.
 func undoLine(c *ledger.Case) string {
 	if c.Plan == nil || len(c.Plan.UndoSteps) == 0 {

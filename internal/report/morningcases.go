@@ -264,14 +264,24 @@ func (w *morning) waits(c *ledger.Case, q question) chat.MorningItem {
 	default:
 		stress(&i, "expires %s", w.when(c.Ask.ExpiresAt))
 		i.Ask = &chat.MorningAsk{PlanHash: c.Ask.PlanHash, AskedAt: c.Ask.AskedAt, ExpiresAt: c.Ask.ExpiresAt, Question: c.Question()}
-		i.Offers = append(i.Offers,
-			chat.MorningOffer{Verb: chat.OfferApprove, Label: label(do+"%s", c.Host), Command: c.YesCommand(time.Time{})},
+		i.Offers = append(i.Offers, w.yes(c, i.Ask, do),
 			chat.MorningOffer{Verb: chat.OfferDeny, Label: label("Leave %s", c.Host), Command: fmt.Sprintf("warden deny %s", c.ID)})
 	}
 	i.Offers = append(i.Offers, chat.MorningOffer{
 		Verb: chat.OfferHold, Label: label("Hold %s", c.Host), Command: quoted("warden hold %s 4h --pool %s --reason TEXT", string(c.Host), string(c.Pool)),
 	})
 	return i
+}
+
+// yes offers to say yes to a question over what people say against it, which its line
+// shows. Where that is too much for a line it leads to where all of it is.
+func (w *morning) yes(c *ledger.Case, ask *chat.MorningAsk, do string) chat.MorningOffer {
+	said, whole := chat.Beside(w.night.Standing[c.ID])
+	ask.Against, ask.Seen = said.Words, said.Newest
+	if !whole {
+		return chat.MorningOffer{Verb: chat.OfferLook, Label: label("Look at %s", c.Host), Command: "warden show " + c.ID.String()}
+	}
+	return chat.MorningOffer{Verb: chat.OfferApprove, Label: label(do+"%s", c.Host), Command: c.YesCommand(said.Newest)}
 }
 
 // wished words what warden would have done.

@@ -129,6 +129,8 @@ func stampOf(m *chat.Morning) string {
 		Case   remedy.CaseID
 		Stress string
 		Asks   bool
+		Look   string    `json:",omitempty"`
+		Seen   time.Time `json:",omitzero"`
 		Offers []chat.MorningVerb
 	}
 	lines := []line{}
@@ -137,7 +139,10 @@ func stampOf(m *chat.Morning) string {
 			continue // as of then; it moves whenever anything does
 		}
 		for _, i := range p.Items {
-			l := line{Part: p.Name, Case: i.Case, Stress: i.Stress, Asks: i.Ask != nil}
+			l := line{Part: p.Name, Case: i.Case, Stress: i.Stress, Asks: i.Ask != nil, Look: i.LookFirst()}
+			if i.Ask != nil {
+				l.Seen = i.Ask.Seen // its button says so
+			}
 			for _, o := range i.Offers {
 				l.Offers = append(l.Offers, o.Verb)
 			}
@@ -289,10 +294,14 @@ func (v *morningView) line(i chat.MorningItem, spelled bool) string {
 	if i.Earlier {
 		words += " (from before)"
 	}
-	out := "• " + strings.Join(append(parts, words), "  ")
+	out, room := "• "+strings.Join(append(parts, words), "  "), mostItem
+	if look := i.LookFirst(); look != "" { // whole: whoever taps has seen it
+		look = "\n" + mark(look)
+		out, room = out+look, room+utf8.RuneCountInString(look)
+	}
 	for _, o := range i.Offers {
 		if o.Command != "" && (spelled || verbOf(o.Verb) == "") {
-			if c := code(o.Command); utf8.RuneCountInString(out)+utf8.RuneCountInString(c) < mostItem {
+			if c := code(o.Command); utf8.RuneCountInString(out)+utf8.RuneCountInString(c) < room {
 				out += "  " + c
 			}
 		}
@@ -330,6 +339,7 @@ func verbOf(o chat.MorningVerb) chat.Verb {
 		return chat.VerbDeny
 	case chat.OfferRun:
 		return chat.VerbPreview
+	case chat.OfferLook: // its line leads to the case
 	case chat.OfferResolve: // whether a host is out is said with care, on a terminal
 	}
 	return ""
@@ -366,6 +376,9 @@ func (v *morningView) act(id string, i chat.MorningItem) {
 		x := Value{Verb: verb, Case: i.Case, Nonce: "0"}
 		if i.Ask != nil {
 			x.Plan, x.Nonce = i.Ask.PlanHash, nonceOf(i.Ask.AskedAt, i.Ask.Question)
+			if verb == chat.VerbApprove {
+				x.Nonce = over(x.Nonce, i.Ask.Question, i.Ask.Seen)
+			}
 		}
 		return v.sign(x)
 	})

@@ -102,8 +102,8 @@ func (s signer) read(text string) (Value, error) {
 func (s signer) of(c *ledger.Case, seen time.Time) func(chat.Verb) string {
 	return func(v chat.Verb) string {
 		x := Value{Verb: v, Case: c.ID, Plan: c.PlanHash, Nonce: nonce(c)}
-		if v == chat.VerbApprove && c.Question() > 0 && !seen.IsZero() {
-			x.Nonce += ":" + strconv.FormatInt(seen.UnixNano(), 36)
+		if v == chat.VerbApprove {
+			x.Nonce = over(x.Nonce, c.Question(), seen)
 		}
 		return s.sign(x)
 	}
@@ -128,6 +128,15 @@ func nonceOf(at time.Time, question uint64) string {
 		n += ":" + strconv.FormatUint(question, 36)
 	}
 	return n
+}
+
+// over is the nonce of a yes to a question that shows what others said against it up to
+// seen, zero for nothing.
+func over(nonce string, question uint64, seen time.Time) string {
+	if question > 0 && !seen.IsZero() {
+		nonce += ":" + strconv.FormatInt(seen.UnixNano(), 36)
+	}
+	return nonce
 }
 
 // asked reports whether a value is of what the case asks now. One whose case is

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,8 +26,14 @@ const (
 	batch = 20
 	// more is how soon the next batch follows.
 	more = time.Millisecond
-	// giveUpAfter is how long a mark is tried that is refused.
+	// giveUpAfter is how long a mark is tried that is refused, or in trouble while the
+	// place answers others, giveUpTries times at least: a moment's trouble after an
+	// outage is no reason.
 	giveUpAfter = 24 * time.Hour
+	giveUpTries = 3
+	// mostTrouble is how many marks may be in trouble, while no other got through, until
+	// it counts as the place's own, which is left alone then.
+	mostTrouble = 3
 )
 
 // Result is how one mark went, as it is counted.
@@ -69,10 +76,16 @@ type Options struct {
 	Count func(Result)
 }
 
-// Courier is a chat.Courier for one Place. It keeps nothing between calls.
+// Courier is a chat.Courier for one Place. What it keeps between calls is which marks
+// went wrong.
 type Courier struct {
 	o    Options
 	held outbound.Held
+
+	mu sync.Mutex
+	// behind are the keys of marks that were in trouble when nothing else got through:
+	// they are tried behind the others, of which some may.
+	behind map[string]bool
 }
 
 // New makes a Courier.
@@ -125,7 +138,9 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 	pieces, jobs := c.plan(owed)
 	var d chat.Delivery
 	var stop, failed error
-	tried, left := 0, 0
+	var troubled []job
+	jobs = c.inOrder(jobs)
+	tried, left, answers := 0, 0, false
 	for _, j := range jobs {
 		if c.held.Waits(j.key(), owed.Now) {
 			pieces[j.piece].bad = true
@@ -142,16 +157,23 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		case err == nil && r.OK():
 			c.o.Count(Delivered)
 			d.Sent++
+			answers = true
 			pieces[j.piece].marks++
 			pieces[j.piece].posts = append(pieces[j.piece].posts, post...)
 		case err == nil && r.Refused():
 			c.o.Count(Refused)
+			answers = true
 			c.held.Refused(j.key(), owed.Now)
 			failed = fmt.Errorf("annotations/%s: %w", c.o.Place.Name(), r.Failure(c.o.Place.Name()))
-			p := &pieces[j.piece]
-			p.bad = true
-			if p.old = owed.Now.Sub(p.at) > giveUpAfter; p.old {
-				c.o.Logger.Warn("a mark is dropped: it has been refused for a day", zap.String("surface", string(c.Surface())), zap.String("mark", j.mark.Key), zap.Error(failed))
+			pieces[j.piece].bad = true
+			c.drop(j, &pieces[j.piece], owed.Now, failed)
+		case err == nil && r.Trouble():
+			c.o.Count(Failed)
+			pieces[j.piece].bad = true
+			troubled = append(troubled, j)
+			failed = fmt.Errorf("annotations/%s: %w", c.o.Place.Name(), r.Failure(c.o.Place.Name()))
+			if len(troubled) == mostTrouble && !answers {
+				stop = failed
 			}
 		default:
 			c.o.Count(Failed)
@@ -162,6 +184,11 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 			pieces[j.piece].bad = true
 		}
 	}
+	c.noteTrouble(jobs, troubled, answers, func(j job) {
+		if c.held.Refused(j.key(), owed.Now) >= giveUpTries {
+			c.drop(j, &pieces[j.piece], owed.Now, failed)
+		}
+	})
 	for _, p := range pieces {
 		d.Posts = append(d.Posts, p.receipts()...)
 		if p.bad && !p.old {
@@ -184,6 +211,48 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		stop = failed
 	}
 	return d, stop
+}
+
+// drop gives a piece up, a mark of which has gone wrong for a day.
+func (c *Courier) drop(j job, p *piece, now time.Time, why error) {
+	if now.Sub(p.at) > giveUpAfter {
+		p.old = true
+		c.o.Logger.Warn("a mark is dropped: for a day it has been refused, or in trouble while others were not", zap.String("surface", string(c.Surface())), zap.String("mark", j.mark.Key), zap.Error(why))
+	}
+}
+
+// inOrder has what was in trouble, when nothing else got through, tried last.
+func (c *Courier) inOrder(jobs []job) []job {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var first, last []job
+	for _, j := range jobs {
+		if c.behind[j.key()] {
+			last = append(last, j)
+			continue
+		}
+		first = append(first, j)
+	}
+	return append(first, last...)
+}
+
+// noteTrouble has marks in trouble held by themselves where the place answers others,
+// and else tried behind the others the next time.
+func (c *Courier) noteTrouble(jobs, troubled []job, answers bool, hold func(job)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	behind := map[string]bool{}
+	for _, j := range jobs {
+		if c.behind[j.key()] {
+			behind[j.key()] = true // what is done, or gone, is forgotten
+		}
+	}
+	for _, j := range troubled {
+		if behind[j.key()] = true; answers {
+			hold(j)
+		}
+	}
+	c.behind = behind
 }
 
 // plan lists what there is to be done, and for which notices.

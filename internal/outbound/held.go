@@ -21,6 +21,7 @@ type Held struct {
 }
 
 type held struct {
+	times int
 	pause time.Duration
 	until time.Time
 }
@@ -32,18 +33,21 @@ func (h *Held) Waits(key string, now time.Time) bool {
 	return now.Before(h.all[key].until)
 }
 
-// Refused notes that what has a key was refused just now. What nobody has tried for
+// Refused notes that what has a key was refused just now, and returns how often it was by
+// now. What nobody has tried for
 // long since it might have been is forgotten: it was told, or is another node's to tell.
-func (h *Held) Refused(key string, now time.Time) {
+func (h *Held) Refused(key string, now time.Time) (times int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	maps.DeleteFunc(h.all, func(_ string, x held) bool { return now.Sub(x.until) > 2*heldLast })
 	if h.all == nil {
 		h.all = map[string]held{}
 	}
-	pause := heldFirst
+	x := held{times: 1, pause: heldFirst}
 	if was, ok := h.all[key]; ok {
-		pause = min(2*was.pause, heldLast)
+		x.times, x.pause = was.times+1, min(2*was.pause, heldLast)
 	}
-	h.all[key] = held{pause: pause, until: now.Add(pause)}
+	x.until = now.Add(x.pause)
+	h.all[key] = x
+	return x.times
 }

@@ -19,7 +19,9 @@ func TestHeld(t *testing.T) {
 		}
 		if !h.Waits("a", now) {
 			tries++
-			h.Refused("a", now)
+			if n := h.Refused("a", now); n != tries {
+				t.Fatalf("refused %d times, and it says %d", tries, n)
+			}
 		}
 	}
 	// After 30 s, 1, 2, 4 and 8 minutes, then every 15.

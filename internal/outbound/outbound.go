@@ -229,6 +229,10 @@ func explain(ctx context.Context, err error) error {
 	return &Failure{"the request failed: check url, and the way there", "unreachable"}
 }
 
+// Trouble reports whether the receiver says that it is in trouble, which may be that of
+// this request alone: it doesn't say for how long.
+func (r Reply) Trouble() bool { return r.Status/100 == 5 && r.RetryAfter == 0 }
+
 // Refused reports whether the receiver took the request for wrong, so that
 // sending the same again will hardly help.
 func (r Reply) Refused() bool {

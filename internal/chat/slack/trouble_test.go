@@ -79,10 +79,10 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 // breaks has warden fail at every request that has some words in it, for as long as
 // what it returns is true.
-func (w *engine) breaks(words string) *atomic.Bool {
+func (e *engine) breaks(words string) *atomic.Bool {
 	var broken atomic.Bool
 	broken.Store(true)
-	w.slack.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	e.slack.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.GetBody == nil {
 			return http.DefaultTransport.RoundTrip(r)
 		}

@@ -34,6 +34,9 @@ type subject struct {
 	Label    string    `json:"label"`
 	To       string    `json:"to"`
 	Until    time.Time `json:"until"`
+	Surfaces []string  `json:"surfaces"`
+	Date     string    `json:"date"`
+	Again    bool      `json:"again"`
 	// What people, or warden, say of it: the first that is there.
 	Reason  string `json:"reason"`
 	Comment string `json:"comment"`
@@ -90,7 +93,7 @@ func (o operation) routine() bool {
 		return false
 	}
 	switch o.kind {
-	case "notice.receipt", "trust.report", "node.report", "trust.judge", "case.judge", "pool.size", "pool.out", "host.good", "shadow.end", "cases.forget":
+	case "notice.receipt", "notice.delivered", "trust.report", "node.report", "trust.judge", "case.judge", "pool.size", "pool.out", "host.good", "shadow.end", "cases.forget":
 		return true
 	case "exec.verdict":
 		return o.Took && !o.Returned
@@ -248,8 +251,16 @@ func (o operation) words() string {
 		return j("ended the shadow of", o.Action, "on", where)
 	case "cases.forget":
 		return "forgot old cases"
-	case "notice.receipt":
-		return "told notices"
+	case "notice.receipt", "notice.delivered":
+		return j("told people", pick(o.Surface == "", "", "on "+o.Surface))
+	case "summary.due":
+		return j("noted that a summary is due:", o.Date)
+	case "summary.send":
+		return "had a summary sent"
+	case "surfaces.set":
+		return j("has people told on", strings.Join(o.Surfaces, ", "))
+	case "tenure.begin":
+		return pick(o.Again, "looks again, after nobody did for a while", "began to lead")
 	case "notice.add":
 		return j("had it told", o.Case)
 	case "node.waive":

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +49,13 @@ func TestAuditLinesSayWhatWasSaid(t *testing.T) {
 		{"turned away 132 more in slack since 2026-11-22 09:00:00 UTC (120 by U0GUS: its value is none that warden made; 12 by somebody: no member of the workspace)", false, ok, []ledger.Body{
 			&ledger.ClicksRefused{Surface: "slack", Since: until, Rest: []ledger.ClickCount{{Kind: ledger.ClickForged, User: "U0GUS", N: 120}, {Kind: ledger.ClickNobody, N: 12}}},
 		}},
-		{"told notices", true, ok, []ledger.Body{&ledger.NoticeReceipt{Upto: 4}}},
+		{"told people", true, ok, []ledger.Body{&ledger.NoticeReceipt{Upto: 4}}},
+		{"told people on slack", true, ok, []ledger.Body{&ledger.NoticeDelivered{Surface: "slack", Seqs: []uint64{4}}}},
+		{"has people told on console, slack", false, ok, []ledger.Body{&ledger.SurfacesSet{Surfaces: []ledger.Surface{"console", "slack"}, Asks: "slack"}}},
+		{"noted that a summary is due: 2026-11-22", false, ok, []ledger.Body{&ledger.SummaryDue{Date: "2026-11-22", From: until.Add(-time.Hour), To: until}}},
+		{"had a summary sent", false, ok, []ledger.Body{&ledger.SummarySend{From: until}}},
+		{"began to lead", false, ok, []ledger.Body{&ledger.TenureBegin{}}},
+		{"looks again, after nobody did for a while", false, ok, []ledger.Body{&ledger.TenureBegin{Again: true}}},
 		{"took up the config of n1", true, ok, []ledger.Body{&ledger.TrustReport{Node: "n1"}}},
 		{"judged H1/web for drain W-1", true, ok, []ledger.Body{&ledger.CaseJudge{Pool: "web", Host: "H1", Action: "drain"}}},
 		{"saw that W-3 did not help", false, ok, []ledger.Body{&ledger.ExecHelped{Case: 3}}},
@@ -81,5 +90,31 @@ func TestAuditLinesSayWhatWasSaid(t *testing.T) {
 		if l.Person = true; routine(l) {
 			t.Errorf("%q: what a person did is routine", tt.want)
 		}
+	}
+}
+
+// TestEveryOperationHasWords: of all that the ledger's log of the present version has in
+// it, which is of each kind, nothing is said by the name of its kind alone.
+func TestEveryOperationHasWords(t *testing.T) {
+	t.Parallel()
+	log, err := os.ReadFile("../ledger/testdata/log/v3.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]bool{}
+	for raw := range bytes.Lines(log) {
+		var l struct{ Entry ledger.Entry }
+		if err := json.Unmarshal(raw, &l); err != nil {
+			t.Fatal(err)
+		}
+		for _, op := range l.Entry.Ops {
+			kinds[op.Kind] = true
+			if words := (operation{kind: op.Kind}).words(); words == op.Kind || strings.HasPrefix(words, op.Kind+" ") {
+				t.Errorf("%s has no words", op.Kind)
+			}
+		}
+	}
+	if len(kinds) < 40 {
+		t.Errorf("only %d kinds: %v", len(kinds), kinds)
 	}
 }

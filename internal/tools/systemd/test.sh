@@ -98,7 +98,7 @@ check "nothing in the state directory is for others" box sh -c '! find /var/lib/
 check "a member of the group may use the socket" as alice warden status
 refused "others may not" as mallory warden status
 check "a member of the group may read and verify the audit files" as alice warden audit verify
-like "and what was done is in them" '*cluster.init*' "$(as alice warden audit tail --utc -n 1000 2>&1)"
+like "and what was done is in them" '*made the cluster*' "$(as alice warden audit tail --utc -n 1000 2>&1)"
 refused "others may not read them" as mallory warden audit tail --path /var/log/warden
 
 box systemctl stop warden

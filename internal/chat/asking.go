@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"warden/internal/ledger"
 	"warden/internal/remedy"
 )
 
@@ -11,15 +12,20 @@ import (
 func (w *writer) complaint() headline {
 	c, f := w.c, evidence(w.c)
 	lead, say := "would "+w.verb().do, ", not allowed to"
+	is, was := "I am not allowed to touch it", "I was not allowed to touch it"
+	stuck := w.stuck()
+	if stuck != "" {
+		say, is, was = ", nobody can say yes", "nobody is asked: "+stuck, "nobody was asked: "+stuck
+	}
 	now := c.Stage == remedy.StageDetected || c.Stage == remedy.StageProposed
 	if f != nil {
-		say = ": " + FindingShort(*f) + " (" + badTerm(*f) + ")" + suffixed(", ", w.badNow()) + ", not allowed to"
+		say = ": " + FindingShort(*f) + " (" + badTerm(*f) + ")" + suffixed(", ", w.badNow()) + say
 	}
 	if l := c.Latest; now && (l == nil || l.Verdict == remedy.VerdictBad) {
-		w.line("%s is bad and I am not allowed to touch it.", c.Host)
+		w.line("%s is bad and %s.", c.Host, is)
 	} else {
 		lead = "would have " + w.verb().done
-		w.line("%s was bad and I was not allowed to touch it.", c.Host)
+		w.line("%s was bad and %s.", c.Host, was)
 	}
 	if f != nil {
 		w.line("%s%s (%s).%s", capital(measured(*f)), suffixed(" since ", w.badSince(f)), badTerm(*f), suffixed(" ", w.badNow(), "."))
@@ -33,12 +39,27 @@ func (w *writer) complaint() headline {
 		w.line("%s is at %s in pool %s.", c.Action, w.m.Level, c.Pool)
 	}
 	w.caps()
-	if t := tone(c.ID, w.o); t != "" && now && !w.grave() {
+	switch t := tone(c.ID, w.o); {
+	case stuck != "" && now:
+		w.line("%s", ToMend)
+	case t != "" && now && !w.grave():
 		w.line("%s", t)
 	}
 	w.byHand()
 	w.line("More: `warden show %s`", c.ID)
 	return w.head(lead, say)
+}
+
+// ToMend says what to do about a question that nobody can answer.
+const ToMend = "Mend what the file says, then `warden reload` on that node: I ask then. If it is gone for good: `warden operator raft remove-peer`."
+
+// stuck says why nobody could answer, as the case stands or, where that has changed since,
+// as its complaint has it; empty for a complaint that is about the level.
+func (w *writer) stuck() string {
+	if w.c.Unasked.Stuck() {
+		return w.c.Unasked.Why
+	}
+	return strings.TrimPrefix(w.m.Notice.Detail, ledger.NotAsked)
 }
 
 // tone is the one line of a complaint that isn't a fact. The first is chosen

@@ -138,6 +138,9 @@ func TestTooLate(t *testing.T) {
 		"not asked before morning": {c: newCase(func(c *ledger.Case) {
 			c.Stage, c.Unasked = remedy.StageProposed, &ledger.Unasked{Why: "quiet hours", Until: at(8, 0, 0)}
 		}), by: fran, want: "W-3 is not asked yet: quiet hours, until 08:00:00 UTC; `warden run drain web-07 --pool edge --reason ...` does it now"},
+		"nobody could say yes": {c: newCase(func(c *ledger.Case) {
+			c.Stage, c.Unasked = remedy.StageProposed, &ledger.Unasked{Why: "2 people have to say yes, and 1 may (the file of n2 wants 2)"}
+		}), by: fran, want: "W-3 is not asked: 2 people have to say yes, and 1 may (the file of n2 wants 2). Mend what the file says, then `warden reload` on that node: I ask then. If it is gone for good: `warden operator raft remove-peer`"},
 		"announced": {c: newCase(func(c *ledger.Case) {
 			c.Stage, c.Veto = remedy.StageWaiting, &ledger.Veto{DeliveredAt: at(3, 19, 0), EndsAt: at(3, 24, 0)}
 		}), by: fran, want: "W-3 needs no yes: it acts by itself at 03:24:00 UTC unless somebody says no; `warden deny W-3 --reason ...` stops it"},

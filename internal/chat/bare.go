@@ -17,7 +17,7 @@ func bare(m Message) Message {
 	// The others say nothing in a person's words, and may name a command.
 	//exhaustive:ignore
 	switch n.Kind {
-	case ledger.NoticeLabel, ledger.NoticeReviewed:
+	case ledger.NoticeLabel, ledger.NoticeReviewed, ledger.NoticeComplaint:
 		n.Detail = Bare(n.Detail)
 	case ledger.NoticeStop:
 		if n.Case == 0 {
@@ -43,6 +43,11 @@ func bareCase(of *ledger.Case) *ledger.Case {
 		return &out
 	}
 	c.Answer = reply(c.Answer)
+	if u := c.Unasked; u != nil {
+		out := *u
+		out.Why = Bare(u.Why)
+		c.Unasked = &out
+	}
 	if s := c.Snooze; s != nil {
 		out := *s
 		out.Reason, out.By.Name = Bare(s.Reason), Bare(s.By.Name)

@@ -34,12 +34,13 @@ func (w *cardWriter) card() Card {
 	return w.endedCard()
 }
 
-// told reports whether the case only ever was a complaint.
+// told reports whether the case only ever was a complaint, or is one as nobody could answer.
 func (w *cardWriter) told() bool {
 	c := w.c
-	return c.Ask == nil && c.Veto == nil && len(c.Executions) == 0 && c.Snooze == nil && c.Unasked == nil &&
+	stuck := c.Unasked.Stuck()
+	return c.Ask == nil && c.Veto == nil && len(c.Executions) == 0 && c.Snooze == nil && (c.Unasked == nil || stuck) &&
 		(c.Outcome == "" || c.Outcome == remedy.OutcomeTold || c.Outcome == remedy.OutcomeSelfRecovered || c.Outcome == remedy.OutcomeReturned || c.Outcome == remedy.OutcomeNoData) &&
-		(c.CountedLevel == remedy.LevelNotify || c.CountedLevel <= remedy.LevelBlocked && w.m.Level == remedy.LevelNotify)
+		(stuck || c.CountedLevel == remedy.LevelNotify || c.CountedLevel <= remedy.LevelBlocked && w.m.Level == remedy.LevelNotify)
 }
 
 // questionCard asks. Its facts are in the order in which somebody with a phone at

@@ -12,10 +12,20 @@ import (
 func (w *cardWriter) complaintCard() Card {
 	c, f := w.c, evidence(w.c)
 	fresh := writer{m: w.m, c: c, o: w.writer.o}
+	fresh.m.Notice.Detail = "" // as the case has it, whatever told of it
 	k := Card{State: CardComplaint, Text: fresh.complaint().fit()}
 	open := c.Open() && (c.Latest == nil || c.Latest.Verdict == remedy.VerdictBad)
-	k.Title = string(c.Host) + " is bad and I am not allowed to touch it."
-	if !open {
+	stuck := c.Unasked.Stuck()
+	switch {
+	case stuck && open:
+		k.Title = string(c.Host) + " is bad and nobody can say yes."
+		k.Lead = []string{"Not asked: " + c.Unasked.Why + ".", ToMend}
+	case stuck:
+		k.Title = string(c.Host) + " was bad and nobody could say yes."
+		k.Lead = []string{"Not asked: " + c.Unasked.Why + "."}
+	case open:
+		k.Title = string(c.Host) + " is bad and I am not allowed to touch it."
+	default:
 		k.Title = string(c.Host) + " was bad and I was not allowed to touch it."
 	}
 	if f != nil {
@@ -79,7 +89,7 @@ func Jokes() []string {
 // up after a few repeats.
 func (w *cardWriter) joke(open bool) (line, situation string) {
 	c := w.c
-	if w.o.Plain || w.grave() || w.o.Tone == TonePlain || w.o.Repeat > 5 {
+	if w.o.Plain || c.Unasked.Stuck() || w.grave() || w.o.Tone == TonePlain || w.o.Repeat > 5 {
 		return "", ""
 	}
 	dry := w.o.Tone == ToneDry

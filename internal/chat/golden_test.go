@@ -78,6 +78,14 @@ func examples() map[string][]example {
 		})
 	}
 
+	stuck := func(c *ledger.Case) {
+		c.Stage, c.Outcome = remedy.StageProposed, remedy.OutcomeTold
+		c.Unasked = &ledger.Unasked{Why: "2 people have to say yes, and 1 may (the file of n2 wants 2)"}
+	}
+	unasked := func(name string, change ...func(*ledger.Case)) example {
+		return example{name, level(remedy.LevelConfirm, detailed(message(ledger.NoticeComplaint, newCase(append([]func(*ledger.Case){stuck}, change...)...)), ledger.NotAsked+"2 people have to say yes, and 1 may (the file of n2 wants 2)"))}
+	}
+
 	return map[string][]example{
 		"complaint": {
 			complaint("first"),
@@ -88,6 +96,9 @@ func examples() map[string][]example {
 			complaint("another action", restart),
 			complaint("promoted and executing since", approved, ran(remedy.KindAct, sam, "")),
 			{"level unknown, capped", level(remedy.LevelBlocked, message(ledger.NoticeComplaint, newCase(capped)))},
+			unasked("nobody could say yes"),
+			unasked("nobody could say yes, recovered since", func(c *ledger.Case) { c.Latest = goodFinding() }, closed(remedy.OutcomeSelfRecovered, "")),
+			unasked("nobody could say yes, asked since", asked, func(c *ledger.Case) { c.Unasked = nil }),
 			{"the record is gone", func() chat.Message { m := complaint("").m; m.Case = nil; return m }()},
 		},
 		"question": {

@@ -54,6 +54,8 @@ func (l Late) words() (string, bool) {
 	case c.Open() && c.Asleep(l.Now):
 		return fmt.Sprintf("%s put %s off until %s: if %s is still bad then, %s; %s",
 			c.Snooze.By.Name, c.ID, clockOf(c.Snooze.Until, l.Now), c.Host, AfterSnooze(c.Snooze.Announced), l.byHand()), false
+	case c.Open() && c.Unasked.Stuck():
+		return fmt.Sprintf("%s is not asked: %s. %s", c.ID, c.Unasked.Why, strings.TrimSuffix(ToMend, ".")), false
 	case c.Open() && c.Unasked != nil:
 		return fmt.Sprintf("%s is not asked yet: %s; %s", c.ID, UnaskedWords(c.Unasked, l.Now), l.byHand()), false
 	case c.Stage == remedy.StageClosed:

@@ -50,7 +50,7 @@ func (e *Engine) put(r *round, b *ledger.CaseJudge, c *ledger.Case) {
 	undelivered := c != nil && c.Undelivered
 	switch level := b.Decision.Level; {
 	case level == remedy.LevelConfirm, level == remedy.LevelAuto && undelivered:
-		b.Ask, b.Unasked = e.question(r.cfg, r.now, b, w)
+		b.Ask, b.Unasked = e.question(r.cfg, r.now, b, c, w)
 		if b.Unasked != nil && !e.asks() {
 			e.Logger.Warn("nobody is asked", zap.String("action", string(b.Action)), zap.String("host", string(b.Host)), zap.String("why", b.Unasked.Why))
 			b.Unasked = nil
@@ -92,11 +92,22 @@ func (q *QuietHours) calls() remedy.Mention {
 // asks reports whether every voter knows the entries with which people are asked.
 func (e *Engine) asks() bool { return e.Ledger.Floor().Version >= asksSince }
 
-// question is what is put to people about a judgement, or why nothing is.
-func (e *Engine) question(cfg *Config, now time.Time, b *ledger.CaseJudge, w ledger.Asking) (*ledger.Ask, *ledger.Unasked) {
+// question is what is put to people about a judgement, or why nothing is. Quiet hours that
+// put questions off put off as well that people are told of one which nobody could answer,
+// unless they were told before.
+func (e *Engine) question(cfg *Config, now time.Time, b *ledger.CaseJudge, c *ledger.Case, w ledger.Asking) (*ledger.Ask, *ledger.Unasked) {
 	a := cfg.Actions[b.Action]
 	ask := &ledger.Ask{PlanHash: b.Plan.Hash(), Approvers: a.Approvers, ExpiresAt: e.asOf().Add(a.ExpiresAfter)}
-	if why := e.unanswerable(cfg, b.Action, b.Pool, w.Approvals, nil); why != "" {
+	var later *ledger.Unasked
+	if q := cfg.Quiet; q != nil && e.asks() {
+		if until, quiet := q.Open(now); quiet && q.Defer {
+			later = &ledger.Unasked{Why: "quiet hours", Until: until}
+		} else if quiet {
+			ask.Mention = q.Mention
+		}
+	}
+	told := c != nil && c.Unasked.Stuck()
+	if why := e.unanswerable(cfg, b.Action, b.Pool, w.Approvals, nil); why != "" && (told || later == nil) {
 		return nil, &ledger.Unasked{Why: why}
 	}
 	if !e.asks() {
@@ -105,14 +116,10 @@ func (e *Engine) question(cfg *Config, now time.Time, b *ledger.CaseJudge, w led
 		}
 		return ask, nil
 	}
-	e.extend(cfg, ask, a, w.Approvals)
-	if q := cfg.Quiet; q != nil {
-		if until, quiet := q.Open(now); quiet && q.Defer {
-			return nil, &ledger.Unasked{Why: "quiet hours", Until: until}
-		} else if quiet {
-			ask.Mention = q.Mention
-		}
+	if later != nil {
+		return nil, later
 	}
+	e.extend(cfg, ask, a, w.Approvals)
 	if last := e.staleBefore(b, now); last != nil {
 		ask.After, ask.Changes = last.ID, policy.Changes(*last.Decision, *b.Decision, *last.Plan, *b.Plan)
 	}
@@ -133,7 +140,7 @@ func (*Engine) extend(cfg *Config, ask *ledger.Ask, a Action, approvals int) {
 func (e *Engine) unanswerable(cfg *Config, action remedy.ActionName, pool remedy.PoolName, approvals int, requester *remedy.Actor) string {
 	a := cfg.Actions[action]
 	if len(a.Approvers) == 0 {
-		return "nobody may say yes: its approvers are nobody"
+		return fmt.Sprintf("nobody may say yes: the file of %s names no approvers", e.Node)
 	}
 	if approvals < 2 {
 		return ""

@@ -233,8 +233,8 @@ func (e *Engine) decideCase(ctx context.Context, r *round, s subject, x weighed,
 		b.Plan = e.plan(ctx, r.pools[q.Pool], action, q.Host)
 		// Without a plan nothing would have been done, nor anybody asked.
 		b.Count = now.count && b.Plan != nil && (d.WouldAct || d.WouldAsk)
-		b.Tell = now.tells(d.Level)
 		e.put(r, b, c)
+		b.Tell = now.complains(b)
 	}
 	worth := c == nil || (d.Allowed() && c.Stage == remedy.StageDetected) || b.Count || b.Tell || b.Ask != nil || b.Announce != nil || !sameUnasked(c, b.Unasked) ||
 		!sameDecision(c.Decision, &d) || (b.Plan != nil && b.Plan.Hash() != c.PlanHash)

@@ -70,3 +70,9 @@ type due struct{ count, tell bool }
 
 // tells reports whether a complaint is due at the level.
 func (d due) tells(l remedy.Level) bool { return d.tell && l == remedy.LevelNotify }
+
+// complains reports whether a complaint is due about what was decided: at notify, and of
+// a question that nobody could answer, which the ledger may find out of one that is put.
+func (d due) complains(b *ledger.CaseJudge) bool {
+	return d.tells(b.Decision.Level) || d.tell && (b.Ask != nil || b.Unasked.Stuck())
+}

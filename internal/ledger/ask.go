@@ -20,13 +20,20 @@ type Snooze struct {
 	Announced bool `json:"announced,omitempty"`
 }
 
+// NotAsked begins what is told of a case that is to be asked about and isn't.
+const NotAsked = "not asked: "
+
 // Unasked says why a case that is to be asked about isn't yet.
 type Unasked struct {
 	// Why says it in words: "quiet hours".
 	Why string `json:"why"`
-	// Until is when it will be; zero when nobody knows.
+	// Until is when it will be; zero where nobody could answer: see Stuck.
 	Until time.Time `json:"until,omitzero"`
 }
+
+// Stuck reports whether nobody could answer, so that no time makes it a question: people
+// are told of the host as at notify. It is false for nil.
+func (u *Unasked) Stuck() bool { return u != nil && u.Until.IsZero() }
 
 // Announcement has a case at auto wait until people could have said no.
 type Announcement struct {
@@ -378,7 +385,7 @@ func (m *machine) admitUnasked(c *Case, x step) Result {
 // noteUnasked keeps why a case isn't asked about, or that nothing is in the way.
 func (c *Case) noteUnasked(u *Unasked, x step) {
 	if u != nil && (c.Unasked == nil || c.Unasked.Why != u.Why) {
-		c.event(x, "not asked: "+u.Why)
+		c.event(x, NotAsked+u.Why)
 	}
 	if c.Unasked = u; u != nil {
 		c.Unasked = &Unasked{Why: u.Why, Until: stamp(u.Until)}

@@ -329,23 +329,6 @@ func TestAbortedKeepsTheAnnouncement(t *testing.T) {
 	r.start(id, remedy.Warden())
 }
 
-// Why nobody is asked is kept until somebody is.
-func TestUnasked(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, at(remedy.LevelConfirm))
-	until := r.now.Add(8 * time.Hour)
-	id := r.ok(judge("h1", remedy.LevelConfirm, func(b *ledger.CaseJudge) { b.Unasked = &ledger.Unasked{Why: "quiet hours", Until: until} }))
-	c := r.stage(id, remedy.StageProposed, "")
-	if c.Unasked == nil || !c.Unasked.Until.Equal(until) {
-		t.Fatalf("%+v", c.Unasked)
-	}
-	r.refused(ledger.RefusedStage, alice(), r.yes(id))
-	r.ok(judge("h1", remedy.LevelConfirm, r.asks("alice")))
-	if c := r.stage(id, remedy.StageWaiting, ""); c.Unasked != nil {
-		t.Errorf("%+v", c.Unasked)
-	}
-}
-
 // What came with version 3 makes an entry of version 3, and nothing else does.
 func TestVersionOfQuestions(t *testing.T) {
 	t.Parallel()

@@ -119,7 +119,30 @@ func (m *machine) wanted(c *Case, ask Ask) (_ Ask, why string) {
 		return ask, ""
 	}
 	why = fmt.Sprintf("%d people have to say yes, and %d may", n, most+n-needed)
-	return ask, why + m.whoJoins(&q, given)
+	return ask, why + m.whoStops(&q, given)
+}
+
+// whoStops names the voters whose files have it that nobody can answer a question so that
+// it counts: by how many people they want, and by whom they say are one, beside what the
+// question itself says. How many is not worth a word where every file wants as many and
+// one says that two are one.
+func (m *machine) whoStops(c *Case, given []remedy.Alias) string {
+	joins := m.whoJoins(c, given)
+	n := m.approvals(c.Action, c.Pool)
+	var want []string
+	for i := range m.trustReports {
+		if m.trustReports[i].rung(c.Action, c.Pool).Approvals == n {
+			want = append(want, string(m.trustReports[i].Node))
+		}
+	}
+	switch last := len(want) - 1; {
+	case len(want) == 0 || joins != "" && len(want) == len(m.trustReports):
+		return joins
+	case last == 0:
+		return fmt.Sprintf(" (the file of %s wants %d)", want[0], n) + joins
+	default:
+		return fmt.Sprintf(" (the files of %s and %s want %d)", strings.Join(want[:last], ", "), want[last], n) + joins
+	}
 }
 
 // whoJoins names the voters whose files say that people who may answer a question are

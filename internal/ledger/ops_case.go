@@ -32,7 +32,8 @@ type CaseJudge struct {
 	// Count says that this is a new would-have-acted: once a case, and again
 	// after the cooldown.
 	Count bool `json:"count,omitempty"`
-	// Tell says that a complaint is due.
+	// Tell says that a complaint is due: at notify, and where nobody could answer the
+	// question that is asked above it.
 	Tell bool `json:"tell,omitempty"`
 	// Shadow says that the decision was taken against the shadow budget, so
 	// that counting starts a shadow execution that ends after ShadowOut.
@@ -143,11 +144,7 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 	case remedy.LevelMetricOnly:
 		c.Outcome = remedy.OutcomeCounted
 	case remedy.LevelNotify:
-		c.Outcome = remedy.OutcomeTold
-		if b.Tell {
-			p.setTold(c.Host, c.Action, x.at)
-			m.notify(Notice{Kind: NoticeComplaint, Case: c.ID, Pool: c.Pool}, x)
-		}
+		m.complain(c, p, b, "", x)
 	case remedy.LevelConfirm:
 		m.put(c, b, was, x)
 	case remedy.LevelAuto:
@@ -160,10 +157,23 @@ func (m *machine) decide(c *Case, p *pool, b *CaseJudge, x step) {
 		}
 	case remedy.LevelBlocked:
 	}
+	if c.Unasked.Stuck() { // above notify, people hear of it at least as at notify
+		m.complain(c, p, b, NotAsked+c.Unasked.Why, x)
+	}
 	if c.Stage == remedy.StageWaiting { // asked about, or announced
 		m.proposed(c, b.digest(c), c.Latest, d.Effective, b.BadHosts, x)
 		m.isAskedAbout(c, x)
 		c.unwatched(x)
+	}
+}
+
+// complain tells people, where that is due, of a host that nothing is done about and nobody
+// is asked about. why says what else is in the way than the level; empty for nothing.
+func (m *machine) complain(c *Case, p *pool, b *CaseJudge, why string, x step) {
+	c.Outcome = remedy.OutcomeTold
+	if b.Tell {
+		p.setTold(c.Host, c.Action, x.at)
+		m.notify(Notice{Kind: NoticeComplaint, Case: c.ID, Pool: c.Pool, Detail: why}, x)
 	}
 }
 

@@ -334,7 +334,7 @@ type NoticeKind string
 
 // The kinds of notices.
 const (
-	NoticeComplaint NoticeKind = "complaint" // notify: it would act and is not allowed to
+	NoticeComplaint NoticeKind = "complaint" // it would act and is not allowed to, or would ask and nobody could answer
 	NoticeQuestion  NoticeKind = "question"  // confirm: approve or deny
 	NoticeAnnounced NoticeKind = "announced" // auto with announce_for: say no now
 	NoticePutOff    NoticeKind = "put_off"   // a question or an announcement was taken back

@@ -67,7 +67,7 @@ func (m *machine) askOthers(c *Case, ask *Ask, x step) {
 	given := c.Ask.Aliases
 	c.Ask = ask
 	if _, most := c.people(needed); most < needed {
-		m.unaskable(c, fmt.Sprintf("%d different people have to say yes now, and %d of those who were asked may", needed, most)+m.whoJoins(c, given), x)
+		m.unaskable(c, fmt.Sprintf("%d different people have to say yes now, and %d of those who were asked may", needed, most)+m.whoStops(c, given), x)
 		return
 	}
 	n := len(c.Approved())

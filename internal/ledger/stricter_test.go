@@ -125,7 +125,7 @@ func TestMorePeopleThanMayAnswer(t *testing.T) {
 		r.wants(2, 0)
 		all := r.ofKind(ledger.NoticePutOff)
 		if c := r.get(id); c.Ask != nil || c.Answer != nil || c.Stage != remedy.StageProposed ||
-			len(all) != 1 || all[0].Case != id || all[0].Detail != "2 different people have to say yes now, and 1 of those who were asked may" {
+			len(all) != 1 || all[0].Case != id || all[0].Detail != "2 different people have to say yes now, and 1 of those who were asked may (the file of n1-aaaa wants 2)" {
 			t.Errorf("answered %v: %s, %+v, told %+v", answered, c.Stage, c.Ask, all)
 		}
 		if c := r.get(other); c.Ask == nil || c.Ask.Needed != 2 {

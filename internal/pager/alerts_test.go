@@ -98,6 +98,16 @@ func alertKinds() []alertKind {
 			r.state.Cases = []*ledger.Case{r.numbered(r.bad(1042, "ingest-17"))}
 			r.state.Standing = map[remedy.CaseID]ledger.Standing{1042: kimSays(5)}
 		}, 0, "confirm_waiting/ingest/ingest-17", serious, none, func(r *room) { r.state.Cases = nil }},
+		{"question that nobody can answer", func(r *room) {
+			r.set.PageOnConfirm = []remedy.PoolName{"ingest"}
+			r.reload()
+			r.state.Cases = []*ledger.Case{unasked(r.bad(1042, "ingest-17"))}
+		}, 0, "confirm_waiting/ingest/ingest-17", serious,
+			func(r *room) { // another one waits for the end of quiet hours, as questions do
+				c := *unasked(r.bad(1043, "ingest-18"))
+				c.Unasked = &ledger.Unasked{Why: "quiet hours", Until: began.Add(8 * time.Hour)}
+				r.state.Cases = append(r.state.Cases, &c)
+			}, func(r *room) { r.state.Cases = nil }},
 	}
 }
 

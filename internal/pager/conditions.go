@@ -150,12 +150,7 @@ func caseConditions(st State, s *Settings) []condition {
 	var out []condition
 	for _, c := range st.Cases {
 		base := condition{pool: c.Pool, source: string(c.Host), component: string(c.Action), id: c.ID, severity: critical}
-		if c.Stage == remedy.StageWaiting && c.Ask != nil && c.Answer == nil && slices.Contains(s.PageOnConfirm, c.Pool) {
-			q := base
-			q.kind, q.severity, q.since, q.mark = kindConfirm, serious, c.Ask.AskedAt, c.ID.String()+"/"+c.Ask.PlanHash
-			q.summary = fmt.Sprintf("warden wants to %s %s, needs a yes. %s", verb(c.Action, false), name(string(c.Host)), why(c))
-			against, _, command := yes(c, st.Standing[c.ID])
-			q.do = strings.TrimSpace(fmt.Sprintf("%s %s, or warden deny %s --reason not-now", capital(against), command, c.ID))
+		if q, ok := unsettled(c, base, st.Standing[c.ID]); ok && slices.Contains(s.PageOnConfirm, c.Pool) {
 			out = append(out, q)
 		}
 		x := c.Acted()
@@ -185,6 +180,26 @@ func caseConditions(st State, s *Settings) []condition {
 		out = append(out, base)
 	}
 	return out
+}
+
+// unsettled is the alert about a question that waits for people, or that nobody could
+// answer, with what stands against it. It reports false where there is none.
+func unsettled(c *ledger.Case, q condition, standing ledger.Standing) (condition, bool) {
+	q.kind, q.severity = kindConfirm, serious
+	switch {
+	case c.Stage == remedy.StageWaiting && c.Ask != nil && c.Answer == nil:
+		q.since, q.mark = c.Ask.AskedAt, c.ID.String()+"/"+c.Ask.PlanHash
+		q.summary = fmt.Sprintf("warden wants to %s %s, needs a yes. %s", verb(c.Action, false), name(string(c.Host)), why(c))
+		against, _, command := yes(c, standing)
+		q.do = strings.TrimSpace(fmt.Sprintf("%s %s, or warden deny %s --reason not-now", capital(against), command, c.ID))
+	case c.Stage == remedy.StageProposed && c.Unasked.Stuck():
+		q.mark = c.ID.String() + "/unasked"
+		q.summary = fmt.Sprintf("warden wants to %s %s and nobody can say yes: %s. %s", verb(c.Action, false), name(string(c.Host)), clip(chat.Clean(c.Unasked.Why), maxLine), why(c))
+		q.do = toMend()
+	default:
+		return q, false
+	}
+	return q, true
 }
 
 func onHost(c *ledger.Case) string {

@@ -118,6 +118,11 @@ func (w *noter) complaint() bool {
 	if !c.Open() || c.Execution() != nil {
 		return false
 	}
+	if c.Unasked.Stuck() {
+		w.line("%s", toMend())
+		w.line("%s", byHand(w.m))
+		return w.say("did NOT act on %s, and asks nobody: %s. %s", w.host(), clip(chat.Clean(c.Unasked.Why), maxLine), why(c))
+	}
 	w.line("%s", byHand(w.m))
 	return w.say("did NOT act on %s. Why: it may not %s here (level %s). %s", w.host(), strings.TrimSuffix(verb(c.Action, false), " on"), w.m.Level, why(c))
 }

@@ -74,6 +74,14 @@ func TestNotesTellTheStory(t *testing.T) {
 	}
 }
 
+// unasked is a case whose question nobody could answer.
+func unasked(of *ledger.Case) *ledger.Case {
+	c := *of
+	c.Stage, c.Outcome, c.Ask = remedy.StageProposed, remedy.OutcomeTold, nil
+	c.Unasked = &ledger.Unasked{Why: "2 people have to say yes, and 1 may (the file of n2 wants 2)"}
+	return &c
+}
+
 // TestNotes words every way that a case stands or ends.
 func TestNotes(t *testing.T) {
 	t.Parallel()
@@ -105,6 +113,7 @@ func TestNotes(t *testing.T) {
 			c.Veto = &ledger.Veto{Announcement: ledger.Announcement{For: 5 * time.Minute}, EndsAt: began.Add(5 * time.Minute)}
 		}), false},
 		{"complaint", ledger.NoticeComplaint, with(c, func(c *ledger.Case) { c.Stage, c.Ask = remedy.StageProposed, nil }), false},
+		{"complaint, nobody could say yes", ledger.NoticeComplaint, unasked(c), false},
 		{"denied", ledger.NoticeAnswered, with(c, func(c *ledger.Case) { c.Answer = &ledger.CaseReply{By: sam(), At: began, Reason: "false-alarm"} }), false},
 		{"put off", ledger.NoticePutOff, with(c, func(c *ledger.Case) { c.Snooze = &ledger.Snooze{By: sam(), Until: began.Add(24 * time.Hour)} }), false},
 		{"done by itself", ledger.NoticeOutcome, auto, false},

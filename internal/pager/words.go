@@ -68,6 +68,9 @@ func clip(s string, most int) string {
 
 func name(s string) string { return clip(chat.Clean(s), maxName) }
 
+// toMend is chat.ToMend without the marks of commands, which PagerDuty shows as they are.
+func toMend() string { return strings.ReplaceAll(chat.ToMend, "`", "") }
+
 // verb is an action as something that is done to a host.
 func verb(a remedy.ActionName, past bool) string {
 	switch {

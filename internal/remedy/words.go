@@ -116,7 +116,7 @@ const (
 	OutcomeDone          Outcome = "done"           // acted and took
 	OutcomeAborted       Outcome = "aborted"        // started, then called off before the effect
 	OutcomeCounted       Outcome = "counted"        // would have acted; counted (metric-only)
-	OutcomeTold          Outcome = "told"           // would have acted; complained (notify)
+	OutcomeTold          Outcome = "told"           // would have acted; complained (notify, or nobody could answer)
 	OutcomeDenied        Outcome = "denied"         // a person said no
 	OutcomeExpired       Outcome = "expired"        // nobody answered in time
 	OutcomeStale         Outcome = "stale"          // the plan changed after it was shown

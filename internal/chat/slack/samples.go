@@ -168,6 +168,11 @@ func Samples() []Sample {
 		{Name: "complaint", Case: with(bare)},
 		{Name: "complaint_second", Case: with(bare), Repeat: 2},
 		{Name: "complaint_third", Case: with(bare), Repeat: 3},
+		{Name: "complaint_unasked", Case: with(func(n *ledger.Case) {
+			bare(n)
+			n.CountedLevel, n.Outcome = remedy.LevelConfirm, remedy.OutcomeTold
+			n.Unasked = &ledger.Unasked{Why: "2 people have to say yes, and 1 may (the file of n2 wants 2)"}
+		})},
 		{Name: "complaint_recovered", Case: with(func(n *ledger.Case) { bare(n); closed(remedy.OutcomeSelfRecovered, "")(n) })},
 		{Name: "common_mode", Notice: ledger.Notice{Kind: ledger.NoticeStorm, Pool: "edge", Page: true, Detail: "common mode: 4 of 10 hosts look bad at once (limit 2)"}},
 		{Name: "frozen", Notice: ledger.Notice{Kind: ledger.NoticeStop, Detail: "frozen by kim: network work"}},

@@ -36,15 +36,14 @@ func (c *Case) concerned(also ...remedy.Actor) []remedy.Actor {
 // joined are the aliases of a question with what reports, the voters', say now of who is
 // one person, of those concerned: the most that any says, for who turns out to be one
 // must not count as two. Nobody is told apart by it who wasn't when it was asked. What a
-// file once said stays with the question.
+// file once said stays with the question. What several say of one person counts together:
+// those concerned may be one by an alias that names none of them.
 func (c *Case) joined(reports []TrustReport, also ...remedy.Actor) []remedy.Alias {
-	names, addresses := map[string]bool{}, map[string]bool{}
-	for _, a := range c.concerned(also...) {
-		names[a.Name] = true
-		for _, key := range a.Keys {
-			addresses[key] = true
-		}
+	lists := [][]remedy.Alias{c.Ask.Aliases}
+	for _, r := range reports {
+		lists = append(lists, r.Aliases)
 	}
+	kin := remedy.KinOf(c.concerned(also...), lists...)
 	known := map[string]bool{}
 	for _, one := range c.Ask.Aliases {
 		known[aliasKey(one)] = true
@@ -52,8 +51,7 @@ func (c *Case) joined(reports []TrustReport, also ...remedy.Actor) []remedy.Alia
 	out := slices.Clip(c.Ask.Aliases)
 	for _, r := range reports {
 		for _, one := range r.Aliases {
-			about := one.Email != "" && addresses[one.Email] || slices.ContainsFunc(one.Unix, func(name string) bool { return names[name] })
-			if key := aliasKey(one); about && !known[key] {
+			if key := aliasKey(one); kin.Has(one) && !known[key] {
 				known[key], one.Joins = true, true
 				out = append(out, one)
 			}
@@ -146,30 +144,49 @@ func (m *machine) whoStops(c *Case, given []remedy.Alias) string {
 }
 
 // whoJoins names the voters whose files say that people who may answer a question are
-// one, beside what the question itself says; empty for none.
+// one, beside what the question itself says, each or else together; empty for none.
 func (m *machine) whoJoins(c *Case, given []remedy.Alias) string {
 	ask, q := *c.Ask, *c
 	ask.Aliases, q.Ask = given, &ask
-	var say []string
-	for i := range m.trustReports {
-		for _, one := range q.joined(m.trustReports[i : i+1])[len(given):] {
-			var who []string
-			for _, w := range q.concerned() {
-				is := slices.Contains(one.Unix, w.Name) || one.Email != "" && slices.Contains(w.Keys, one.Email)
-				if is && !slices.Contains(who, w.Name) {
-					who = append(who, w.Name)
-				}
-			}
-			if len(who) > 1 {
-				say = append(say, fmt.Sprintf("the file of %s says that %s are one person", m.trustReports[i].Node, strings.Join(who, " and ")))
-				break
+	var say, part []string
+	for i, r := range m.trustReports {
+		with := q.joined(m.trustReports[i : i+1])
+		if who := oneBeside(q.concerned(), given, with); len(who) > 0 {
+			say = append(say, fmt.Sprintf("the file of %s says that %s are one person", r.Node, strings.Join(who, " and ")))
+		}
+	}
+	all := q.joined(m.trustReports)
+	if who := oneBeside(q.concerned(), given, all); len(say) == 0 && len(who) > 0 {
+		for _, r := range m.trustReports {
+			if slices.ContainsFunc(r.Aliases, func(one remedy.Alias) bool {
+				return slices.ContainsFunc(all[len(given):], func(two remedy.Alias) bool { return aliasKey(one) == aliasKey(two) })
+			}) {
+				part = append(part, string(r.Node))
 			}
 		}
+		say = []string{fmt.Sprintf("the files of %s together say that %s are one person", strings.Join(part, " and "), strings.Join(who, " and "))}
 	}
 	if len(say) == 0 {
 		return ""
 	}
 	return ": " + strings.Join(say, ", ")
+}
+
+// oneBeside names the first of some people who are one with others of them by some
+// aliases, and not by those that were given; none for nobody.
+func oneBeside(all []remedy.Actor, given, with []remedy.Alias) []string {
+	for i, a := range all {
+		who := []string{a.Name}
+		for _, b := range all[i+1:] {
+			if !slices.Contains(who, b.Name) && remedy.OnePerson(a, b, with) && !remedy.OnePerson(a, b, given) {
+				who = append(who, b.Name)
+			}
+		}
+		if len(who) > 1 {
+			return who
+		}
+	}
+	return nil
 }
 
 // Unanswerable says why nobody could answer a question about an action in a pool so that

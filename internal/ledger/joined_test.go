@@ -150,3 +150,80 @@ func TestAQuestionLearnsABoundedLot(t *testing.T) {
 	}
 	t.Errorf("it knows %d", len(r.get(id).Ask.Aliases))
 }
+
+// orders are all orders of some names.
+func orders(names []string) (out [][]string) {
+	if len(names) == 0 {
+		return [][]string{nil}
+	}
+	for i, first := range names {
+		for _, rest := range orders(slices.Delete(slices.Clone(names), i, i+1)) {
+			out = append(out, append([]string{first}, rest...))
+		}
+	}
+	return out
+}
+
+// TestTwoFilesKnowOnePersonTogether: of one person with several unix users, of which each
+// voter's file knows some, one counts, in whatever order they come and whichever voter's
+// file it is that the question was put by.
+func TestTwoFilesKnowOnePersonTogether(t *testing.T) {
+	t.Parallel()
+	one := func(unix ...string) remedy.Alias { return remedy.Alias{Person: unix[0], Unix: unix} }
+	for _, tt := range []struct {
+		name    string
+		n1, n2  []remedy.Alias
+		answers []string
+	}{
+		{"a name in both", []remedy.Alias{one("fran", "fran-adm")}, []remedy.Alias{one("fran-adm", "froot")}, []string{"fran", "fran-adm", "froot"}},
+		{"the same, and she has not come by it", []remedy.Alias{one("fran", "fran-adm")}, []remedy.Alias{one("fran-adm", "froot")}, []string{"fran", "froot"}},
+		{"the other way", []remedy.Alias{one("fran-adm", "froot")}, []remedy.Alias{one("fran", "fran-adm")}, []string{"fran", "froot"}},
+		{"by an alias that names neither", []remedy.Alias{one("fran", "f1"), one("f2", "froot")}, []remedy.Alias{one("f1", "f2")}, []string{"fran", "froot"}},
+		{
+			"an address in both",
+			[]remedy.Alias{{Person: "fran", Unix: []string{"fran"}, Email: "fran@x"}},
+			[]remedy.Alias{{Person: "root", Unix: []string{"froot"}, Email: "fran@x"}},
+			[]string{"fran", "froot"},
+		},
+	} {
+		for _, order := range orders(tt.answers) {
+			t.Run(tt.name+": "+strings.Join(order, ", "), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, at(remedy.LevelConfirm))
+				r.secondVoter()
+				r.saysOne(n1, tt.n1...)
+				r.saysOne("n2", tt.n2...)
+				in := func(name string) remedy.Actor { return remedy.Actor{Name: name, Groups: []string{"ops"}, Person: true} }
+				id := r.ok(judge("h1", remedy.LevelConfirm, r.asks("@ops"), func(b *ledger.CaseJudge) { b.Ask.Needed, b.Ask.Aliases = 2, tt.n1 }))
+				for n, who := range order {
+					if n == 0 {
+						r.okAs(in(who), r.yes(id))
+					} else {
+						r.refused(ledger.RefusedDecided, in(who), r.yes(id))
+					}
+				}
+				if res := r.as(remedy.Warden(), r.starting(id)).Results[0]; res.OK {
+					t.Errorf("it started on the yes of one: %+v", r.get(id).Approvals)
+				}
+				restored(t, r.l)
+				r.okAs(in("kim"), r.yes(id))
+				r.start(id, remedy.Warden())
+			})
+		}
+	}
+}
+
+// TestFilesTogetherLeaveNobody: where only the files of several voters together say that
+// those who may answer are one person, nothing is asked, and the case says whose they are.
+func TestFilesTogetherLeaveNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, at(remedy.LevelConfirm))
+	r.secondVoter()
+	r.saysOne(n1, remedy.Alias{Person: "fran", Unix: []string{"fran", "fran-adm"}})
+	r.saysOne("n2", remedy.Alias{Person: "fran", Unix: []string{"fran-adm", "froot"}})
+	id := r.ok(judge("h1", remedy.LevelConfirm, r.asks("fran", "froot"), func(b *ledger.CaseJudge) { b.Ask.Needed = 2 }))
+	why := "2 people have to say yes, and 1 may: the files of " + string(n1) + " and n2 together say that fran and froot are one person"
+	if c := r.get(id); c.Ask != nil || c.Unasked == nil || c.Unasked.Why != why {
+		t.Errorf("asks %+v, not asked: %+v", c.Ask, c.Unasked)
+	}
+}

@@ -22,15 +22,64 @@ func (one Alias) covers(a Actor) bool {
 	return slices.Contains(one.Unix, a.Name) || one.Email != "" && slices.Contains(a.Keys, one.Email)
 }
 
-// OnePerson reports whether two actors are one person for sure: the config says so,
-// they have one name, or a surface vouches for one id or address of both, however
-// their names have changed.
+// OnePerson reports whether two actors are one person for sure: configs say so, they
+// have one name, or a surface vouches for one id or address of both, however their names
+// have changed. Aliases that share a unix user or an address are of one person: what two
+// files know of somebody together counts, and their order doesn't.
 func OnePerson(a, b Actor, aliases []Alias) bool {
-	return a.Name == b.Name ||
-		slices.ContainsFunc(aliases, func(one Alias) bool { return one.covers(a) && one.covers(b) }) ||
-		slices.ContainsFunc(a.Keys, func(key string) bool {
-			return !strings.HasPrefix(key, "slack:@") && slices.Contains(b.Keys, key)
-		})
+	if a.Name == b.Name || slices.ContainsFunc(a.Keys, func(key string) bool {
+		return !strings.HasPrefix(key, "slack:@") && slices.Contains(b.Keys, key)
+	}) {
+		return true
+	}
+	covers := func(who Actor) bool {
+		return slices.ContainsFunc(aliases, func(one Alias) bool { return one.covers(who) })
+	}
+	if !covers(a) || !covers(b) {
+		return false
+	}
+	of := KinOf([]Actor{a}, aliases)
+	return slices.ContainsFunc(aliases, func(one Alias) bool { return of.Has(one) && one.covers(b) })
+}
+
+// Kin are the names and addresses of some people, as aliases know them.
+type Kin struct{ names, keys map[string]bool }
+
+// KinOf is what lists of aliases know of some actors: those that share a unix user or an
+// address with them, or with an alias that does, and so on.
+func KinOf(who []Actor, lists ...[]Alias) Kin {
+	k := Kin{names: map[string]bool{}, keys: map[string]bool{}}
+	for _, a := range who {
+		k.names[a.Name] = true
+		for _, key := range a.Keys {
+			k.keys[key] = true
+		}
+	}
+	for n := 0; n != len(k.names)+len(k.keys); {
+		n = len(k.names) + len(k.keys)
+		for _, aliases := range lists {
+			for _, one := range aliases {
+				if k.Has(one) {
+					k.add(one)
+				}
+			}
+		}
+	}
+	return k
+}
+
+// Has reports whether an alias is of one of them.
+func (k Kin) Has(one Alias) bool {
+	return one.Email != "" && k.keys[one.Email] || slices.ContainsFunc(one.Unix, func(name string) bool { return k.names[name] })
+}
+
+func (k Kin) add(one Alias) {
+	for _, name := range one.Unix {
+		k.names[name] = true
+	}
+	if one.Email != "" {
+		k.keys[one.Email] = true
+	}
 }
 
 // SamePerson reports whether two actors are one person, or may be: what can't be

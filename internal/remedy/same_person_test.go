@@ -57,16 +57,71 @@ func TestDifferentDoesNotDependOnOrder(t *testing.T) {
 		if len(who) > 0 && len(picked) == 0 {
 			t.Fatalf("%v is nobody", who)
 		}
+		chain := append(slices.Clip(aliases), drawAliases(t, "joined", true)...)
 		other := rapid.Permutation(who).Draw(t, "in another order")
 		if n := len(remedy.Different(other, aliases, len(who))); n != len(picked) {
 			t.Fatalf("%v are %d, and %d as %v", who, len(picked), n, other)
 		}
-		joined := append(slices.Clip(aliases), drawAliases(t, "joined", true)...)
-		if n := len(remedy.Different(who, joined, len(who))); n > len(picked) {
-			t.Fatalf("%v are %d, and %d with %+v", who, len(picked), n, joined)
+		n := len(remedy.Different(who, chain, len(who)))
+		if n > len(picked) {
+			t.Fatalf("%v are %d, and %d with %+v", who, len(picked), n, chain)
+		}
+		if m := len(remedy.Different(other, chain, len(who))); m != n {
+			t.Fatalf("%v are %d, and %d as %v, with %+v", who, n, m, other, chain)
 		}
 		if n := len(remedy.Different(who, aliases, 1)); n > 1 {
 			t.Fatalf("it looked for 1 and found %d", n)
+		}
+	})
+}
+
+// TestOnePersonIsTransitive: what files say of who is one person counts together, in
+// whatever order it comes: unix users and addresses are one person where a chain of
+// aliases leads from one to the other, and only there.
+func TestOnePersonIsTransitive(t *testing.T) {
+	t.Parallel()
+	names := []string{"u0", "u1", "u2", "u3", "u4", "a0@x", "a1@x", "a2@x"}
+	rapid.Check(t, func(t *rapid.T) {
+		var aliases []remedy.Alias
+		root := map[string]string{} // of the chain that a name is in
+		for _, name := range names {
+			root[name] = name
+		}
+		for range rapid.IntRange(0, 6).Draw(t, "aliases") {
+			one := remedy.Alias{
+				Unix:  rapid.SliceOfNDistinct(rapid.SampledFrom(names[:5]), 1, 3, rapid.ID).Draw(t, "unix"),
+				Email: rapid.SampledFrom(append([]string{""}, names[5:]...)).Draw(t, "address"), Joins: rapid.Bool().Draw(t, "joins"),
+			}
+			aliases = append(aliases, one)
+			for _, name := range append(one.Unix, one.Email) {
+				if name == "" {
+					continue
+				}
+				from, to := root[name], root[one.Unix[0]]
+				for _, other := range names {
+					if root[other] == from {
+						root[other] = to
+					}
+				}
+			}
+		}
+		shuffled := rapid.Permutation(aliases).Draw(t, "in another order")
+		actor := func(name string) remedy.Actor {
+			if name[0] == 'a' {
+				return remedy.Actor{Name: "slack:" + name, Keys: []string{"slack:" + name, name, "slack:@ops"}, Person: true}
+			}
+			return remedy.Actor{Name: name, Person: true}
+		}
+		for _, a := range names {
+			for _, b := range names {
+				one := remedy.OnePerson(actor(a), actor(b), aliases)
+				if one != (root[a] == root[b]) {
+					t.Fatalf("%s and %s are one: %t, by %+v", a, b, one, aliases)
+				}
+				if remedy.OnePerson(actor(b), actor(a), shuffled) != one {
+					t.Fatalf("%s and %s are one: %t, and not in the order %+v", a, b, one, shuffled)
+				}
+			}
 		}
 	})
 }
@@ -97,6 +152,15 @@ func TestDifferent(t *testing.T) {
 			"joined since",
 			[]remedy.Actor{unix("fran"), unix("root")},
 			[]remedy.Alias{{Person: "fran", Unix: []string{"fran"}}, {Person: "kim", Unix: []string{"root"}}, {Person: "x", Unix: []string{"fran", "root"}, Joins: true}},
+			[]int{0},
+		},
+		{
+			"joined by a name and an address that none of them has",
+			[]remedy.Actor{unix("fran"), unix("froot"), chat("U1", "f@x")},
+			[]remedy.Alias{
+				{Person: "fran", Unix: []string{"fran", "fran-adm"}}, {Person: "f", Unix: []string{"froot"}, Email: "fran@x", Joins: true},
+				{Person: "fran", Unix: []string{"fran-adm"}, Email: "fran@x", Joins: true}, {Person: "root", Unix: []string{"froot"}, Email: "f@x", Joins: true},
+			},
 			[]int{0},
 		},
 		{
@@ -138,6 +202,7 @@ func TestPeopleAmong(t *testing.T) {
 		{[]remedy.Approver{{Match: "slack:U1"}, {Match: "slack:U2"}}, nil, 2, 2},
 		{[]remedy.Approver{{Match: "fran"}, {Match: "kim@x"}}, []remedy.Alias{fran}, 2, 2},
 		{[]remedy.Approver{{Match: "root"}, {Match: "kim@x"}}, nil, 1, 1},
+		{[]remedy.Approver{{Match: "fran"}, {Match: "froot"}}, []remedy.Alias{fran, {Person: "f", Unix: []string{"fran-adm", "froot"}, Joins: true}}, 1, 1},
 	} {
 		if least, most := remedy.PeopleAmong(tt.who, tt.aliases, 2); least != tt.least || most != tt.most {
 			t.Errorf("%+v: %d to %d, want %d to %d", tt.who, least, most, tt.least, tt.most)

@@ -293,7 +293,7 @@ func (r *round) put(ctx context.Context, j job, to target, made rendered, anew f
 	if gone || to.ts != "" && errors.Is(err, errHeld) && r.hopeless(j.key, to) {
 		to = target{channel: r.set.channelOf(j.m)}
 		made = anew(earlier)
-		r.free(to.channel) // the failed edit used its turn
+		r.free(r.x.pauses.lane(to.channel)) // the failed edit used its turn
 		at, _, err = r.send(ctx, r.x, j.key, to, made)
 	}
 	if to.ts == "" && to.channel != r.set.Channel && errors.Is(err, errHeld) && (!errors.Is(err, errTroubled) || r.hopeless(j.key, to)) {
@@ -310,10 +310,10 @@ func (r *round) put(ctx context.Context, j job, to target, made rendered, anew f
 }
 
 // free gives a channel its turn back, of which nothing came.
-func (s *Slack) free(channel string) {
+func (s *Slack) free(lane string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.next, channel)
+	delete(s.next, lane)
 }
 
 // told notes what got through.

@@ -82,6 +82,7 @@ func TestARefusedEditIsPostedAnew(t *testing.T) {
 	old := w.fake.Messages(fakeslack.Ops)[0]
 	w.fake.Fail("chat.update", fakeslack.Says("no_permission"), -1)
 	w.put(expired(), ledger.NoticeOutcome)
+	w.passes(time.Second) // since the question was posted
 	if got := w.turn(); got.Refused != 1 || got.Sent != 0 {
 		t.Errorf("the refused edit counts as %+v", got)
 	}

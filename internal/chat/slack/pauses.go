@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"path"
@@ -34,9 +35,37 @@ type pauses struct {
 
 	mu    sync.Mutex
 	until map[string]time.Time
+	// ids are those of channels that are configured by name, as Slack's answers have
+	// said: what stands is edited, and threads are told, by the id.
+	ids map[string]string
 }
 
-func newPauses(c clock.Clock) *pauses { return &pauses{clock: c, until: map[string]time.Time{}} }
+func newPauses(c clock.Clock) *pauses {
+	return &pauses{clock: c, until: map[string]time.Time{}, ids: map[string]string{}}
+}
+
+// lane is the channel as limits are of it: its id, as soon as it is known.
+func (p *pauses) lane(channel string) string {
+	if p == nil {
+		return channel
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.laneOf(channel)
+}
+
+// laneOf is lane, for who holds the lock.
+func (p *pauses) laneOf(channel string) string { return cmp.Or(p.ids[channel], channel) }
+
+// learn notes which id a channel has that was asked for by another name.
+func (p *pauses) learn(asked, id string) {
+	if p == nil || asked == id {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ids[asked] = id
+}
 
 // pauseKey is what a limit is of.
 func pauseKey(method, channel string) string {
@@ -53,7 +82,7 @@ func (p *pauses) left(method, channel string) time.Duration {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return max(p.until[pauseKey(method, channel)].Sub(p.clock.Now()), 0)
+	return max(p.until[pauseKey(method, p.laneOf(channel))].Sub(p.clock.Now()), 0)
 }
 
 // note remembers a limit.
@@ -71,7 +100,7 @@ func (p *pauses) note(method, channel string, d time.Duration) {
 			}
 		}
 	}
-	p.until[pauseKey(method, channel)] = now.Add(min(max(d, time.Second), longestPause))
+	p.until[pauseKey(method, p.laneOf(channel))] = now.Add(min(max(d, time.Second), longestPause))
 }
 
 // methodOf is which method a request calls, and in which channel. An address to

@@ -30,18 +30,18 @@ func (s *Slack) ready(x session, to target) time.Duration {
 	if to.ts != "" {
 		method = methodUpdate
 	}
-	limit := x.pauses.left(method, to.channel)
+	limit, lane := x.pauses.left(method, to.channel), x.pauses.lane(to.channel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return max(s.next[to.channel].Sub(s.Clock.Now()), limit, 0)
+	return max(s.next[lane].Sub(s.Clock.Now()), limit, 0)
 }
 
-func (s *Slack) used(channels ...string) {
+// used notes that something was said in a channel, which has its turn again a while later.
+func (s *Slack) used(x session, channel string) {
+	lane := x.pauses.lane(channel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range channels {
-		s.next[c] = s.Clock.Now().Add(pace)
-	}
+	s.next[lane] = s.Clock.Now().Add(pace)
 }
 
 // target is where a message is, or is to be.
@@ -62,7 +62,7 @@ func (s *Slack) send(ctx context.Context, x session, key string, to target, r re
 	if s.ready(x, to) > 0 {
 		return to, false, errLater
 	}
-	defer s.used(to.channel)
+	defer s.used(x, to.channel)
 	var refused error
 	for _, blocks := range [][]api.Block{r.Blocks, withoutCharts(r.Blocks), nil} {
 		if blocks != nil && len(blocks) == len(r.Blocks) && err != nil {
@@ -129,6 +129,7 @@ func (s *Slack) once(ctx context.Context, x session, key string, to target, r re
 	s.mu.Lock()
 	delete(s.maybe, key)
 	s.mu.Unlock()
+	x.pauses.learn(to.channel, channel)
 	return target{channel: channel, ts: ts, thread: to.thread}, nil
 }
 

@@ -96,7 +96,7 @@ type Slack struct {
 	// wants to be left alone: another one is not bound by them.
 	tried  account
 	pauses *pauses
-	// next is when a channel may be written to again.
+	// next is when a channel may be written to again, by its lane: see pauses.
 	next map[string]time.Time
 	// held are the messages that Slack refuses, or has trouble with, by key and place,
 	// and went is when something got through last.

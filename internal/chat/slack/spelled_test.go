@@ -121,6 +121,7 @@ func TestRefusedBlocksAreTriedEverMoreSeldom(t *testing.T) {
 	w.say(3, "kim says that the detector is wrong", w.now)
 	w.put(copyOf(numbered(), func(n *ledger.Case) { n.ChangedAt = w.now }))
 	w.turn()
+	w.turn() // the channel's next turn
 	if m := w.answerable(); !strings.Contains(m.Text, "Kim says") {
 		t.Errorf("the text isn't up to date: %s", m.Text)
 	}
@@ -135,6 +136,7 @@ func TestRefusedBlocksAreTriedEverMoreSeldom(t *testing.T) {
 	w.say(3, "lee says that the detector is wrong", w.now)
 	w.put(copyOf(numbered(), func(n *ledger.Case) { n.ChangedAt = w.now }))
 	w.turn()
+	w.turn() // the channel's next turn
 	if m := w.answerable(); !strings.Contains(m.Text, "Lee says") {
 		t.Errorf("the text isn't up to date: %s", m.Text)
 	}

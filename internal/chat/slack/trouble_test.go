@@ -203,6 +203,7 @@ func TestTroubleThatLastsIsSaidAnotherWay(t *testing.T) {
 	for i := range 40 {
 		w.put(copyOf(question(), func(n *ledger.Case) { n.ID, n.Host = remedy.CaseID(100+i), remedy.HostName(fmt.Sprintf("web-%02d", i)) }), ledger.NoticeQuestion)
 		w.turn()
+		w.turn() // the edit's, a second later
 		w.passes(30 * time.Second)
 	}
 	for range 5 {

@@ -27,19 +27,97 @@ func (one Alias) covers(a Actor) bool {
 // have changed. Aliases that share a unix user or an address are of one person: what two
 // files know of somebody together counts, and their order doesn't.
 func OnePerson(a, b Actor, aliases []Alias) bool {
-	if a.Name == b.Name || slices.ContainsFunc(a.Keys, func(key string) bool {
-		return !strings.HasPrefix(key, "slack:@") && slices.Contains(b.Keys, key)
-	}) {
+	if oneName(a, b) {
 		return true
 	}
-	covers := func(who Actor) bool {
-		return slices.ContainsFunc(aliases, func(one Alias) bool { return one.covers(who) })
+	who := known(aliases, a, b)
+	return who[0].one(who[1])
+}
+
+// oneName reports whether two actors have one name, or one id or address for which a
+// surface vouches.
+func oneName(a, b Actor) bool {
+	return a.Name == b.Name || slices.ContainsFunc(a.Keys, func(key string) bool {
+		return !strings.HasPrefix(key, "slack:@") && slices.Contains(b.Keys, key)
+	})
+}
+
+// knownActor is an actor as aliases know them.
+type knownActor struct {
+	Actor
+	// chains are those that the actor's aliases are in: see chainsOf.
+	chains []int
+	// alias is what tells them from others; nil for none.
+	alias *Alias
+}
+
+// known is what aliases know of some actors.
+func known(aliases []Alias, who ...Actor) []knownActor {
+	chains, out := chainsOf(aliases), make([]knownActor, len(who))
+	for i, a := range who {
+		out[i].Actor = a
+		for n := range aliases {
+			if !aliases[n].covers(a) {
+				continue
+			}
+			out[i].chains = append(out[i].chains, chains[n])
+			if out[i].alias == nil && !aliases[n].Joins {
+				out[i].alias = &aliases[n]
+			}
+		}
 	}
-	if !covers(a) || !covers(b) {
+	return out
+}
+
+// chainsOf numbers aliases so that those have one number that share a unix user or an
+// address, or each shares one with a third, and so on.
+func chainsOf(aliases []Alias) []int {
+	of, users, addresses := make([]int, len(aliases)), map[string]int{}, map[string]int{}
+	find := func(i int) int {
+		for of[i] != i {
+			i = of[i]
+		}
+		return i
+	}
+	join := func(have map[string]int, name string, i int) {
+		if j, had := have[name]; had {
+			a, b := find(i), find(j)
+			of[max(a, b)] = min(a, b)
+			return
+		}
+		have[name] = i
+	}
+	for i, one := range aliases {
+		of[i] = i
+		for _, name := range one.Unix {
+			join(users, name, i)
+		}
+		if one.Email != "" {
+			join(addresses, one.Email, i)
+		}
+	}
+	for i := range of {
+		of[i] = find(i)
+	}
+	return of
+}
+
+// one is OnePerson.
+func (a knownActor) one(b knownActor) bool {
+	return oneName(a.Actor, b.Actor) || slices.ContainsFunc(a.chains, func(n int) bool { return slices.Contains(b.chains, n) })
+}
+
+// same is SamePerson.
+func (a knownActor) same(b knownActor) bool {
+	switch {
+	case a.one(b):
+		return true
+	case a.alias != nil && b.alias != nil, (len(a.Keys) == 0) == (len(b.Keys) == 0):
 		return false
+	case len(a.Keys) == 0:
+		return a.alias == nil || a.alias.Email == "" || !addressed(b.Actor)
 	}
-	of := KinOf([]Actor{a}, aliases)
-	return slices.ContainsFunc(aliases, func(one Alias) bool { return of.Has(one) && one.covers(b) })
+	return b.alias == nil || b.alias.Email == "" || !addressed(a.Actor)
 }
 
 // Kin are the names and addresses of some people, as aliases know them.
@@ -88,27 +166,8 @@ func (k Kin) add(one Alias) {
 // user's address and the chat vouches for another. It is not transitive: a unix user
 // may be either of two whom a chat tells apart. See Different for how many they are.
 func SamePerson(a, b Actor, aliases []Alias) bool {
-	if OnePerson(a, b, aliases) {
-		return true
-	}
-	p, known := aliasOf(a, aliases)
-	q, knownToo := aliasOf(b, aliases)
-	switch {
-	case known && knownToo, (len(a.Keys) == 0) == (len(b.Keys) == 0):
-		return false
-	case len(a.Keys) == 0:
-		return p.Email == "" || !addressed(b)
-	}
-	return q.Email == "" || !addressed(a)
-}
-
-// aliasOf is who an actor is by what tells people apart.
-func aliasOf(a Actor, aliases []Alias) (Alias, bool) {
-	i := slices.IndexFunc(aliases, func(one Alias) bool { return !one.Joins && one.covers(a) })
-	if i < 0 {
-		return Alias{}, false
-	}
-	return aliases[i], true
+	who := known(aliases, a, b)
+	return who[0].same(who[1])
 }
 
 // addressed reports whether a surface vouches for an e-mail address of the actor.
@@ -125,10 +184,11 @@ func addressed(a Actor) bool {
 // can be are never fewer; that they can be told apart by pairs is what SamePerson is for.
 // One who is certainly the same as either of two others makes all three one.
 func Different(actors []Actor, aliases []Alias, most int) []int {
-	groups := onePeople(actors, aliases)
+	who := known(aliases, actors...)
+	groups := onePeople(who)
 	apart := func(g, h []int) bool {
 		return !slices.ContainsFunc(g, func(i int) bool {
-			return slices.ContainsFunc(h, func(j int) bool { return SamePerson(actors[i], actors[j], aliases) })
+			return slices.ContainsFunc(h, func(j int) bool { return who[i].same(who[j]) })
 		})
 	}
 	var best, picked []int
@@ -154,12 +214,12 @@ func Different(actors []Actor, aliases []Alias, most int) []int {
 
 // onePeople groups actors, by their indexes in order, of whom each is one person with
 // another of the group.
-func onePeople(actors []Actor, aliases []Alias) [][]int {
+func onePeople(who []knownActor) [][]int {
 	var groups [][]int
-	for i, a := range actors {
+	for i, a := range who {
 		mine := []int{i}
 		groups = slices.DeleteFunc(groups, func(g []int) bool {
-			one := slices.ContainsFunc(g, func(j int) bool { return OnePerson(actors[j], a, aliases) })
+			one := slices.ContainsFunc(g, func(j int) bool { return who[j].one(a) })
 			if one {
 				mine = append(mine, g...)
 			}

@@ -16,12 +16,13 @@ func TestASpelledCardNeedsNoTap(t *testing.T) {
 		for _, e := range all {
 			k, with := chat.CardOf(e.m, chat.CardOptions{Spelled: true, Tone: chat.TonePlain}), chat.CardOf(e.m, chat.CardOptions{Tone: chat.TonePlain})
 			seen[k.State]++
-			said := strings.Join(append(append([]string{k.Title, k.Text}, k.Lead...), k.Spelled...), "\n")
+			var said strings.Builder
+			said.WriteString(strings.Join(append(append([]string{k.Title, k.Text}, k.Lead...), k.Spelled...), "\n"))
 			for _, f := range k.Facts {
-				said += "\n" + f.Label + ": " + f.Text
+				said.WriteString("\n" + f.Label + ": " + f.Text)
 			}
-			if len(k.Buttons) != 0 || strings.Contains(strings.ToLower(said), "tap") {
-				t.Errorf("%s: %v\n%s", e.name, k.Buttons, said)
+			if len(k.Buttons) != 0 || strings.Contains(strings.ToLower(said.String()), "tap") {
+				t.Errorf("%s: %v\n%s", e.name, k.Buttons, said.String())
 			}
 			for _, b := range with.Buttons {
 				// Its first word is what the button does; "I did it" is a word on the detector, and more.
@@ -29,8 +30,8 @@ func TestASpelledCardNeedsNoTap(t *testing.T) {
 					chat.VerbApprove: "`warden approve ", chat.VerbDeny: "`warden deny ", chat.VerbSnooze: "`warden snooze ", chat.VerbUndo: "`warden undo ", chat.VerbCancel: "`warden cancel ",
 					chat.VerbRight: " right`", chat.VerbWrong: " wrong`", chat.VerbDid: " right`", chat.VerbPreview: "`warden run ", chat.VerbDetails: "`warden show ",
 				}[b.Verb]
-				if want == "" || !strings.Contains(said, want) {
-					t.Errorf("%s: nothing says how to do %q without its button:\n%s", e.name, b.Verb, said)
+				if want == "" || !strings.Contains(said.String(), want) {
+					t.Errorf("%s: nothing says how to do %q without its button:\n%s", e.name, b.Verb, said.String())
 				}
 			}
 		}

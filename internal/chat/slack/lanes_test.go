@@ -35,12 +35,12 @@ func TestNameAndIDAreOneChannel(t *testing.T) {
 		w.turn()
 	}
 	w.clean()
-	lines := ""
+	var lines strings.Builder
 	for _, m := range w.fake.Thread(fakeslack.Ops, w.fake.Messages(fakeslack.Ops)[0].TS) {
-		lines += string(m.Blocks)
+		lines.WriteString(string(m.Blocks))
 	}
-	if n := len(w.fake.Messages(fakeslack.Ops)); n != 7 || len(w.owed) != 0 || !strings.Contains(lines, "LINE-0") || !strings.Contains(lines, "LINE-5") {
-		t.Errorf("%d messages, %d owed, and the thread has %s", n, len(w.owed), lines)
+	if n := len(w.fake.Messages(fakeslack.Ops)); n != 7 || len(w.owed) != 0 || !strings.Contains(lines.String(), "LINE-0") || !strings.Contains(lines.String(), "LINE-5") {
+		t.Errorf("%d messages, %d owed, and the thread has %s", n, len(w.owed), lines.String())
 	}
 }
 

@@ -182,6 +182,10 @@ func caseConditions(st State, s *Settings) []condition {
 	return out
 }
 
+// unaskedMark is what the mark of an alert ends with that is about a question which nobody
+// could answer.
+const unaskedMark = "/unasked"
+
 // unsettled is the alert about a question that waits for people, or that nobody could
 // answer, with what stands against it. It reports false where there is none.
 func unsettled(c *ledger.Case, q condition, standing ledger.Standing) (condition, bool) {
@@ -193,7 +197,7 @@ func unsettled(c *ledger.Case, q condition, standing ledger.Standing) (condition
 		against, _, command := yes(c, standing)
 		q.do = strings.TrimSpace(fmt.Sprintf("%s %s, or warden deny %s --reason not-now", capital(against), command, c.ID))
 	case c.Stage == remedy.StageProposed && c.Unasked.Stuck():
-		q.mark = c.ID.String() + "/unasked"
+		q.mark = c.ID.String() + unaskedMark
 		q.summary = fmt.Sprintf("warden wants to %s %s and nobody can say yes: %s. %s", verb(c.Action, false), name(string(c.Host)), clip(chat.Clean(c.Unasked.Why), maxLine), why(c))
 		q.do = toMend()
 	default:

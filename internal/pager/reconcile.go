@@ -90,7 +90,7 @@ func reconcile(now time.Time, wrong []condition, st State, cluster, mark string)
 				continue
 			}
 		}
-		if want[key] || st.unknowable(kindOf(key, cluster)) {
+		if want[key] || st.unknowable(kindOf(key, cluster)) || st.stillStuck(have[alertPost+key]) {
 			continue
 		}
 		s := step{post: ledger.Post{Key: p.Key, Gone: true}}
@@ -103,6 +103,15 @@ func reconcile(now time.Time, wrong []condition, st State, cluster, mark string)
 	out := append(end, begin...)
 	slices.SortStableFunc(out, func(a, b step) int { return cmp.Compare(a.rank(), b.rank()) })
 	return out
+}
+
+// stillStuck reports whether an alert about a question that nobody could answer is to
+// stay: its case is decided afresh each round, and a guardrail that blocks it for a moment,
+// or the night, is no end of that, after which somebody would be paged anew.
+func (st State) stillStuck(alert ledger.Post) bool {
+	return strings.HasSuffix(alert.Hash, unaskedMark) && slices.ContainsFunc(st.Cases, func(c *ledger.Case) bool {
+		return c.ID.String() == alert.ID && (c.Stage == remedy.StageDetected || c.Stage == remedy.StageProposed && c.Unasked != nil)
+	})
 }
 
 // calls reports whether a step is to send something.

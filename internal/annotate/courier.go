@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -81,11 +80,6 @@ type Options struct {
 type Courier struct {
 	o    Options
 	held outbound.Held
-
-	mu sync.Mutex
-	// behind are the keys of marks that were in trouble when nothing else got through:
-	// they are tried behind the others, of which some may.
-	behind map[string]bool
 }
 
 // New makes a Courier.
@@ -139,7 +133,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 	var d chat.Delivery
 	var stop, failed error
 	var troubled []job
-	jobs = c.inOrder(jobs)
+	jobs = outbound.InOrder(&c.held, jobs, job.key)
 	tried, left, answers := 0, 0, false
 	for _, j := range jobs {
 		if c.held.Waits(j.key(), owed.Now) {
@@ -170,6 +164,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		case err == nil && r.Trouble():
 			c.o.Count(Failed)
 			pieces[j.piece].bad = true
+			c.held.Trouble(j.key())
 			troubled = append(troubled, j)
 			failed = fmt.Errorf("annotations/%s: %w", c.o.Place.Name(), r.Failure(c.o.Place.Name()))
 			if len(troubled) == mostTrouble && !answers {
@@ -184,11 +179,11 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 			pieces[j.piece].bad = true
 		}
 	}
-	c.noteTrouble(jobs, troubled, answers, func(j job) {
-		if c.held.Refused(j.key(), owed.Now) >= giveUpTries {
+	for _, j := range troubled {
+		if answers && c.held.Refused(j.key(), owed.Now) >= giveUpTries { // it is its own
 			c.drop(j, &pieces[j.piece], owed.Now, failed)
 		}
-	})
+	}
 	for _, p := range pieces {
 		d.Posts = append(d.Posts, p.receipts()...)
 		if p.bad && !p.old {
@@ -215,44 +210,12 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 
 // drop gives a piece up, a mark of which has gone wrong for a day.
 func (c *Courier) drop(j job, p *piece, now time.Time, why error) {
-	if now.Sub(p.at) > giveUpAfter {
-		p.old = true
+	if now.Sub(p.at) <= giveUpAfter {
+		return
+	}
+	if p.old = true; len(p.seqs) > 0 { // else it was said before
 		c.o.Logger.Warn("a mark is dropped: for a day it has been refused, or in trouble while others were not", zap.String("surface", string(c.Surface())), zap.String("mark", j.mark.Key), zap.Error(why))
 	}
-}
-
-// inOrder has what was in trouble, when nothing else got through, tried last.
-func (c *Courier) inOrder(jobs []job) []job {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var first, last []job
-	for _, j := range jobs {
-		if c.behind[j.key()] {
-			last = append(last, j)
-			continue
-		}
-		first = append(first, j)
-	}
-	return append(first, last...)
-}
-
-// noteTrouble has marks in trouble held by themselves where the place answers others,
-// and else tried behind the others the next time.
-func (c *Courier) noteTrouble(jobs, troubled []job, answers bool, hold func(job)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	behind := map[string]bool{}
-	for _, j := range jobs {
-		if c.behind[j.key()] {
-			behind[j.key()] = true // what is done, or gone, is forgotten
-		}
-	}
-	for _, j := range troubled {
-		if behind[j.key()] = true; answers {
-			hold(j)
-		}
-	}
-	c.behind = behind
 }
 
 // plan lists what there is to be done, and for which notices.

@@ -126,3 +126,19 @@ func TestAMomentsTroubleLosesNoOldMark(t *testing.T) {
 		t.Errorf("%d are owed, and %d made", len(q.owed), len(p.made))
 	}
 }
+
+// After an outage every mark was in trouble: a few that still are keep none of the others
+// from being made, whatever the order.
+func TestSickMarksStarveNoneAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	down := true
+	p := sick{picky: picky{map[string]int{}}, of: func(id remedy.CaseID) bool { return down || id <= 3 }, tries: new(int)}
+	q := &queue{desk: newDesk(p, true, false)}
+	q.add(1, 10)
+	q.turns(t, 20, 30*time.Second) // ten minutes of outage
+	down = false
+	q.turns(t, 2000, 30*time.Second) // most of a day in which nothing else is marked
+	if len(q.owed) != 3 {
+		t.Errorf("16 hours after the place is well: %d owed, %d made; 7 of them it would take at once", len(q.owed), len(p.made))
+	}
+}

@@ -1,7 +1,9 @@
 package outbound
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,11 +15,20 @@ const (
 	heldLast  = 15 * time.Minute
 )
 
-// Held remembers what a receiver refuses, so that it is not tried each time before all
-// others. Its zero value remembers nothing. It may be used by several goroutines.
+// Held remembers what went wrong at a receiver, so that it is not tried each time before
+// all others. Its zero value remembers nothing. It may be used by several goroutines.
 type Held struct {
 	mu  sync.Mutex
 	all map[string]held
+	// behind is what was in trouble, by its key.
+	behind map[string]trouble
+	turn   uint64
+}
+
+// trouble is in which turn something was in trouble last, and how often it was.
+type trouble struct {
+	turn  uint64
+	times int
 }
 
 type held struct {
@@ -50,4 +61,42 @@ func (h *Held) Refused(key string, now time.Time) (times int) {
 	x.until = now.Add(x.pause)
 	h.all[key] = x
 	return x.times
+}
+
+// Trouble notes that what has a key was in trouble just now, which may be everybody's, and
+// returns how often it was.
+func (h *Held) Trouble(key string) (times int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.behind == nil {
+		h.behind = map[string]trouble{}
+	}
+	h.turn++
+	x := trouble{turn: h.turn, times: h.behind[key].times + 1}
+	h.behind[key] = x
+	return x.times
+}
+
+// Only forgets what was in trouble and is not among all: it is told, or given up.
+func Only[T any](h *Held, all []T, key func(T) string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	kept := map[string]trouble{}
+	for _, x := range all {
+		if was, ok := h.behind[key(x)]; ok {
+			kept[key(x)] = was
+		}
+	}
+	h.behind = kept
+}
+
+// InOrder puts what was in trouble behind the rest, the latest last, so that everything has
+// its turn where only a few are tried. What is not among all is forgotten.
+func InOrder[T any](h *Held, all []T, key func(T) string) []T {
+	Only(h, all, key)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(a, b T) int { return cmp.Compare(h.behind[key(a)].turn, h.behind[key(b)].turn) })
+	return out
 }

@@ -32,9 +32,16 @@ const (
 	batch = 20
 	// more is how soon the next batch follows.
 	more = time.Millisecond
-	// giveUpAfter is how long an event is tried that the receiver refuses: a later
-	// one of the case may be fine.
+	// giveUpAfter is how long an event is tried that the receiver refuses, or is in
+	// trouble with while it takes others, giveUpTries times at least: a later one of the
+	// case may be fine.
 	giveUpAfter = 24 * time.Hour
+	giveUpTries = 3
+	// ownTries is after how many 5xx to an event those behind it are tried, some ten
+	// minutes: until then the order is kept. mostTrouble is how many of them are passed
+	// over in one delivery: a receiver that is down is not asked for all.
+	ownTries    = 20
+	mostTrouble = 10
 	// goneKey is the key of the receipt that says that a receiver is gone.
 	goneKey = "gone"
 )
@@ -97,6 +104,9 @@ type letter struct {
 	at    time.Time
 }
 
+// key is what is remembered of it where it goes wrong.
+func (l letter) key() string { return l.event.ID }
+
 // Deliver implements chat.Courier.
 func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, error) {
 	var d chat.Delivery
@@ -111,9 +121,11 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 	letters, unwanted := c.letters(owed.Messages)
 	d.Seqs, d.Unwanted = unwanted, len(unwanted)
 	var failed error
-	tried := 0
+	outbound.Only(&c.held, letters, letter.key)
+	tried, answers := 0, false
+	var troubled []letter
 	for _, l := range letters {
-		if c.held.Waits(l.event.ID, owed.Now) {
+		if c.held.Waits(l.key(), owed.Now) {
 			continue
 		}
 		if tried == batch {
@@ -128,6 +140,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 			return d, fmt.Errorf("webhook %s: %w", c.o.Name, err)
 		case r.OK():
 			c.o.Count(Delivered)
+			answers = true
 			d.Seqs = append(d.Seqs, l.seqs...)
 			d.Sent, d.Merged = d.Sent+1, d.Merged+len(l.seqs)-1
 		case r.Status == http.StatusGone:
@@ -135,20 +148,35 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 			return c.giveUp(owed, d), nil
 		case r.Refused():
 			c.o.Count(Refused)
-			c.held.Refused(l.event.ID, owed.Now)
+			answers = true
+			c.held.Refused(l.key(), owed.Now)
 			failed = fmt.Errorf("webhook %s: %w", c.o.Name, r.Failure("the receiver"))
-			if owed.Now.Sub(l.at) > giveUpAfter {
-				c.o.Logger.Warn("an event is dropped: the receiver has refused it for a day", zap.String("webhook", c.o.Name), zap.String("event", l.event.ID), zap.Error(failed))
-				d.Seqs = append(d.Seqs, l.seqs...)
-				d.Dropped += len(l.seqs)
-			}
+			c.drop(&d, l, owed.Now, failed)
+		case r.Trouble() && c.held.Trouble(l.key()) >= ownTries && len(troubled) < mostTrouble:
+			c.o.Count(Failed) // after so many it may be of this event alone
+			troubled = append(troubled, l)
+			failed = fmt.Errorf("webhook %s: %w", c.o.Name, r.Failure("the receiver"))
 		default:
 			c.o.Count(Failed)
 			d.Wait = r.RetryAfter
 			return d, fmt.Errorf("webhook %s: %w", c.o.Name, r.Failure("the receiver"))
 		}
 	}
+	for _, l := range troubled {
+		if answers && c.held.Refused(l.key(), owed.Now) >= giveUpTries { // it is its own
+			c.drop(&d, l, owed.Now, failed)
+		}
+	}
 	return d, failed
+}
+
+// drop gives an event up that has gone wrong for a day.
+func (c *Courier) drop(d *chat.Delivery, l letter, now time.Time, why error) {
+	if now.Sub(l.at) > giveUpAfter {
+		c.o.Logger.Warn("an event is dropped: for a day the receiver has refused it, or was in trouble with it while it took others", zap.String("webhook", c.o.Name), zap.String("event", l.event.ID), zap.Error(why))
+		d.Seqs = append(d.Seqs, l.seqs...)
+		d.Dropped += len(l.seqs)
+	}
 }
 
 // letters are the events to send, oldest first, and the notices that need no

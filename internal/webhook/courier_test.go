@@ -47,6 +47,7 @@ type receiver struct {
 	ids    []string
 	answer func(n int, w http.ResponseWriter) // of the nth request, from 1; nil takes all
 	asked  int
+	last   webhook.Event // the newest, taken or not
 }
 
 func newReceiver(t *testing.T, answer func(n int, w http.ResponseWriter)) *receiver {
@@ -68,6 +69,7 @@ func newReceiver(t *testing.T, answer func(n int, w http.ResponseWriter)) *recei
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.asked++
+		r.last = e
 		if r.answer != nil {
 			rec := httptest.NewRecorder()
 			r.answer(r.asked, rec)
@@ -344,6 +346,44 @@ func TestWhatIsRefusedIsNotTriedBeforeAllOthers(t *testing.T) {
 	d.later = time.Minute
 	if got, err := d.bring(t, owed[:25]...); err != nil || len(got.Seqs) != 20 || got.Wait == 0 {
 		t.Errorf("after a while: %+v, %v", got, err)
+	}
+}
+
+// One event that the receiver always answers with 500 keeps its place for a while, for it
+// may be down; then the others are sent, in their order, and it is dropped after a day.
+func TestOneEventInTroubleHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, nil)
+	var d *desk
+	r.answer = func(_ int, w http.ResponseWriter) {
+		if r.last.Seq == 1 || d.later < time.Minute {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}
+	d = newDesk(t, r.URL)
+	owed := []chat.Message{message(1, ledger.NoticeStop, nil), message(2, ledger.NoticeStop, nil), message(3, ledger.NoticeStop, nil)}
+	var told []uint64
+	for range 40 {
+		got, _ := d.bring(t, owed...) // that it is in trouble is an error
+		if len(told) == 0 && d.later < 5*time.Minute && len(got.Seqs) > 0 {
+			t.Errorf("after %s others are told before it", d.later)
+		}
+		told = append(told, got.Seqs...)
+		owed = slices.DeleteFunc(owed, func(m chat.Message) bool { return slices.Contains(got.Seqs, m.Notice.Seq) })
+		d.later += 30 * time.Second
+	}
+	if !slices.Equal(told, []uint64{2, 3}) {
+		t.Errorf("after twenty minutes %v are told", told)
+	}
+	for range 75 {
+		d.later += 20 * time.Minute
+		owed = append(owed, message(uint64(4+len(told)), ledger.NoticeStop, nil))
+		got, _ := d.bring(t, owed...)
+		told = append(told, got.Seqs...)
+		owed = slices.DeleteFunc(owed, func(m chat.Message) bool { return slices.Contains(got.Seqs, m.Notice.Seq) })
+	}
+	if len(owed) != 0 {
+		t.Errorf("after a day it is owed still: %+v", owed[0].Notice)
 	}
 }
 

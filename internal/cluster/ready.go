@@ -53,7 +53,7 @@ func (n *Node) Ready() error {
 	}
 	bar := n.atOpen
 	if n.ring != nil && n.atOpen == 0 {
-		if bar = n.joinedAt(); bar == 0 || n.raft.CommitIndex() < bar {
+		if bar = n.joinedAt(); bar == 0 {
 			return n.notReady()
 		}
 	}
@@ -66,19 +66,19 @@ func (n *Node) Ready() error {
 	return nil
 }
 
-// joinedAt is the last entry that the cluster had when this node, which began without
-// a log, was first seen to be a voter that has heard what is committed; 0 before. It
-// stays what it was: in a busy cluster there may always be one entry more to apply,
-// and a node that is up to date to the last of them is rarely seen.
+// joinedAt is the last entry that this node, which began without a log, knew to be
+// committed when it was first seen to be a voter; 0 before. A node votes once it is
+// within caughtUp entries of the leader. It stays what it was: in a busy cluster
+// there may always be one entry more to apply, and a node that is up to date to the last
+// of them is rarely seen.
 func (n *Node) joinedAt() uint64 {
 	if bar := n.joined.Load(); bar != 0 {
 		return bar
 	}
-	commit, config := n.raft.CommitIndex(), n.raft.GetConfiguration()
-	if commit == 0 || !votes(config.Configuration(), n.id) {
+	if !votes(n.raft.GetConfiguration().Configuration(), n.id) {
 		return 0
 	}
-	n.joined.CompareAndSwap(0, max(commit, config.Index()))
+	n.joined.CompareAndSwap(0, n.raft.CommitIndex())
 	return n.joined.Load()
 }
 

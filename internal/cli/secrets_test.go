@@ -145,6 +145,7 @@ func (s *told) everybody(tried func() bool) {
 	s.gives("deny", id.String(), "--reason", "other")
 	s.gives("label", id.String(), "wrong", "--note", hostile.Marker)
 	s.gives("summary", "send")
+	s.asks("web-3") // of the other PagerDuty may hear only when it is over, and then need not
 	if tried == nil {
 		tried = func() bool {
 			for _, who := range []string{"slack", "pagerduty", "webhook/status-page", "annotations/grafana", "annotations/graphite"} {

@@ -320,6 +320,8 @@ func fate(c *ledger.Case) string {
 			return "approved by " + short(c.Answer.By.Name)
 		case c.Snooze != nil:
 			return "put off by " + short(c.Snooze.By.Name)
+		case c.Unasked.Stuck():
+			return "nobody can be asked: " + short(c.Unasked.Why)
 		case c.Latest != nil && c.Latest.Verdict == remedy.VerdictBad:
 			return "still bad"
 		}

@@ -321,7 +321,7 @@ func fate(c *ledger.Case) string {
 		case c.Snooze != nil:
 			return "put off by " + short(c.Snooze.By.Name)
 		case c.Unasked.Stuck():
-			return "nobody can be asked: " + short(c.Unasked.Why)
+			return "nobody can be asked: " + chat.Fit(chat.Bare(chat.Clean(c.Unasked.Why)), 120)
 		case c.Latest != nil && c.Latest.Verdict == remedy.VerdictBad:
 			return "still bad"
 		}

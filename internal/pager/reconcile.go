@@ -107,10 +107,12 @@ func reconcile(now time.Time, wrong []condition, st State, cluster, mark string)
 
 // stillStuck reports whether an alert about a question that nobody could answer is to
 // stay: its case is decided afresh each round, and a guardrail that blocks it for a moment,
-// or the night, is no end of that, after which somebody would be paged anew.
+// the night, or a plan that can't be made just now, is no end of that, after which somebody
+// would be paged anew.
 func (st State) stillStuck(alert ledger.Post) bool {
 	return strings.HasSuffix(alert.Hash, unaskedMark) && slices.ContainsFunc(st.Cases, func(c *ledger.Case) bool {
-		return c.ID.String() == alert.ID && (c.Stage == remedy.StageDetected || c.Stage == remedy.StageProposed && c.Unasked != nil)
+		asked := c.Decision == nil || c.Decision.Level >= remedy.LevelConfirm
+		return c.ID.String() == alert.ID && (c.Stage == remedy.StageDetected || c.Stage == remedy.StageProposed && asked && c.Snooze == nil)
 	})
 }
 

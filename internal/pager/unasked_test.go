@@ -16,22 +16,20 @@ func TestWhatNobodyCanAnswerPagesOnce(t *testing.T) {
 	r.set.PageOnConfirm = []remedy.PoolName{"ingest"}
 	r.reload()
 	stuck := unasked(r.bad(1042, "ingest-17"))
-	blocked := *stuck
+	blocked, planless := *stuck, *stuck
 	blocked.Stage, blocked.Unasked = remedy.StageDetected, nil
-	for range 4 {
-		r.state.Cases = []*ledger.Case{stuck}
-		for range 4 {
-			r.must()
-			r.clk.Advance(15 * time.Second)
-		}
-		r.state.Cases = []*ledger.Case{&blocked}
-		for range 4 {
-			r.must()
-			r.clk.Advance(15 * time.Second)
+	planless.Unasked = nil
+	for range 3 {
+		for _, c := range []*ledger.Case{stuck, &blocked, stuck, &planless} {
+			r.state.Cases = []*ledger.Case{c}
+			for range 4 {
+				r.must()
+				r.clk.Advance(15 * time.Second)
+			}
 		}
 	}
 	if all := r.pd.Incidents(); len(all) != 1 {
-		t.Errorf("one host that nobody can answer about, 8 minutes: %d incidents were opened (each pages)", len(all))
+		t.Errorf("one host that nobody can answer about, 12 minutes: %d incidents were opened (each pages)", len(all))
 	}
 	r.state.Cases = nil
 	r.must()

@@ -180,7 +180,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		}
 	}
 	for _, j := range troubled {
-		if answers && c.held.Refused(j.key(), owed.Now) >= giveUpTries { // it is its own
+		if answers && c.held.Own(j.key(), owed.Now) >= giveUpTries { // it is its own
 			c.drop(j, &pieces[j.piece], owed.Now, failed)
 		}
 	}

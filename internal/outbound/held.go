@@ -25,10 +25,11 @@ type Held struct {
 	turn   uint64
 }
 
-// trouble is in which turn something was in trouble last, and how often it was.
+// trouble is in which turn something was in trouble last, how often it was, and how often
+// of these while others got through.
 type trouble struct {
-	turn  uint64
-	times int
+	turn       uint64
+	times, own int
 }
 
 type held struct {
@@ -72,9 +73,23 @@ func (h *Held) Trouble(key string) (times int) {
 		h.behind = map[string]trouble{}
 	}
 	h.turn++
-	x := trouble{turn: h.turn, times: h.behind[key].times + 1}
+	x := h.behind[key]
+	x.turn, x.times = h.turn, x.times+1
 	h.behind[key] = x
 	return x.times
+}
+
+// Own notes that the trouble of what has a key was its own just now, for others got
+// through: it is left alone for a while, as if it were refused. It returns how often that
+// was so by now.
+func (h *Held) Own(key string, now time.Time) (times int) {
+	h.Refused(key, now)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	x := h.behind[key]
+	x.own++
+	h.behind[key] = x
+	return x.own
 }
 
 // Only forgets what was in trouble and is not among all: it is told, or given up.
@@ -99,4 +114,11 @@ func InOrder[T any](h *Held, all []T, key func(T) string) []T {
 	out := slices.Clone(all)
 	slices.SortStableFunc(out, func(a, b T) int { return cmp.Compare(h.behind[key(a)].turn, h.behind[key(b)].turn) })
 	return out
+}
+
+// Troubles is how often what has a key was in trouble.
+func (h *Held) Troubles(key string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.behind[key].times
 }

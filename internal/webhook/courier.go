@@ -128,6 +128,9 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		if c.held.Waits(l.key(), owed.Now) {
 			continue
 		}
+		if len(troubled) == mostTrouble && c.held.Troubles(l.key()) >= ownTries {
+			continue // not asked for all of them
+		}
 		if tried == batch {
 			d.Wait = max(d.Wait, more)
 			break
@@ -163,7 +166,7 @@ func (c *Courier) Deliver(ctx context.Context, owed chat.Owed) (chat.Delivery, e
 		}
 	}
 	for _, l := range troubled {
-		if answers && c.held.Refused(l.key(), owed.Now) >= giveUpTries { // it is its own
+		if answers && c.held.Own(l.key(), owed.Now) >= giveUpTries { // it is its own
 			c.drop(&d, l, owed.Now, failed)
 		}
 	}

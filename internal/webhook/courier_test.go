@@ -387,6 +387,41 @@ func TestOneEventInTroubleHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+// Nor do many of them, and each is dropped after a day, however rare the others are.
+func TestManyEventsInTroubleHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, nil)
+	r.answer = func(_ int, w http.ResponseWriter) {
+		if r.last.Seq%2 == 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}
+	d := newDesk(t, r.URL)
+	var owed []chat.Message
+	good, most := 0, 0
+	for i := range 48 * 40 { // two days, of which each hour brings a bad one and a good one
+		if i%40 == 0 {
+			for _, seq := range []uint64{uint64(i/20 + 1), uint64(i/20 + 2)} {
+				m := message(seq, ledger.NoticeStop, nil)
+				m.Notice.At = at(4, 0).Add(d.later)
+				owed = append(owed, m)
+			}
+		}
+		got, _ := d.bring(t, owed...) // that some are in trouble is an error
+		for _, seq := range got.Seqs {
+			if seq%2 == 0 {
+				good++
+			}
+		}
+		owed = slices.DeleteFunc(owed, func(m chat.Message) bool { return slices.Contains(got.Seqs, m.Notice.Seq) })
+		most = max(most, len(owed))
+		d.later += 90 * time.Second
+	}
+	if good != 48 || most > 30 {
+		t.Errorf("%d of 48 good ones are told, and up to %d were owed", good, most)
+	}
+}
+
 func TestRedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	elsewhere := newReceiver(t, nil)

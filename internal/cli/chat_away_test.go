@@ -185,7 +185,8 @@ func TestDrainedWhileSlackIsAway(t *testing.T) {
 		name  string
 		begin func()
 	}{
-		{"slow", func() { c.fake.Become(fakeslack.Slow(30 * time.Second)) }},
+		// Longer than warden waits for an answer: nothing of it comes through.
+		{"slow", func() { c.fake.Become(fakeslack.Slow(2 * time.Minute)) }},
 		{"down", func() { c.fake.Become(); c.fake.Down(0) }},
 		{"forbidden", func() { c.fake.Become(fakeslack.Status(403)) }},
 		{"banned", func() { c.fake.Become(fakeslack.Says("account_inactive")) }},

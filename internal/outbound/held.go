@@ -33,7 +33,6 @@ type trouble struct {
 }
 
 type held struct {
-	times int
 	pause time.Duration
 	until time.Time
 }
@@ -45,23 +44,20 @@ func (h *Held) Waits(key string, now time.Time) bool {
 	return now.Before(h.all[key].until)
 }
 
-// Refused notes that what has a key was refused just now, and returns how often it was by
-// now. What nobody has tried for
-// long since it might have been is forgotten: it was told, or is another node's to tell.
-func (h *Held) Refused(key string, now time.Time) (times int) {
+// Refused notes that what has a key was refused just now. What nobody has tried for long
+// since it might have been is forgotten: it was told, or is another node's to tell.
+func (h *Held) Refused(key string, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	maps.DeleteFunc(h.all, func(_ string, x held) bool { return now.Sub(x.until) > 2*heldLast })
 	if h.all == nil {
 		h.all = map[string]held{}
 	}
-	x := held{times: 1, pause: heldFirst}
+	pause := heldFirst
 	if was, ok := h.all[key]; ok {
-		x.times, x.pause = was.times+1, min(2*was.pause, heldLast)
+		pause = min(2*was.pause, heldLast)
 	}
-	x.until = now.Add(x.pause)
-	h.all[key] = x
-	return x.times
+	h.all[key] = held{pause: pause, until: now.Add(pause)}
 }
 
 // Trouble notes that what has a key was in trouble just now, which may be everybody's, and
@@ -86,6 +82,9 @@ func (h *Held) Own(key string, now time.Time) (times int) {
 	h.Refused(key, now)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.behind == nil {
+		h.behind = map[string]trouble{}
+	}
 	x := h.behind[key]
 	x.own++
 	h.behind[key] = x

@@ -19,8 +19,8 @@ func TestHeld(t *testing.T) {
 		}
 		if !h.Waits("a", now) {
 			tries++
-			if n := h.Refused("a", now); n != tries {
-				t.Fatalf("refused %d times, and it says %d", tries, n)
+			if n := h.Own("a", now); n != tries {
+				t.Fatalf("its own %d times, and it says %d", tries, n)
 			}
 		}
 	}
@@ -29,8 +29,10 @@ func TestHeld(t *testing.T) {
 		t.Errorf("%d tries in a day", tries)
 	}
 	now = now.Add(2 * time.Hour)
-	h.Refused("other", now) // "a" is forgotten by then
-	h.Refused("a", now)
+	h.Refused("other", now) // the pause of "a" is forgotten by then, and not how often it was in trouble
+	if n := h.Own("a", now); n != tries+1 {
+		t.Errorf("its own %d times, and it says %d", tries+1, n)
+	}
 	if h.Waits("a", now.Add(30*time.Second)) || !h.Waits("a", now.Add(29*time.Second)) {
 		t.Error("it goes on with the old pause")
 	}
